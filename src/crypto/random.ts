@@ -1,0 +1,47 @@
+import { openSync, readSync } from 'node:fs'
+import { KryptonError } from '../errors.ts'
+
+/**
+ * Random bytes from a device of the kernel, read afresh on every call. OpenSSL's generator, behind `node:crypto`, lives in
+ * process memory and repeats itself when a virtual machine is cloned; the kernel's is told of the clone.
+ */
+export class RandomSource {
+  readonly #path: string
+  #descriptor: number | undefined
+
+  constructor(path: string) {
+    this.#path = path
+  }
+
+  /** `count` fresh bytes in a buffer of their own. Throws 'random-failed' when the device gives none. */
+  bytes(count: number): Buffer {
+    const bytes = Buffer.allocUnsafeSlow(count)
+    try {
+      this.#descriptor ??= openSync(this.#path, 'r')
+      for (let filled = 0; filled < count;) {
+        const read = readSync(this.#descriptor, bytes, filled, count - filled, null)
+        if (read === 0) throw new Error('the device ended')
+        filled += read
+      }
+    } catch (cause) {
+      throw new KryptonError(
+        'random-failed',
+        `no random bytes from ${this.#path}: check that the device exists and can be read`,
+        { cause },
+      )
+    }
+    return bytes
+  }
+}
+
+const kernel = new RandomSource('/dev/urandom')
+
+/** `count` random bytes for keys, nonces and identifiers, unpooled, owned by the caller. Throws 'random-failed'. */
+export function randomBytes(count: number): Buffer {
+  return kernel.bytes(count)
+}
+
+/** A random identifier of 16 bytes. */
+export function randomIdentifier(): Buffer {
+  return kernel.bytes(16)
+}

@@ -1,0 +1,59 @@
+import { exportSecret, importSecret, type Secret, type TransferableSecret } from '../crypto/secret.ts'
+
+/** A key that wraps others: what a record's header must name to be opened with it, and the suite that it uses. */
+export interface WrappingKey<S = Secret> {
+  readonly secret: S
+  /** 16 bytes. */
+  readonly keyId: Uint8Array
+  readonly version: number
+  readonly suite: number
+}
+
+/** A version of an integrity key, in memory. */
+export interface IntegrityKeyVersion<S = Secret> {
+  readonly version: number
+  readonly active: boolean
+  readonly secret: S
+}
+
+/** What an unsealed server holds of its root. Made by `unseal`, sent to each listener thread. */
+export interface RootKeys<S = Secret> {
+  /** 16 bytes: which cluster this is. */
+  readonly cluster: Uint8Array
+  readonly epoch: number
+  /** 16 bytes: which life of the cluster's data; a restore starts another. */
+  readonly incarnation: Uint8Array
+  readonly development: boolean
+  /** 32 bytes, public: tells this MasterKey from another. The configuration pins it. */
+  readonly verifier: Uint8Array
+  /** Derived from the MasterKey: wraps the IVKs. */
+  readonly wrapIvk: WrappingKey<S>
+  readonly systemIntegrityKeys: readonly IntegrityKeyVersion<S>[]
+}
+
+/** RootKeys on their way to another thread of this process. */
+export type TransferableRootKeys = RootKeys<TransferableSecret>
+
+/** Puts the root's keys into a form that `postMessage` carries. */
+export function exportRootKeys(root: RootKeys): TransferableRootKeys {
+  return mapSecrets(root, exportSecret)
+}
+
+/** The other end of `exportRootKeys`. */
+export function importRootKeys(transferred: TransferableRootKeys): RootKeys {
+  return mapSecrets(transferred, importSecret)
+}
+
+/** Ends every secret of the root. */
+export function wipeRootKeys(root: RootKeys): void {
+  root.wrapIvk.secret.wipe()
+  for (const key of root.systemIntegrityKeys) key.secret.wipe()
+}
+
+function mapSecrets<A, B>(root: RootKeys<A>, map: (secret: A) => B): RootKeys<B> {
+  return {
+    ...root,
+    wrapIvk: { ...root.wrapIvk, secret: map(root.wrapIvk.secret) },
+    systemIntegrityKeys: root.systemIntegrityKeys.map((key) => ({ ...key, secret: map(key.secret) })),
+  }
+}
