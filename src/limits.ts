@@ -33,6 +33,9 @@ export const limits = {
   materialBytesMax: 1024 * 1024,
   /** A request that lost a race for a row is run again; after this many times the asker is told to try again. */
   conflictRetriesMax: 8,
+  /** One part of a record's associated data: its length field is a u16. */
+  recordContextBytesMax: 65_535,
 } as const
 
-if (limits.frameBytesMaxUnknown > limits.frameBytesMaxKnown) throw new Error('limits: an unknown client may not send more than a known one')
+if (limits.frameBytesMaxUnknown > limits.frameBytesMaxKnown)
+  throw new Error('limits: an unknown client may not send more than a known one')

@@ -1,33 +1,162 @@
+import { createCipheriv, createDecipheriv, type CipherGCMTypes } from 'node:crypto'
+import { KryptonError } from '../errors.ts'
+import { revealTo } from './key-material.ts'
+import { randomBytes } from './random.ts'
 import type { Secret } from './secret.ts'
 
 /** How Encrypt and Decrypt use a key: KMIP's Cryptographic Parameters after defaults were filled in. */
 export interface CipherParameters {
   readonly algorithm: 'aes'
   readonly mode: 'ecb' | 'cbc' | 'ctr' | 'gcm'
+  /** Used by ECB and CBC; the other modes never pad. */
   readonly padding: 'none' | 'pkcs5'
-  /** Length of GCM's tag in bytes, 4 or 12 to 16; ignored by the other modes. */
+  /** Length of GCM's tag in bytes, 12 to 16; the other modes have none. */
   readonly tagLength: number
 }
 
-/** What Encrypt made. `iv` is the one that was used; ECB has none. `tag` is GCM's. */
+/** What `encryptWithKey` made. `iv` is the one that was used; ECB has none. `tag` is GCM's. */
 export interface Encrypted {
   readonly data: Buffer
   readonly iv?: Buffer
   readonly tag?: Buffer
 }
 
-export declare function encryptWithKey(
+/**
+ * KMIP 1.4 §4.29 Encrypt. Without `iv` a random one is made: 12 bytes for GCM, 16 for CBC and CTR. Throws
+ * 'unsupported-cryptographic-parameters' for a key or tag length that AES does not have, 'invalid-field' for an IV or data
+ * of a wrong length.
+ */
+export function encryptWithKey(
   key: Secret,
   parameters: CipherParameters,
   data: Uint8Array,
   iv?: Uint8Array,
   associatedData?: Uint8Array,
-): Encrypted
-export declare function decryptWithKey(
+): Encrypted {
+  const bits = keyBits(key)
+  const { mode } = parameters
+  if (mode === 'gcm') {
+    const nonce = iv === undefined ? randomBytes(12) : checkedIv(mode, iv)
+    const cipher = createCipheriv(`aes-${bits}-gcm` as CipherGCMTypes, revealTo(key).keyObject(), nonce, {
+      authTagLength: checkedTagLength(parameters.tagLength),
+    })
+    if (associatedData !== undefined) cipher.setAAD(associatedData)
+    const encrypted = cipher.update(data)
+    cipher.final()
+    return { data: encrypted, iv: Buffer.from(nonce), tag: cipher.getAuthTag() }
+  }
+  const pads = mode !== 'ctr' && parameters.padding === 'pkcs5'
+  if (mode !== 'ctr' && !pads && data.byteLength % 16 !== 0) {
+    throw new KryptonError(
+      'invalid-field',
+      'without padding the data must be a multiple of 16 bytes: pad it, or ask for PKCS5',
+    )
+  }
+  const used = mode === 'ecb' ? null : iv === undefined ? randomBytes(16) : checkedIv(mode, iv)
+  const cipher = createCipheriv(`aes-${bits}-${mode}`, revealTo(key).keyObject(), used)
+  cipher.setAutoPadding(pads)
+  const encrypted = Buffer.concat([cipher.update(data), cipher.final()])
+  return used === null ? { data: encrypted } : { data: encrypted, iv: Buffer.from(used) }
+}
+
+/**
+ * KMIP 1.4 §4.30 Decrypt. GCM's tag is `tag`, or when that is absent the last `tagLength` bytes of `data`. The plaintext is in a
+ * buffer of its own which the caller wipes. Throws 'cryptographic-failure', the same for a wrong padding, a wrong tag and
+ * data that no key could have made; the others as `encryptWithKey`.
+ */
+export function decryptWithKey(
   key: Secret,
   parameters: CipherParameters,
   data: Uint8Array,
   iv: Uint8Array | undefined,
   tag?: Uint8Array,
   associatedData?: Uint8Array,
-): Buffer
+): Buffer {
+  const bits = keyBits(key)
+  const { mode } = parameters
+  if (mode === 'gcm') {
+    const nonce = checkedIv(mode, iv)
+    const tagLength = checkedTagLength(parameters.tagLength)
+    const length = tag === undefined ? data.byteLength - tagLength : data.byteLength
+    const checkedTag = tag ?? data.subarray(Math.max(length, 0))
+    if (length < 0 || checkedTag.byteLength !== tagLength) throw failure()
+    const decipher = createDecipheriv(`aes-${bits}-gcm` as CipherGCMTypes, revealTo(key).keyObject(), nonce, {
+      authTagLength: tagLength,
+    })
+    decipher.setAuthTag(checkedTag)
+    if (associatedData !== undefined) decipher.setAAD(associatedData)
+    return finished(decipher.update(data.subarray(0, length)), () => decipher.final())
+  }
+  const used = mode === 'ecb' ? null : checkedIv(mode, iv)
+  if (mode !== 'ctr' && data.byteLength % 16 !== 0) throw failure()
+  const decipher = createDecipheriv(`aes-${bits}-${mode}`, revealTo(key).keyObject(), used)
+  decipher.setAutoPadding(mode !== 'ctr' && parameters.padding === 'pkcs5')
+  return finished(decipher.update(data), () => decipher.final())
+}
+
+/** Joins the parts of a plaintext only after the last one was let go, and leaves no other copy. */
+function finished(first: Buffer, final: () => Buffer): Buffer {
+  let last: Buffer | undefined
+  try {
+    last = final()
+    if (last.byteLength === 0) return Buffer.from(first.buffer, first.byteOffset, first.byteLength)
+    const joined = Buffer.allocUnsafeSlow(first.byteLength + last.byteLength)
+    joined.set(first)
+    joined.set(last, first.byteLength)
+    first.fill(0)
+    return joined
+  } catch {
+    first.fill(0)
+    throw failure()
+  } finally {
+    last?.fill(0)
+  }
+}
+
+function keyBits(key: Secret): number {
+  if (key.byteLength !== 16 && key.byteLength !== 24 && key.byteLength !== 32) {
+    throw new KryptonError(
+      'unsupported-cryptographic-parameters',
+      'AES needs a key of 128, 192 or 256 bits: use a key of that length or name its algorithm',
+    )
+  }
+  return key.byteLength * 8
+}
+
+function checkedIv(mode: 'cbc' | 'ctr' | 'gcm', iv: Uint8Array | undefined): Uint8Array {
+  if (iv === undefined) {
+    throw new KryptonError(
+      'invalid-field',
+      `${mode.toUpperCase()} needs the IV that the data was encrypted with: send IV/Counter/Nonce`,
+    )
+  }
+  const fits = mode === 'gcm' ? iv.byteLength >= 1 && iv.byteLength <= gcmIvBytesMax : iv.byteLength === 16
+  if (!fits) {
+    const lengths = mode === 'gcm' ? `1 to ${gcmIvBytesMax} (12 is best)` : '16'
+    throw new KryptonError(
+      'invalid-field',
+      `the IV of ${mode.toUpperCase()} has ${lengths} bytes: send one of that length`,
+    )
+  }
+  return iv
+}
+
+function checkedTagLength(tagLength: number): number {
+  if (!Number.isInteger(tagLength) || tagLength < 12 || tagLength > 16) {
+    throw new KryptonError(
+      'unsupported-cryptographic-parameters',
+      'the tag of GCM has 12 to 16 bytes: set Tag Length to one of these',
+    )
+  }
+  return tagLength
+}
+
+function failure(): KryptonError {
+  return new KryptonError(
+    'cryptographic-failure',
+    'the data could not be decrypted: check key, parameters, IV, tag and data',
+  )
+}
+
+/** The longest IV that OpenSSL takes for GCM. */
+const gcmIvBytesMax = 128

@@ -1,0 +1,44 @@
+import { createHmac } from 'node:crypto'
+import { revealTo } from './key-material.ts'
+import type { Label } from './labels.ts'
+import { adoptSecret, type Secret } from './secret.ts'
+
+/** The KDF's number in documents and manifests: SP 800-108 in counter mode with HMAC-SHA-256. */
+export const kdfId = 1
+
+const labelPrefix = 'krypton/v1/'
+
+/** Derives the key of 32 bytes that `label` and `context` name. The class of the result is the caller's choice of use. */
+export function deriveSecret(
+  key: Secret,
+  label: Label,
+  context: Uint8Array,
+  secretClass: 'wrapping' | 'system',
+): Secret {
+  return adoptSecret(deriveWithHmac(key, Buffer.from(labelPrefix + label), context, 32), secretClass)
+}
+
+/** Derives 16 public bytes that name a key without telling it. */
+export function deriveIdentifier(key: Secret, label: Label, context: Uint8Array): Buffer {
+  return deriveWithHmac(key, Buffer.from(labelPrefix + label), context, 16)
+}
+
+/**
+ * SP 800-108r1 §4.1, KDF in counter mode, PRF HMAC-SHA-256, r = 32: the blocks
+ * HMAC(key, u32 i ‖ label ‖ 0 ‖ context ‖ u32 length in bits), cut to `bytes`.
+ */
+export function deriveWithHmac(key: Secret, label: Uint8Array, context: Uint8Array, bytes: number): Buffer {
+  const derived = Buffer.allocUnsafeSlow(bytes)
+  const input = Buffer.alloc(4 + label.byteLength + 1 + context.byteLength + 4)
+  input.set(label, 4)
+  input.set(context, 4 + label.byteLength + 1)
+  input.writeUInt32BE(bytes * 8, input.byteLength - 4)
+  const keyObject = revealTo(key).keyObject()
+  for (let offset = 0, i = 1; offset < bytes; offset += 32, i++) {
+    input.writeUInt32BE(i, 0)
+    const block = createHmac('sha256', keyObject).update(input).digest()
+    block.copy(derived, offset)
+    block.fill(0)
+  }
+  return derived
+}
