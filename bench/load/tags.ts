@@ -1,0 +1,60 @@
+/** The tags, operations and values of KMIP 1.4 section 9.1.3 that MongoDB's clients use: nothing more. */
+export const Tag = {
+  Attribute: 0x420008,
+  AttributeName: 0x42000a,
+  AttributeValue: 0x42000b,
+  BatchCount: 0x42000d,
+  BatchItem: 0x42000f,
+  BlockCipherMode: 0x420011,
+  CryptographicAlgorithm: 0x420028,
+  CryptographicParameters: 0x42002b,
+  IVCounterNonce: 0x42003d,
+  KeyBlock: 0x420040,
+  KeyFormatType: 0x420042,
+  KeyMaterial: 0x420043,
+  KeyValue: 0x420045,
+  MaximumItems: 0x42004f,
+  NameType: 0x420054,
+  NameValue: 0x420055,
+  ObjectType: 0x420057,
+  Operation: 0x42005c,
+  PaddingMethod: 0x42005f,
+  ProtocolVersion: 0x420069,
+  ProtocolVersionMajor: 0x42006a,
+  ProtocolVersionMinor: 0x42006b,
+  RequestHeader: 0x420077,
+  RequestMessage: 0x420078,
+  RequestPayload: 0x420079,
+  ResponseHeader: 0x42007a,
+  ResponseMessage: 0x42007b,
+  ResponsePayload: 0x42007c,
+  ResultMessage: 0x42007d,
+  ResultReason: 0x42007e,
+  ResultStatus: 0x42007f,
+  RevocationReason: 0x420081,
+  RevocationReasonCode: 0x420082,
+  SecretData: 0x420085,
+  SecretDataType: 0x420086,
+  TemplateAttribute: 0x420091,
+  UniqueIdentifier: 0x420094,
+  Data: 0x4200c2,
+  RandomIV: 0x4200c5,
+} as const
+
+export const Operation = {
+  Create: 1,
+  Register: 3,
+  Locate: 8,
+  Get: 10,
+  GetAttributes: 11,
+  Activate: 18,
+  Revoke: 19,
+  Destroy: 20,
+  Encrypt: 31,
+  Decrypt: 32,
+} as const
+
+/** The operation's name, for tables; a number that is not in the list prints as it is. */
+export function operationName(operation: number): string {
+  return Object.entries(Operation).find(([, value]) => value === operation)?.[0] ?? `operation ${operation}`
+}
