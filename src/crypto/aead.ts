@@ -97,19 +97,13 @@ const noContext = new Uint8Array(0)
 
 /** The key that AES-256-GCM itself runs under. A KeyObject: node takes a raw buffer three times slower (bench/micro/records). */
 function gcmKey(suite: Suite, key: Secret, nonce: Uint8Array): KeyObject {
-  switch (suite) {
-    case Suite.Aes256Gcm:
-      return revealTo(key).keyObject()
-    case Suite.Xaes256Gcm:
-      return xaesKeyObject(key, nonce)
-    case Suite.Xaes256GcmCommitted: {
-      const encryption = deriveSecret(key, labels.suite3Encryption, noContext, 'wrapping')
-      try {
-        return xaesKeyObject(encryption, nonce)
-      } finally {
-        encryption.wipe()
-      }
-    }
+  if (suite === Suite.Aes256Gcm) return revealTo(key).keyObject()
+  if (suite === Suite.Xaes256Gcm) return xaesKeyObject(key, nonce)
+  const encryption = deriveSecret(key, labels.suite3Encryption, noContext, 'wrapping')
+  try {
+    return xaesKeyObject(encryption, nonce)
+  } finally {
+    encryption.wipe()
   }
 }
 

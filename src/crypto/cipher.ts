@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, type CipherGCMTypes } from 'node:crypto'
+import { createCipheriv, createDecipheriv } from 'node:crypto'
 import { KryptonError } from '../errors.ts'
 import { revealTo } from './key-material.ts'
 import { randomBytes } from './random.ts'
@@ -37,7 +37,7 @@ export function encryptWithKey(
   const { mode } = parameters
   if (mode === 'gcm') {
     const nonce = iv === undefined ? randomBytes(12) : checkedIv(mode, iv)
-    const cipher = createCipheriv(`aes-${bits}-gcm` as CipherGCMTypes, revealTo(key).keyObject(), nonce, {
+    const cipher = createCipheriv(`aes-${bits}-gcm`, revealTo(key).keyObject(), nonce, {
       authTagLength: checkedTagLength(parameters.tagLength),
     })
     if (associatedData !== undefined) cipher.setAAD(associatedData)
@@ -80,7 +80,7 @@ export function decryptWithKey(
     const length = tag === undefined ? data.byteLength - tagLength : data.byteLength
     const checkedTag = tag ?? data.subarray(Math.max(length, 0))
     if (length < 0 || checkedTag.byteLength !== tagLength) throw failure()
-    const decipher = createDecipheriv(`aes-${bits}-gcm` as CipherGCMTypes, revealTo(key).keyObject(), nonce, {
+    const decipher = createDecipheriv(`aes-${bits}-gcm`, revealTo(key).keyObject(), nonce, {
       authTagLength: tagLength,
     })
     decipher.setAuthTag(checkedTag)
@@ -113,14 +113,20 @@ function finished(first: Buffer, final: () => Buffer): Buffer {
   }
 }
 
-function keyBits(key: Secret): number {
-  if (key.byteLength !== 16 && key.byteLength !== 24 && key.byteLength !== 32) {
-    throw new KryptonError(
-      'unsupported-cryptographic-parameters',
-      'AES needs a key of 128, 192 or 256 bits: use a key of that length or name its algorithm',
-    )
+function keyBits(key: Secret): 128 | 192 | 256 {
+  switch (key.byteLength) {
+    case 16:
+      return 128
+    case 24:
+      return 192
+    case 32:
+      return 256
+    default:
+      throw new KryptonError(
+        'unsupported-cryptographic-parameters',
+        'AES needs a key of 128, 192 or 256 bits: use a key of that length or name its algorithm',
+      )
   }
-  return key.byteLength * 8
 }
 
 function checkedIv(mode: 'cbc' | 'ctr' | 'gcm', iv: Uint8Array | undefined): Uint8Array {

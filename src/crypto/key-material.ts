@@ -1,6 +1,7 @@
 import { createSecretKey, type KeyObject } from 'node:crypto'
 import { inspect } from 'node:util'
 import type { Secret, SecretClass } from './secret.ts'
+import type { PreparedXaes } from './xaes.ts'
 
 /** The inside of a secret, for the files of `crypto/` only: `test/crypto/secret.test.ts` looks for other importers. */
 export interface KeyMaterial {
@@ -71,8 +72,8 @@ export class KeyObjectSecret extends OpaqueSecret {
   readonly secretClass: 'wrapping' | 'system'
   readonly byteLength: number
   #key: KeyObject | undefined
-  /** What an algorithm keeps ready for this key, so that it ends with the key. */
-  prepared: unknown = undefined
+  /** What XAES-256-GCM keeps ready for this key, so that it ends with the key. */
+  prepared: PreparedXaes | undefined = undefined
 
   constructor(key: KeyObject, secretClass: 'wrapping' | 'system') {
     super()

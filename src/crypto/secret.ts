@@ -23,6 +23,8 @@ export interface Secret {
    * overwritten, it is let go.
    */
   wipe(): void
+  /** `[Secret 32]`. */
+  toString(): string
 }
 
 /** A `wrapping` or `system` secret on its way to another thread of this process: `postMessage` clones it. */
@@ -32,7 +34,7 @@ export interface TransferableSecret {
 }
 
 /** Makes `bytes` random bytes into a secret. */
-export function generateSecret<C extends SecretClass>(bytes: number, secretClass: C): Secret {
+export function generateSecret(bytes: number, secretClass: SecretClass): Secret {
   return adoptSecret(randomBytes(bytes), secretClass)
 }
 

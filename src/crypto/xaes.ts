@@ -27,7 +27,8 @@ export function deriveXaesKey(key: Secret, nonce: Uint8Array): Buffer {
   return derived
 }
 
-interface PreparedXaes {
+/** What stays ready for a key that opens many records. */
+export interface PreparedXaes {
   /** AES-256-ECB under the key. The mode keeps no state between blocks, so one object serves for the key's whole life. */
   readonly ecb: Cipheriv
   /** CMAC's K1. */
@@ -39,8 +40,7 @@ const blocks = Buffer.allocUnsafeSlow(32)
 function preparedXaes(key: Secret): PreparedXaes {
   // Keeping it costs one AES key schedule more in memory and saves making a cipher for each record (bench/micro/records).
   if (!(key instanceof KeyObjectSecret)) return prepareXaes(key)
-  // The field is written here only.
-  return (key.prepared ??= prepareXaes(key)) as PreparedXaes
+  return (key.prepared ??= prepareXaes(key))
 }
 
 function prepareXaes(key: Secret): PreparedXaes {
