@@ -67,5 +67,5 @@ export async function makeCertificates(directory: string): Promise<BenchCertific
 }
 
 async function newKeys(): Promise<webcrypto.CryptoKeyPair> {
-  return (await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair
+  return await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
 }

@@ -25,7 +25,7 @@ export class Connection {
       onread: {
         buffer: Buffer.allocUnsafeSlow(64 * 1024),
         callback: (bytesRead: number, buffer: Uint8Array) => {
-          this.#read(buffer.subarray(0, bytesRead) as Buffer)
+          this.#read(Buffer.from(buffer.buffer, buffer.byteOffset, bytesRead))
           return true
         },
       },
@@ -70,7 +70,7 @@ export class Connection {
         if (this.#closed) return
       }
     } catch (error) {
-      this.#end((error as Error).message)
+      this.#end(error instanceof Error ? error.message : String(error))
       return
     }
     // The chunk's memory is used again for the next one, so what is left over is copied.

@@ -207,8 +207,10 @@ class ClientProcess {
 
   constructor(cpus?: string) {
     const script = fileURLToPath(new URL('./client-process.ts', import.meta.url))
-    const [command, ...args] = [...(cpus === undefined ? [] : ['taskset', '-c', cpus]), process.execPath, script]
-    this.#child = spawn(command!, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], serialization: 'advanced' })
+    const pinned = cpus !== undefined
+    const command = pinned ? 'taskset' : process.execPath
+    const args = pinned ? ['-c', cpus, process.execPath, script] : [script]
+    this.#child = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], serialization: 'advanced' })
     this.#child.on('message', (message: FromClient) => this.#hear(message))
     this.lost = new Promise((_, reject) => {
       const end = (why: string): void => {

@@ -1,7 +1,7 @@
 import { workerData } from 'node:worker_threads'
 
 /** Sleeps until each planned time and counts it in shared memory. Ends with its thread. */
-const { ticks: memory, tickMs } = workerData as { ticks: SharedArrayBuffer; tickMs: number }
+const { ticks: memory, tickMs }: { ticks: SharedArrayBuffer; tickMs: number } = workerData
 const ticks = new Int32Array(memory)
 const start = performance.now()
 

@@ -104,7 +104,7 @@ export class Runner implements LaneOwner {
       this.#freeLanes.push(...this.#lanes)
       return
     }
-    for (const link of this.#links) (link as KeptLink).open()
+    for (const link of this.#links) if (link instanceof KeptLink) link.open()
     const deadline = performance.now() + this.#plan.timeoutMs
     while (this.#freeLanes.length < this.#lanes.length) {
       const [reason] = this.#failures.keys()

@@ -120,7 +120,11 @@ export const scenarios = {
 
 export type ScenarioName = keyof typeof scenarios
 
-export const scenarioNames = Object.keys(scenarios) as readonly ScenarioName[]
+export const scenarioNames: readonly string[] = Object.keys(scenarios)
+
+export function isScenarioName(name: string): name is ScenarioName {
+  return scenarioNames.includes(name)
+}
 
 /** The name under which `load` makes object `index` of this run; 24 characters and unlike those of any other run. */
 export function objectName(index: number, run: string): string {

@@ -1,0 +1,224 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { makeCertificates } from './certificates.ts'
+import type { BenchCertificates } from './certificates.ts'
+import { loadObjects, sampleExchange } from './load/load-objects.ts'
+import type { Mode } from './load/runner.ts'
+import { scenarios } from './load/scenario.ts'
+import type { Scenario, ScenarioName } from './load/scenario.ts'
+import { othersCoresMax, othersOf, ratios, takePairs } from './pairs.ts'
+import type { Pairs } from './pairs.ts'
+import { processTreeRssMiB } from './process-cpu.ts'
+import { startEcho } from './servers/echo.ts'
+import { startKrypton } from './servers/krypton.ts'
+import type { BenchServer } from './servers/server.ts'
+import { goalAtMost, median, spread } from './table.ts'
+import type { Section } from './table.ts'
+import { measureWindow } from './window.ts'
+
+/** One row: a load, and the multiple of the echo that it may cost. */
+interface CostRow {
+  readonly name: string
+  readonly scenario: ScenarioName
+  readonly mode: Mode
+  readonly connections: number
+  readonly depth: number
+  readonly unit: 'E' | 'H'
+  readonly goal?: number
+  /** Part of the quick form. */
+  readonly quick?: true
+}
+
+const rows: readonly CostRow[] = [
+  {
+    name: 'Get, 16 connections',
+    scenario: 'get',
+    mode: 'persistent',
+    connections: 16,
+    depth: 1,
+    unit: 'E',
+    goal: 2.4,
+    quick: true,
+  },
+  {
+    name: 'connect, Get, close, 8 at a time',
+    scenario: 'get',
+    mode: 'connect-per-operation',
+    connections: 8,
+    depth: 1,
+    unit: 'H',
+    goal: 1,
+    quick: true,
+  },
+  { name: 'Get, 4 connections x 8 pipelined', scenario: 'get', mode: 'pipelined', connections: 4, depth: 8, unit: 'E' },
+  {
+    name: 'Get Attributes (State), 16 connections',
+    scenario: 'poll',
+    mode: 'persistent',
+    connections: 16,
+    depth: 1,
+    unit: 'E',
+  },
+  {
+    name: 'Encrypt 96 B, 16 connections',
+    scenario: 'encrypt',
+    mode: 'persistent',
+    connections: 16,
+    depth: 1,
+    unit: 'E',
+  },
+  {
+    name: 'Decrypt 96 B, 16 connections',
+    scenario: 'decrypt',
+    mode: 'persistent',
+    connections: 16,
+    depth: 1,
+    unit: 'E',
+  },
+  {
+    name: 'Locate by name, 16 connections',
+    scenario: 'locate',
+    mode: 'persistent',
+    connections: 16,
+    depth: 1,
+    unit: 'E',
+  },
+]
+
+export interface CostOptions {
+  readonly quick: boolean
+  readonly pairs: number
+  readonly seconds: number
+  readonly objects: number
+  readonly onProgress: (line: string) => void
+}
+
+/** Server CPU per request, as a multiple of the bare echo of the same bytes, alternating with it on the same core. */
+export async function benchCost(options: CostOptions): Promise<Section> {
+  const directory = mkdtempSync(join(tmpdir(), 'bench-cost-'))
+  try {
+    const certificates = await makeCertificates(join(directory, 'certificates'))
+    const krypton = await startKrypton(join(directory, 'krypton'))
+    try {
+      const measured: { row: CostRow; pairs: Pairs; bytes: string }[] = []
+      for (const row of rows) {
+        if (options.quick && !row.quick) continue
+        measured.push({ row, ...(await measureRow(row, krypton, certificates, options)) })
+      }
+      return section(measured, processTreeRssMiB(krypton.pid), options)
+    } finally {
+      await krypton.stop()
+    }
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+async function measureRow(
+  row: CostRow,
+  krypton: BenchServer,
+  certificates: BenchCertificates,
+  options: CostOptions,
+): Promise<{ pairs: Pairs; bytes: string }> {
+  const scenario: Scenario = scenarios[row.scenario]
+  const objects = await loadObjects(krypton.target, scenario, options.objects)
+  // The echo answers with what the server answered for one object, so its clients ask for that one only.
+  const one = objects.slice(0, 1)
+  const { request, answer } = await sampleExchange(krypton.target, scenario.steps(one, 0)[0]!)
+  const echo = await startEcho(certificates, answer)
+  try {
+    const load = {
+      scenario: row.scenario,
+      mode: row.mode,
+      connections: row.connections,
+      depth: row.depth,
+      processes: 1,
+      seconds: options.seconds,
+      warmupSeconds: 0.4,
+      timeoutMs: 5000,
+    }
+    const pairs = await takePairs(
+      options.pairs,
+      () => measureWindow(echo, { ...load, objects: one }),
+      () => measureWindow(krypton, { ...load, objects }),
+      (pair, quiet) => {
+        const [reference, server] = [pair.reference, pair.server]
+        const ratio = server.serverMicrosecondsPerRequest / reference.serverMicrosecondsPerRequest
+        options.onProgress(
+          `${row.name}: ${server.serverMicrosecondsPerRequest.toFixed(1)} µs, ${ratio.toFixed(2)} ${row.unit}, ` +
+            `others used ${othersOf(pair).toFixed(2)} cores${quiet ? '' : ': discarded'}`,
+        )
+      },
+    )
+    return { pairs, bytes: `${request.length} B → ${answer.length} B` }
+  } finally {
+    await echo.stop()
+  }
+}
+
+function section(
+  measured: readonly { row: CostRow; pairs: Pairs; bytes: string }[],
+  rssMiB: number,
+  options: CostOptions,
+): Section {
+  const columns = [
+    'what',
+    'bytes',
+    'multiple of the echo',
+    'goal',
+    'server µs',
+    'echo µs',
+    'requests/s',
+    'p50 / p99 µs',
+    'others',
+    'failed',
+  ]
+  const lines = measured.map(({ row, pairs, bytes }) => {
+    const multiple = ratios(pairs)
+    const servers = pairs.used.map((pair) => pair.server)
+    const requestsPerSecond = median(servers.map(({ load }) => load.requestsPerSecond))
+    const bound = servers.some(({ load }) => load.invalid.length > 0)
+    return [
+      row.name,
+      bytes,
+      `${spread(multiple, 2)} ${row.unit}`,
+      row.goal === undefined ? '' : goalAtMost(median(multiple), row.goal, row.unit),
+      spread(
+        servers.map((window) => window.serverMicrosecondsPerRequest),
+        1,
+      ),
+      spread(
+        pairs.used.map((pair) => pair.reference.serverMicrosecondsPerRequest),
+        1,
+      ),
+      `${requestsPerSecond}${bound ? ' (generator-bound)' : ''}`,
+      `${median(servers.map(({ load }) => load.latency.p50)).toFixed(0)} / ${median(servers.map(({ load }) => load.latency.p99)).toFixed(0)}`,
+      `${median(pairs.used.map(othersOf)).toFixed(2)}${pairs.noisy ? ' NOISY' : ''}`,
+      String(pairs.used.reduce((sum, pair) => sum + pair.server.load.failed + pair.reference.load.failed, 0)),
+    ]
+  })
+  const discarded = measured.reduce((sum, { pairs }) => sum + pairs.discarded, 0)
+  return {
+    table: {
+      title: 'Server CPU per request, beside a bare TLS echo on the same core',
+      columns,
+      rows: lines,
+      notes: [
+        `Medians of ${options.pairs} pairs of ${options.seconds} s, range in brackets; ${options.objects} objects. ` +
+          `E: mutual TLS 1.3 echo of the same bytes; H: the same with a new connection for each request. ` +
+          `Pairs in which others used more than ${othersCoresMax} cores are repeated (${discarded} discarded); a row marked NOISY had too few quiet ones. ` +
+          `Resident memory of the server at the end: ${rssMiB} MiB.`,
+      ],
+    },
+    data: measured.map(({ row, pairs, bytes }) => ({
+      ...row,
+      bytes,
+      ratio: median(ratios(pairs)),
+      ratios: ratios(pairs),
+      noisy: pairs.noisy,
+      discarded: pairs.discarded,
+      pairs: pairs.used,
+    })),
+  }
+}

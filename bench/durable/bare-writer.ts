@@ -1,0 +1,92 @@
+import { DatabaseSync } from 'node:sqlite'
+import type { SQLInputValue, StatementSync } from 'node:sqlite'
+
+/** Rows of one table that one Create writes. */
+interface CopiedTable {
+  readonly name: string
+  readonly perCreate: number
+  readonly rows: readonly (readonly SQLInputValue[])[]
+}
+
+/**
+ * The writer with nothing around it: the rows that the server wrote for its Creates, taken out of a copy of its database and
+ * written again, `group` Creates a transaction, with the same schema, indexes, journal and durability. No protocol, no keys, no
+ * other thread. `rowsBefore` is what the tables held before those Creates; the database at `path` is changed.
+ * Returns Creates per second, and what a Create is made of.
+ */
+export function measureBareWriter(
+  path: string,
+  rowsBefore: ReadonlyMap<string, number>,
+  creates: number,
+  group: number,
+): { readonly createsPerSecond: number; readonly rows: string } {
+  const database = new DatabaseSync(path)
+  try {
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF')
+    const tables = takeOut(database, rowsBefore, creates)
+    database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    const inserts = tables.map((table) => insertOf(database, table))
+    const begin = database.prepare('BEGIN IMMEDIATE')
+    const commit = database.prepare('COMMIT')
+    const whole = Math.min(...tables.map(({ rows, perCreate }) => Math.floor(rows.length / perCreate)))
+    const start = performance.now()
+    for (let create = 0; create < whole; create += group) {
+      begin.run()
+      for (const [index, table] of tables.entries()) {
+        const end = Math.min(create + group, whole) * table.perCreate
+        for (let row = create * table.perCreate; row < end; row++) inserts[index]!.run(...table.rows[row]!)
+      }
+      commit.run()
+    }
+    const seconds = (performance.now() - start) / 1000
+    return {
+      createsPerSecond: whole / seconds,
+      rows: tables.map(({ name, perCreate }) => `${perCreate} ${name}`).join(', '),
+    }
+  } finally {
+    database.close()
+  }
+}
+
+/** Rows in each table: before and after a run, the difference is what the run wrote. */
+export function countRows(path: string): Map<string, number> {
+  const database = new DatabaseSync(path, { readOnly: true })
+  try {
+    return new Map(tableNames(database).map((name) => [name, count(database, name)]))
+  } finally {
+    database.close()
+  }
+}
+
+function takeOut(database: DatabaseSync, rowsBefore: ReadonlyMap<string, number>, creates: number): CopiedTable[] {
+  const tables: CopiedTable[] = []
+  for (const name of tableNames(database)) {
+    const before = rowsBefore.get(name) ?? 0
+    const perCreate = Math.round((count(database, name) - before) / creates)
+    if (perCreate === 0) continue
+    const rows = database
+      .prepare(`SELECT * FROM "${name}"`)
+      .all()
+      .map((row) => Object.values(row))
+    database.exec(`DELETE FROM "${name}"`)
+    tables.push({ name, perCreate, rows })
+  }
+  if (tables.length === 0)
+    throw new Error('the Creates left no rows: is this the database of the server that was measured?')
+  return tables
+}
+
+function insertOf(database: DatabaseSync, table: CopiedTable): StatementSync {
+  return database.prepare(`INSERT INTO "${table.name}" VALUES (${table.rows[0]!.map(() => '?').join(', ')})`)
+}
+
+function tableNames(database: DatabaseSync): string[] {
+  return database
+    .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY rowid")
+    .all()
+    .map((row) => String(row['name']))
+}
+
+function count(database: DatabaseSync, table: string): number {
+  return Number(database.prepare(`SELECT count(*) AS rows FROM "${table}"`).get()?.['rows'] ?? 0)
+}

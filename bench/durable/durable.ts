@@ -1,0 +1,146 @@
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { LatencyHistogram } from '../load/latency-histogram.ts'
+import { startKrypton } from '../servers/krypton.ts'
+import { goalAtLeast, goalAtMost, median, spread } from '../table.ts'
+import type { Section } from '../table.ts'
+import { measureWindow } from '../window.ts'
+import type { Window } from '../window.ts'
+import { countRows, measureBareWriter } from './bare-writer.ts'
+import { isInMemory, measureFdatasync } from './fdatasync.ts'
+
+export interface DurableOptions {
+  readonly rounds: number
+  readonly seconds: number
+  /** On the filesystem that is to be measured; the system's temporary folder when absent. */
+  readonly directory?: string
+  readonly onProgress: (line: string) => void
+}
+
+/** Clients at once in the second row, and Creates in a transaction of the bare writer. */
+const many = 64
+
+/** What a durable Create costs beside the disk's own sync (F) and beside a writer of the same rows without a server. */
+export async function benchDurable(options: DurableOptions): Promise<Section> {
+  const directory = mkdtempSync(join(options.directory ?? tmpdir(), 'bench-durable-'))
+  try {
+    if (isInMemory(directory)) throw new Error(`${directory} lies in memory: give --dir on a disk`)
+    const syncs: LatencyHistogram[] = []
+    const one: Window[] = []
+    const all: Window[] = []
+    const instance = join(directory, 'krypton')
+    const database = join(instance, 'data', 'data.db')
+    const krypton = await startKrypton(instance)
+    let rowsBefore: Map<string, number>
+    try {
+      rowsBefore = countRows(database)
+      const take = (connections: number): Promise<Window> =>
+        measureWindow(krypton, {
+          scenario: 'create',
+          mode: 'persistent',
+          connections,
+          depth: 1,
+          processes: 1,
+          seconds: options.seconds,
+          warmupSeconds: 0.3,
+          objects: [],
+          timeoutMs: 10_000,
+        })
+      for (let round = 0; round < options.rounds; round++) {
+        syncs.push(measureFdatasync(directory, options.seconds))
+        one.push(await take(1))
+        all.push(await take(many))
+        options.onProgress(
+          `durable: F ${syncs.at(-1)!.percentile(50).toFixed(0)} µs, Create ${one.at(-1)!.load.latency.p50} µs, ` +
+            `${many} clients ${all.at(-1)!.load.requestsPerSecond}/s`,
+        )
+      }
+    } finally {
+      await krypton.stop()
+    }
+    const rowsAfter = countRows(database)
+    const creates = (rowsAfter.get('objects') ?? 0) - (rowsBefore.get('objects') ?? 0)
+    const bare = Array.from({ length: options.rounds }, (_, round) => {
+      const copy = join(directory, `bare-${round}.db`)
+      copyFileSync(database, copy)
+      return measureBareWriter(copy, rowsBefore, creates, many)
+    })
+    return section(syncs, one, all, bare, options)
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+function section(
+  syncs: readonly LatencyHistogram[],
+  one: readonly Window[],
+  all: readonly Window[],
+  bare: readonly { createsPerSecond: number; rows: string }[],
+  options: DurableOptions,
+): Section {
+  const f = median(syncs.map((histogram) => histogram.percentile(50)))
+  const latency = median(one.map(({ load }) => load.latency.p50))
+  const goal = Math.round(2 * f + 150)
+  const rates = (windows: readonly Window[]): number[] => windows.map(({ load }) => load.requestsPerSecond)
+  const bareRates = bare.map(({ createsPerSecond }) => createsPerSecond)
+  const share = median(rates(all)) / median(bareRates)
+  const p99 = (windows: readonly Window[]): string => median(windows.map(({ load }) => load.latency.p99)).toFixed(0)
+  const failed = [...one, ...all].reduce((sum, { load }) => sum + load.failed, 0)
+  return {
+    table: {
+      title: 'Durable Create',
+      columns: ['what', 'p50 µs', 'p99 µs', 'per second', 'goal', 'server CPU µs'],
+      rows: [
+        [
+          'F: 4 KiB written and synced',
+          spread(
+            syncs.map((histogram) => histogram.percentile(50)),
+            0,
+          ),
+          median(syncs.map((histogram) => histogram.percentile(99))).toFixed(0),
+          spread(
+            syncs.map((histogram) => 1e6 / histogram.mean),
+            0,
+          ),
+          '',
+          '',
+        ],
+        [
+          'Create, 1 client',
+          spread(
+            one.map(({ load }) => load.latency.p50),
+            0,
+          ),
+          p99(one),
+          spread(rates(one), 0),
+          goalAtMost(latency, goal, 'µs (2 F + 150)'),
+          spread(
+            one.map((window) => window.serverMicrosecondsPerRequest),
+            0,
+          ),
+        ],
+        [
+          `Create, ${many} clients`,
+          spread(
+            all.map(({ load }) => load.latency.p50),
+            0,
+          ),
+          p99(all),
+          spread(rates(all), 0),
+          `${share.toFixed(2)} of the bare writer; ${goalAtLeast(share, 0.5, '')}`,
+          spread(
+            all.map((window) => window.serverMicrosecondsPerRequest),
+            0,
+          ),
+        ],
+        [`bare writer, ${many} a transaction`, '', '', spread(bareRates, 0), '', ''],
+      ],
+      notes: [
+        `${options.rounds} rounds of ${options.seconds} s; F, one client and ${many} clients take turns. The bare writer writes the rows of those ` +
+          `Creates (${bare[0]?.rows ?? ''} each) again into a copy of the server's database. Failed requests: ${failed}.`,
+      ],
+    },
+    data: { fMicroseconds: f, one, all, bare, share },
+  }
+}

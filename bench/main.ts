@@ -1,0 +1,129 @@
+import { Command } from 'commander'
+import { benchCompare } from './compare/compare.ts'
+import { benchCost } from './cost.ts'
+import { benchDurable } from './durable/durable.ts'
+import { loadCommand } from './load/command.ts'
+import { benchMicro } from './micro/main.ts'
+import { saveResults } from './results.ts'
+import { kryptonExists } from './servers/krypton.ts'
+import { pykmipExists } from './servers/pykmip.ts'
+import { markdown } from './table.ts'
+import type { Section } from './table.ts'
+
+const examples = `
+Examples:
+  Everything, in under two minutes; the full form takes some ten:
+    npm run bench -- --quick
+    npm run bench
+  One part:
+    npm run bench -- cost
+    npm run bench -- micro --only codec
+  The load generator against your own server:
+    npm run bench -- load --help
+
+Tables are printed and kept in bench/results/. Goals stand beside the figures and gate nothing. bench/README.md says how to read them.
+`
+
+interface Flags {
+  quick?: true
+  pairs?: string
+  seconds?: string
+  only?: string
+  dir?: string
+  save: boolean
+}
+
+const progress = (line: string): void => {
+  process.stderr.write(`${line}\n`)
+}
+
+const parts = {
+  cost: (flags: Flags) =>
+    benchCost({
+      quick: flags.quick ?? false,
+      pairs: Number(flags.pairs ?? (flags.quick ? 3 : 7)),
+      seconds: Number(flags.seconds ?? (flags.quick ? 0.8 : 1.5)),
+      objects: 1000,
+      onProgress: progress,
+    }).then((section) => [section]),
+  compare: (flags: Flags) =>
+    benchCompare({
+      rounds: flags.quick ? 1 : 3,
+      seconds: Number(flags.seconds ?? (flags.quick ? 1 : 3)),
+      onProgress: progress,
+    }).then((section) => [section]),
+  durable: (flags: Flags) =>
+    benchDurable({
+      rounds: flags.quick ? 2 : 5,
+      seconds: Number(flags.seconds ?? (flags.quick ? 0.8 : 2)),
+      directory: flags.dir,
+      onProgress: progress,
+    }).then((section) => [section]),
+  micro: (flags: Flags) =>
+    benchMicro({ seconds: Number(flags.seconds ?? (flags.quick ? 0.3 : 2)), only: flags.only, onProgress: progress }),
+} satisfies Record<string, (flags: Flags) => Promise<Section[]>>
+
+async function run(name: string, names: readonly (keyof typeof parts)[], flags: Flags): Promise<void> {
+  const sections: Section[] = []
+  for (const part of names) {
+    const missing = whatIsMissing(part)
+    if (missing !== undefined) {
+      if (names.length === 1) throw new Error(missing)
+      progress(`${part} left out: ${missing}`)
+      continue
+    }
+    const done = await parts[part](flags)
+    for (const { table } of done) process.stdout.write(`\n${markdown(table)}\n`)
+    sections.push(...done)
+  }
+  if (flags.save) progress(`kept in ${saveResults(flags.quick ? `${name}-quick` : name, sections)}`)
+}
+
+function whatIsMissing(part: keyof typeof parts): string | undefined {
+  if (part !== 'micro' && !kryptonExists()) return 'there is no bin/krypton in this checkout'
+  if (part === 'compare' && !pykmipExists())
+    return "PyKMIP's server is not installed (Debian: apt-get install python3-pykmip)"
+  return undefined
+}
+
+function part(name: keyof typeof parts, description: string): Command {
+  return common(new Command(name).description(description)).action((flags: Flags) => run(name, [name], flags))
+}
+
+function common(command: Command): Command {
+  return command
+    .option('--quick', 'shorter windows and fewer of them: for a look, not for a record')
+    .option('--seconds <n>', 'length of a window')
+    .option('--no-save', 'do not keep the results in bench/results/')
+}
+
+const program = common(new Command('bench'))
+  .description('Measures Krypton. Without a command: every part.')
+  .option('--dir <folder>', 'for the durable part: a folder on the disk to be measured')
+  .addHelpText('after', examples)
+  .enablePositionalOptions()
+  .action((flags: Flags) => run('all', ['cost', 'compare', 'durable', 'micro'], flags))
+  .addCommand(loadCommand())
+  .addCommand(
+    part('cost', 'server CPU a request, as a multiple of a bare TLS echo of the same bytes').option(
+      '--pairs <n>',
+      'pairs of windows in each row',
+    ),
+  )
+  .addCommand(part('compare', "Krypton and PyKMIP's server side by side"))
+  .addCommand(
+    part('durable', "durable Create beside the disk's own sync and a bare writer").option(
+      '--dir <folder>',
+      'a folder on the disk to be measured',
+    ),
+  )
+  .addCommand(
+    part('micro', 'codec, records and store by themselves').option('--only <name>', 'suites with this in their name'),
+  )
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`)
+  process.exitCode = 2
+}

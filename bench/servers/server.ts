@@ -1,0 +1,113 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { createServer } from 'node:net'
+import { connect } from 'node:net'
+import type { Target } from '../load/target.ts'
+
+/** A server that runs for the bench, in processes of its own. */
+export interface BenchServer {
+  readonly name: string
+  readonly target: Target
+  readonly pid: number
+  stop(): Promise<void>
+}
+
+/** The core of the server under test; the generator has the others, or shares it on a machine with one core. */
+export const serverCpu = '0'
+
+const startMsMax = 30_000
+
+/** Starts a command on the server's core, in a process group of its own, and keeps the end of what it prints for errors. */
+export function startPinned(command: string, args: readonly string[], env?: NodeJS.ProcessEnv): StartedProcess {
+  return new StartedProcess(
+    spawn('taskset', ['-c', serverCpu, command, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+      env: { ...process.env, ...env },
+    }),
+  )
+}
+
+export class StartedProcess {
+  readonly #child: ChildProcess
+  #printed = ''
+  #ended: string | undefined
+
+  constructor(child: ChildProcess) {
+    this.#child = child
+    const keep = (chunk: Buffer): void => {
+      this.#printed = (this.#printed + chunk.toString('utf8')).slice(-4000)
+    }
+    child.stdout?.on('data', keep)
+    child.stderr?.on('data', keep)
+    child.once('error', (error) => (this.#ended = error.message))
+    child.once('exit', (code, signal) => (this.#ended = `exit code ${code ?? signal}`))
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? -1
+  }
+
+  get printed(): string {
+    return this.#printed
+  }
+
+  /** Waits until `ready` says so. Throws with what the process printed when it ends or takes too long. */
+  async until(ready: () => Promise<boolean> | boolean): Promise<void> {
+    const deadline = performance.now() + startMsMax
+    while (!(await ready())) {
+      if (this.#ended !== undefined) throw new Error(`the server did not start (${this.#ended}):\n${this.#printed}`)
+      if (performance.now() > deadline) {
+        await this.stop()
+        throw new Error(`the server was not ready within ${startMsMax / 1000} s:\n${this.#printed}`)
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  }
+
+  /** Ends the whole process group: politely, then not. */
+  async stop(): Promise<void> {
+    for (const [signal, waitMs] of [
+      ['SIGTERM', 3000],
+      ['SIGKILL', 2000],
+    ] as const) {
+      if (!this.#signal(signal)) return
+      const deadline = performance.now() + waitMs
+      while (performance.now() < deadline) {
+        if (!this.#signal(0)) return
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      }
+    }
+  }
+
+  #signal(signal: NodeJS.Signals | 0): boolean {
+    try {
+      return this.pid > 0 && process.kill(-this.pid, signal)
+    } catch {
+      return false
+    }
+  }
+}
+
+/** A TCP port on loopback that was free a moment ago. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
+    })
+  })
+}
+
+export function listens(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', () => resolve(false))
+  })
+}

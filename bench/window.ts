@@ -1,0 +1,54 @@
+import { availableParallelism } from 'node:os'
+import { runLoad } from './load/generator.ts'
+import type { LoadOptions, LoadResult } from './load/generator.ts'
+import { machineBusyMs, processTreeCpuMs } from './process-cpu.ts'
+import type { BenchServer } from './servers/server.ts'
+
+/** One window of load on a server, with the CPU time that it cost the server. */
+export interface Window {
+  readonly load: LoadResult
+  readonly serverMicrosecondsPerRequest: number
+  /** Cores that the server used: near 1 when it was saturated. */
+  readonly serverCores: number
+  /** Cores that anybody else on the machine used: neither the server nor the bench. */
+  readonly othersCores: number
+}
+
+/** The cores of the generator: all but the server's. */
+export const generatorCpus = availableParallelism() > 1 ? `1-${availableParallelism() - 1}` : '0'
+
+/** Runs the load and reads the server's CPU time at both ends of the window. */
+export async function measureWindow(
+  server: BenchServer,
+  options: Omit<LoadOptions, 'target' | 'onWindow' | 'cpus'>,
+): Promise<Window> {
+  const look = (): { server: number; machine: number; own: number; time: number } => {
+    const own = process.cpuUsage()
+    return {
+      server: processTreeCpuMs(server.pid),
+      machine: machineBusyMs(),
+      own: (own.user + own.system) / 1000,
+      time: performance.now(),
+    }
+  }
+  let start = look()
+  let end = start
+  const load = await runLoad({
+    ...options,
+    target: server.target,
+    cpus: generatorCpus,
+    onWindow: (edge) => {
+      if (edge === 'start') start = look()
+      else end = look()
+    },
+  })
+  const ms = end.time - start.time
+  const serverMs = end.server - start.server
+  const othersMs = end.machine - start.machine - serverMs - (end.own - start.own) - load.generator.cores * ms
+  return {
+    load,
+    serverMicrosecondsPerRequest: (serverMs * 1000) / load.answered,
+    serverCores: serverMs / ms,
+    othersCores: Math.max(0, othersMs / ms),
+  }
+}
