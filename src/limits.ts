@@ -35,6 +35,8 @@ export const limits = {
   conflictRetriesMax: 8,
   /** One part of a record's associated data: its length field is a u16. */
   recordContextBytesMax: 65_535,
+  /** Tenants, and services, whose opened keys one thread keeps: about 2 KiB each. */
+  keyChainEntriesMax: 8_192,
   /** A seal's blob: the largest wrapped key comes from RSA-4096 and stays under 1 KiB. */
   sealBlobBytesMax: 64 * 1024,
 } as const

@@ -1,71 +1,216 @@
 import type { Clock } from '../clock.ts'
-import type { Secret } from '../crypto/secret.ts'
-import type { Row, TableName } from '../store/schema.ts'
-import type { Store, Unit } from '../store/store.ts'
-import type { RootKeys } from './root-keys.ts'
+import { KryptonError } from '../errors.ts'
+import { limits } from '../limits.ts'
+import type { Store } from '../store/store.ts'
+import { keysSlot } from '../store/version-table.ts'
+import { OpenServiceKeys, type Scope, type ServiceKeys } from './data-key.ts'
+import { openIntegrityKeys, systemRowMacs } from './integrity-key.ts'
+import { type Ivks, openIvks } from './internal-versioned-key.ts'
+import { type RootKeys, wipeRootKeys } from './root-keys.ts'
+import type { RowKeys, RowMacs } from './row-mac.ts'
+import { OpenTenantKeys, type TenantKeys } from './tenant-key.ts'
+import { openWrappingKeys, type WrappingKeys, wipeWrappingKeys } from './wrapping-keys.ts'
 
-export type { RootKeys, TransferableRootKeys } from './root-keys.ts'
-export { exportRootKeys, importRootKeys } from './root-keys.ts'
+export type { ObjectContext, Scope, ServiceKeys } from './data-key.ts'
+export { createServiceKeys, createTenantKeys } from './new-keys.ts'
+export { exportRootKeys, importRootKeys, type RootKeys, type TransferableRootKeys } from './root-keys.ts'
+export type { RowKeys, Unauthenticated } from './row-mac.ts'
+export type { TenantKeys } from './tenant-key.ts'
+
+/** MACs of system rows. */
+export type SystemKeys = RowKeys
 
 type MaybePromise<T> = T | Promise<T>
 
-/** Whose keys: 16 bytes each. */
-export interface Scope {
-  readonly tenant: Buffer
-  readonly system: Buffer
-  readonly service: Buffer
+/** Something opened from rows, good while the slots of the version table are what they were before the rows were read. */
+interface Opened<T> {
+  readonly keysVersion: number
+  readonly tenantVersion: number
+  value: MaybePromise<T>
 }
 
-/** What the associated data of an object's record says of the object, besides where it lives. */
-export interface ObjectContext {
-  /** Unique Identifier, 16 bytes. */
-  readonly object: Uint8Array
-  readonly objectVersion: number
-  readonly objectType: number
-  readonly algorithm: number
-  readonly lengthBits: number
-  /** Counts the rewrites of this record. */
-  readonly blobVersion: number
+/**
+ * The keys of one thread: opens them from verified rows when they are first asked for, and keeps them until a key of the store changes.
+ * What is open is returned at once, never as a promise.
+ */
+export class KeyChain {
+  readonly clock: Clock
+  readonly #store: Store
+  readonly #root: RootKeys
+  readonly #system: RowMacs
+  #ivks: Opened<Ivks> | undefined
+  readonly #tenants = new Map<string, Opened<OpenTenantKeys>>()
+  readonly #services = new Map<string, Opened<OpenServiceKeys>>()
+  /** A principal keeps its scope for life, so the common way to its keys hashes no text. */
+  #byScope = new WeakMap<Scope, Opened<OpenServiceKeys>>()
+  #forgotten = false
+
+  constructor(store: Store, root: RootKeys, clock: Clock) {
+    this.#store = store
+    this.#root = root
+    this.clock = clock
+    this.#system = systemRowMacs(root.cluster, root.systemIntegrityKeys)
+  }
+
+  /** The cluster that every record is bound to. */
+  get cluster(): Uint8Array {
+    return this.#root.cluster
+  }
+
+  /** MACs of system rows: manifest, seals, integrity keys, IVKs, and what belongs to no tenant. */
+  system(): SystemKeys {
+    this.#assertUnsealed()
+    return this.#system
+  }
+
+  /** The versions of the IVK. */
+  ivks(): MaybePromise<Ivks> {
+    this.#assertUnsealed()
+    const keysVersion = this.#keysVersion()
+    if (this.#ivks?.keysVersion === keysVersion) return this.#ivks.value
+    const opened: Opened<Ivks> = {
+      keysVersion,
+      tenantVersion: 0,
+      value: next(this.#store.find('ivks', {}), (rows) => openIvks(this.#root, this.#system, rows)),
+    }
+    this.#ivks = opened
+    return settle(opened, () => {
+      if (this.#ivks === opened) this.#ivks = undefined
+    })
+  }
+
+  /** Keys of a tenant that open nothing: row MACs and index tokens. Throws 'not-found' when the tenant has no keys. */
+  tenant(tenant: Buffer): MaybePromise<TenantKeys> {
+    return this.#openTenant(tenant)
+  }
+
+  /** Keys of a service. Throws 'not-found' when the tenant or the service has no keys. */
+  service(scope: Scope): MaybePromise<ServiceKeys> {
+    this.#assertUnsealed()
+    const known = this.#byScope.get(scope)
+    if (known !== undefined && this.#isFresh(known, scope.tenant)) return known.value
+    const opened = this.#cached(this.#services, scopeText(scope), scope.tenant, () => this.#loadService(scope))
+    this.#byScope.set(scope, opened)
+    return opened.value
+  }
+
+  /** The versions of the Tenant Key of a system; none when it was never made. For making keys below it: the caller wipes them. */
+  tenantKeys(tenant: Buffer, system: Buffer): MaybePromise<WrappingKeys> {
+    const owner = { cluster: this.cluster, tenant, system }
+    return next(this.#openTenant(tenant), (tenantKeys) =>
+      next(this.ivks(), (ivks) =>
+        next(this.#store.find('tenant_keys', { tenant, system }), (rows) =>
+          openWrappingKeys('tenant_keys', owner, tenantKeys, ivks.byVersion, rows),
+        ),
+      ),
+    )
+  }
+
+  /** Ends every key of this thread, the root's too: the server is sealed. */
+  forget(): void {
+    this.#forgotten = true
+    for (const opened of [...this.#tenants.values(), ...this.#services.values()]) {
+      if (!(opened.value instanceof Promise)) opened.value.wipe()
+    }
+    if (this.#ivks !== undefined && !(this.#ivks.value instanceof Promise)) wipeWrappingKeys(this.#ivks.value)
+    this.#ivks = undefined
+    this.#tenants.clear()
+    this.#services.clear()
+    this.#byScope = new WeakMap()
+    this.#system.wipe()
+    wipeRootKeys(this.#root)
+  }
+
+  #openTenant(tenant: Buffer): MaybePromise<OpenTenantKeys> {
+    this.#assertUnsealed()
+    return this.#cached(this.#tenants, tenant.toString('latin1'), tenant, () => this.#loadTenant(tenant)).value
+  }
+
+  #loadTenant(tenant: Buffer): MaybePromise<OpenTenantKeys> {
+    return next(this.ivks(), (ivks) =>
+      next(this.#store.find('integrity_keys', { tenant }), (rows) => {
+        if (rows.length === 0)
+          throw new KryptonError('not-found', 'this tenant has no keys: add it with krypton tenant add')
+        for (const row of rows) this.#system.verifyRow('integrity_keys', row)
+        const keys = openIntegrityKeys(this.cluster, tenant, ivks.byVersion, rows)
+        try {
+          return new OpenTenantKeys(this.cluster, tenant, keys)
+        } finally {
+          for (const key of keys) key.secret.wipe()
+        }
+      }),
+    )
+  }
+
+  #loadService(scope: Scope): MaybePromise<OpenServiceKeys> {
+    const { tenant, system, service } = scope
+    return next(this.#openTenant(tenant), (tenantKeys) =>
+      next(this.tenantKeys(tenant, system), (parents) =>
+        next(this.#store.find('service_keys', { tenant, system, service }), (rows) => {
+          const owner = { cluster: this.cluster, tenant, system, service }
+          const { active, byVersion } = openWrappingKeys('service_keys', owner, tenantKeys, parents.byVersion, rows)
+          wipeWrappingKeys(parents)
+          if (active === undefined) {
+            throw new KryptonError(
+              'not-found',
+              'this service has no active key: add a client of it with krypton client add',
+            )
+          }
+          return new OpenServiceKeys(this.cluster, scope, tenantKeys, { active, byVersion })
+        }),
+      ),
+    )
+  }
+
+  /** The entry of `key` if it is fresh, else a new one; what fails to load is not kept. Oldest entries make room. */
+  #cached<T>(cache: Map<string, Opened<T>>, key: string, tenant: Buffer, load: () => MaybePromise<T>): Opened<T> {
+    const known = cache.get(key)
+    if (known !== undefined && this.#isFresh(known, tenant)) return known
+    // The slots are read before the rows, so that a change between the two makes the entry stale, never too new.
+    const keysVersion = this.#keysVersion()
+    const tenantVersion = this.#tenantVersion(tenant)
+    const opened: Opened<T> = { keysVersion, tenantVersion, value: load() }
+    cache.delete(key)
+    cache.set(key, opened)
+    if (cache.size > limits.keyChainEntriesMax) cache.delete(cache.keys().next().value!)
+    void settle(opened, () => {
+      if (cache.get(key) === opened) cache.delete(key)
+    })
+    return opened
+  }
+
+  #isFresh(opened: Opened<unknown>, tenant: Buffer): boolean {
+    return opened.keysVersion === this.#keysVersion() && opened.tenantVersion === this.#tenantVersion(tenant)
+  }
+
+  #keysVersion(): number {
+    return this.#store.versions.read(keysSlot)
+  }
+
+  #tenantVersion(tenant: Buffer): number {
+    const { versions } = this.#store
+    return versions.read(versions.slotOf(tenant))
+  }
+
+  #assertUnsealed(): void {
+    if (this.#forgotten) throw new KryptonError('seal-failed', 'the server is sealed: unseal it first')
+  }
 }
 
-/** A row without its MAC. */
-export type Unauthenticated<T extends TableName> = Omit<Row<T>, 'mac'>
-
-/** MACs of rows under one integrity key. */
-export interface RowKeys {
-  /** The `mac` column of a row: u32 key version ‖ HMAC-SHA-256 over all other columns. */
-  macRow<T extends TableName>(table: T, row: Unauthenticated<T>): Buffer
-  /** Throws 'row-mac-mismatch' when the row is not as it was written here. */
-  verifyRow<T extends TableName>(table: T, row: Row<T>): void
+/** Goes on with a value at once, or when its promise is kept. */
+function next<T, U>(value: MaybePromise<T>, go: (value: T) => MaybePromise<U>): MaybePromise<U> {
+  return value instanceof Promise ? value.then(go) : go(value)
 }
 
-export type SystemKeys = RowKeys
-
-export interface TenantKeys extends RowKeys {
-  readonly tenant: Buffer
-  /** What an index stores in place of a value: u32 key version ‖ 16 bytes. */
-  indexToken(attribute: string, value: Uint8Array): Buffer
+/** Puts the kept value in place of its promise; `onFailure` runs when it is broken. */
+function settle<T>(opened: Opened<T>, onFailure: () => void): MaybePromise<T> {
+  const { value } = opened
+  if (value instanceof Promise) {
+    value.then((settled) => (opened.value = settled), onFailure)
+  }
+  return value
 }
 
-export interface ServiceKeys extends TenantKeys {
-  readonly scope: Scope
-  /** The version of the Service Key that new records are sealed under: the object's `key_version`. */
-  readonly activeVersion: number
-  sealObject(context: ObjectContext, material: Uint8Array | Secret): Buffer
-  /** Throws 'record-invalid' or 'record-does-not-open'. */
-  openObject(context: ObjectContext, keyVersion: number, record: Uint8Array): Secret
+function scopeText(scope: Scope): string {
+  return scope.tenant.toString('latin1') + scope.system.toString('latin1') + scope.service.toString('latin1')
 }
-
-/** The keys of one thread. */
-export declare class KeyChain {
-  constructor(store: Store, root: RootKeys, clock: Clock)
-  system(): SystemKeys
-  tenant(tenant: Uint8Array): MaybePromise<TenantKeys>
-  service(scope: Scope): MaybePromise<ServiceKeys>
-  forget(): void
-}
-
-/** The rows of a new tenant's keys (integrity key, Tenant Key of a system, Service Key of a service). Commit them before anything refers to them. */
-export declare function createTenantKeys(chain: KeyChain, scope: Scope, actor: string): MaybePromise<Unit>
-/** The rows of a new service's key, and of its system's Tenant Key when the system is new too. */
-export declare function createServiceKeys(chain: KeyChain, scope: Scope, actor: string): MaybePromise<Unit>

@@ -1,0 +1,115 @@
+import type { Secret } from '../crypto/secret.ts'
+import { KryptonError } from '../errors.ts'
+import type { Row, TableName } from '../store/schema.ts'
+import type { WrappingKey } from './root-keys.ts'
+import type { Unauthenticated } from './row-mac.ts'
+import type { TenantKeys } from './tenant-key.ts'
+import { openRecord, Purpose, type RecordContext, sealRecord } from './wrapped-key.ts'
+import { wipeWrappingKeys } from './wrapping-keys.ts'
+
+/** Whose keys: 16 bytes each. */
+export interface Scope {
+  readonly tenant: Buffer
+  readonly system: Buffer
+  readonly service: Buffer
+}
+
+/** What the associated data of an object's record says of the object, besides where it lives. */
+export interface ObjectContext {
+  /** Unique Identifier, 16 bytes. */
+  readonly object: Uint8Array
+  readonly objectVersion: number
+  readonly objectType: number
+  readonly algorithm: number
+  readonly lengthBits: number
+  /** Counts the rewrites of this record. */
+  readonly blobVersion: number
+}
+
+/** A service's keys: those of its tenant, and what seals and opens the service's objects (L4 under L3). */
+export interface ServiceKeys extends TenantKeys {
+  readonly scope: Scope
+  /** The version of the Service Key that new records are sealed under: the object's `key_version`. */
+  readonly activeVersion: number
+  /** The record of an object's key material, under the active version. */
+  sealObject(context: ObjectContext, material: Uint8Array | Secret): Buffer
+  /** The material in `record`, of class `object`. Throws 'record-invalid' or 'record-does-not-open'. */
+  openObject(context: ObjectContext, keyVersion: number, record: Uint8Array): Secret
+}
+
+/** ServiceKeys over opened versions of the Service Key. */
+export class OpenServiceKeys implements ServiceKeys {
+  readonly scope: Scope
+  readonly tenant: Buffer
+  readonly activeVersion: number
+  readonly #cluster: Uint8Array
+  readonly #tenantKeys: TenantKeys
+  readonly #active: WrappingKey
+  readonly #byVersion: ReadonlyMap<number, WrappingKey>
+
+  constructor(
+    cluster: Uint8Array,
+    scope: Scope,
+    tenantKeys: TenantKeys,
+    keys: { active: WrappingKey; byVersion: ReadonlyMap<number, WrappingKey> },
+  ) {
+    this.#cluster = cluster
+    this.scope = scope
+    this.tenant = scope.tenant
+    this.#tenantKeys = tenantKeys
+    this.#active = keys.active
+    this.#byVersion = keys.byVersion
+    this.activeVersion = keys.active.version
+  }
+
+  macRow<T extends TableName>(table: T, row: Unauthenticated<T>): Buffer {
+    return this.#tenantKeys.macRow(table, row)
+  }
+
+  verifyRow<T extends TableName>(table: T, row: Row<T>): void {
+    this.#tenantKeys.verifyRow(table, row)
+  }
+
+  indexToken(attribute: string, value: Uint8Array): Buffer {
+    return this.#tenantKeys.indexToken(attribute, value)
+  }
+
+  keyCheckValue(key: WrappingKey): Buffer {
+    return this.#tenantKeys.keyCheckValue(key)
+  }
+
+  sealObject(context: ObjectContext, material: Uint8Array | Secret): Buffer {
+    return sealRecord(Purpose.Object, this.#active, this.#recordContext(context), material)
+  }
+
+  openObject(context: ObjectContext, keyVersion: number, record: Uint8Array): Secret {
+    const key = this.#byVersion.get(keyVersion)
+    if (key === undefined) {
+      throw new KryptonError(
+        'record-invalid',
+        'an object names a version of its Service Key that is not here: restore the keys section from a backup',
+      )
+    }
+    return openRecord(Purpose.Object, key, this.#recordContext(context), record, 'object')
+  }
+
+  /** Ends the Service Keys; those of the tenant are not this object's own. */
+  wipe(): void {
+    wipeWrappingKeys({ byVersion: this.#byVersion })
+  }
+
+  #recordContext(context: ObjectContext): RecordContext {
+    return {
+      cluster: this.#cluster,
+      tenant: this.scope.tenant,
+      system: this.scope.system,
+      service: this.scope.service,
+      object: context.object,
+      objectVersion: context.objectVersion,
+      objectType: context.objectType,
+      algorithm: context.algorithm,
+      lengthBits: context.lengthBits,
+      blobVersion: context.blobVersion,
+    }
+  }
+}

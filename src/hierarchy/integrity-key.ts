@@ -1,0 +1,96 @@
+import { deriveSecret } from '../crypto/kdf.ts'
+import { type Label, labels } from '../crypto/labels.ts'
+import { randomIdentifier } from '../crypto/random.ts'
+import { generateSecret, type Secret } from '../crypto/secret.ts'
+import { KryptonError } from '../errors.ts'
+import type { Row } from '../store/schema.ts'
+import { KeyAlgorithm, keyBytes, keyContext, noTenant } from './key-record.ts'
+import { KeyState, opens } from './key-state.ts'
+import { derivationContext } from './master-key.ts'
+import type { IntegrityKeyVersion, WrappingKey } from './root-keys.ts'
+import { RowMacs, type Unauthenticated } from './row-mac.ts'
+import { openRecord, Purpose, sealRecord } from './wrapped-key.ts'
+
+/** A new version of an integrity key: its row, and the key, which the caller wipes. */
+export interface NewIntegrityKey {
+  readonly secret: Secret
+  readonly row: Unauthenticated<'integrity_keys'>
+}
+
+/**
+ * Makes version `version` of the integrity key of `tenant`, active from the start. `parent` is the IVK, or for the system's
+ * own key (tenant of zeros) the MasterKey's wrap-system.
+ */
+export function newIntegrityKey(
+  cluster: Uint8Array,
+  tenant: Buffer,
+  parent: WrappingKey,
+  version: number,
+): NewIntegrityKey {
+  const secret = generateSecret(keyBytes, 'system')
+  const key_id = randomIdentifier()
+  const context = keyContext({ cluster, tenant }, { key_id, version }, KeyAlgorithm.HmacSha256)
+  const record = sealRecord(Purpose.IntegrityKey, parent, context, secret)
+  const row = {
+    tenant,
+    version,
+    key_id,
+    state: KeyState.Active,
+    parent_version: parent.version,
+    record,
+    row_version: 1,
+  }
+  return { secret, row }
+}
+
+/** Opens the versions in `rows`, which must all be of `tenant`. The rows' MACs are the caller's to verify. */
+export function openIntegrityKeys(
+  cluster: Uint8Array,
+  tenant: Uint8Array,
+  parents: ReadonlyMap<number, WrappingKey>,
+  rows: readonly Row<'integrity_keys'>[],
+): IntegrityKeyVersion[] {
+  return rows
+    .filter((row) => opens(row.state))
+    .map((row) => {
+      const parent = parents.get(row.parent_version)
+      if (parent === undefined) {
+        throw new KryptonError(
+          'record-invalid',
+          'an integrity key names a wrapping key that is not here: restore the keys section from a backup',
+        )
+      }
+      const context = keyContext({ cluster, tenant }, row, KeyAlgorithm.HmacSha256)
+      const secret = openRecord(Purpose.IntegrityKey, parent, context, row.record, 'system')
+      return { version: row.version, active: row.state === KeyState.Active, secret }
+    })
+}
+
+/** The MACs of system rows under the root's system integrity keys. */
+export function systemRowMacs(cluster: Uint8Array, keys: readonly IntegrityKeyVersion[]): RowMacs {
+  return new RowMacs(deriveByVersion(cluster, noTenant, keys, labels.systemRowMac), activeIntegrityVersion(keys))
+}
+
+/** One derived key for each version of an integrity key. */
+export function deriveByVersion(
+  cluster: Uint8Array,
+  tenant: Uint8Array,
+  keys: readonly IntegrityKeyVersion[],
+  label: Label,
+): Map<number, Secret> {
+  return new Map(
+    keys.map((key) => [
+      key.version,
+      deriveSecret(key.secret, label, derivationContext(key.version, cluster, tenant), 'system'),
+    ]),
+  )
+}
+
+/** The version that new MACs and tokens are made under. Throws 'record-invalid' when there is none. */
+export function activeIntegrityVersion(keys: readonly IntegrityKeyVersion[]): number {
+  const active = keys.find((key) => key.active)
+  if (active === undefined) {
+    throw new KryptonError('record-invalid', 'there is no active integrity key: restore the keys section from a backup')
+  }
+  return active.version
+}

@@ -1,0 +1,58 @@
+import { Suite } from '../crypto/aead.ts'
+import { randomIdentifier } from '../crypto/random.ts'
+import { generateSecret } from '../crypto/secret.ts'
+import { KryptonError } from '../errors.ts'
+import type { Row } from '../store/schema.ts'
+import { KeyAlgorithm, keyBytes, keyContext, noTenant } from './key-record.ts'
+import { KeyState, opens } from './key-state.ts'
+import type { RootKeys, WrappingKey } from './root-keys.ts'
+import type { RowKeys, Unauthenticated } from './row-mac.ts'
+import { openRecord, Purpose, sealRecord } from './wrapped-key.ts'
+
+/** The versions of the internal versioned key (IVK), which wraps Tenant Keys and tenants' integrity keys. */
+export interface Ivks {
+  readonly active: WrappingKey
+  /** The versions that may open what they once wrapped, the active one among them. */
+  readonly byVersion: ReadonlyMap<number, WrappingKey>
+}
+
+/** Makes a version of the IVK, active from the start, which wraps in `suite`. */
+export function newIvk(
+  root: RootKeys,
+  version: number,
+  created: number,
+  suite: Suite = Suite.Xaes256Gcm,
+): Unauthenticated<'ivks'> {
+  const secret = generateSecret(keyBytes, 'wrapping')
+  try {
+    const key_id = randomIdentifier()
+    const context = ivkContext(root, { key_id, version, suite })
+    const record = sealRecord(Purpose.Ivk, root.wrapIvk, context, secret)
+    return { version, key_id, suite, state: KeyState.Active, created, record, row_version: 1 }
+  } finally {
+    secret.wipe()
+  }
+}
+
+/** Verifies and opens the IVKs of the store's rows. Throws 'row-mac-mismatch', 'record-invalid', 'record-does-not-open'. */
+export function openIvks(root: RootKeys, system: RowKeys, rows: readonly Row<'ivks'>[]): Ivks {
+  const byVersion = new Map<number, WrappingKey>()
+  let active: WrappingKey | undefined
+  for (const row of rows) {
+    system.verifyRow('ivks', row)
+    if (!opens(row.state)) continue
+    const secret = openRecord(Purpose.Ivk, root.wrapIvk, ivkContext(root, row), row.record, 'wrapping')
+    const key = { secret, keyId: row.key_id, version: row.version, suite: row.suite }
+    byVersion.set(row.version, key)
+    if (row.state === KeyState.Active) active = key
+  }
+  if (active === undefined) {
+    throw new KryptonError('record-invalid', 'the store has no active IVK: restore the keys section from a backup')
+  }
+  return { active, byVersion }
+}
+
+/** The suite that the version wraps in is bound into its record. */
+function ivkContext(root: RootKeys, key: { key_id: Uint8Array; version: number; suite: number }) {
+  return keyContext({ cluster: root.cluster, tenant: noTenant }, key, KeyAlgorithm.Aes, Uint8Array.of(key.suite))
+}

@@ -1,0 +1,58 @@
+import { hmac, verifyHmac } from '../crypto/mac.ts'
+import type { Secret } from '../crypto/secret.ts'
+import { KryptonError } from '../errors.ts'
+import { macInput, type Row, type TableName } from '../store/schema.ts'
+
+/** A row without its MAC. */
+export type Unauthenticated<T extends TableName> = Omit<Row<T>, 'mac'>
+
+/** MACs of rows under one integrity key. */
+export interface RowKeys {
+  /** The `mac` column of a row: u32 key version ‖ HMAC-SHA-256 over all other columns. */
+  macRow<T extends TableName>(table: T, row: Unauthenticated<T>): Buffer
+  /** Throws 'row-mac-mismatch' when the row is not as it was written here. */
+  verifyRow<T extends TableName>(table: T, row: Row<T>): void
+}
+
+/** Row MACs under the versions of one integrity key: new rows under the active one, old rows under the one they name. */
+export class RowMacs implements RowKeys {
+  readonly #keys: ReadonlyMap<number, Secret>
+  readonly #activeVersion: number
+
+  /** `keys` are the derived keys by version of the integrity key, the active one among them. */
+  constructor(keys: ReadonlyMap<number, Secret>, activeVersion: number) {
+    this.#keys = keys
+    this.#activeVersion = activeVersion
+  }
+
+  macRow<T extends TableName>(table: T, row: Unauthenticated<T>): Buffer {
+    const key = this.#keys.get(this.#activeVersion)
+    if (key === undefined) throw new Error('the active integrity key is not among the keys')
+    const mac = Buffer.alloc(rowMacBytes)
+    mac.writeUInt32BE(this.#activeVersion, 0)
+    mac.set(hmac('sha256', key, macInput(table, row)), 4)
+    return mac
+  }
+
+  verifyRow<T extends TableName>(table: T, row: Row<T>): void {
+    const mac = row.mac
+    const key = mac.byteLength === rowMacBytes ? this.#keys.get(versionOf(mac)) : undefined
+    if (key === undefined || !verifyHmac('sha256', key, macInput(table, row), mac.subarray(4))) {
+      throw new KryptonError(
+        'row-mac-mismatch',
+        `a row of table ${table} is not as it was written: the store was changed from outside, restore it from a backup`,
+      )
+    }
+  }
+
+  /** Ends the keys. */
+  wipe(): void {
+    for (const key of this.#keys.values()) key.wipe()
+  }
+}
+
+function versionOf(mac: Uint8Array): number {
+  return ((mac[0]! << 24) | (mac[1]! << 16) | (mac[2]! << 8) | mac[3]!) >>> 0
+}
+
+const rowMacBytes = 4 + 32
