@@ -1,0 +1,262 @@
+import { bytes, type Columns, flag, id, integer, nullable, type RowOf, text } from './column.ts'
+
+/**
+ * The two parts of a store: keys that wrap keys, and everything else. Each has its own transactions and its own audit table,
+ * so that backups of keys can be kept for a shorter time than backups of data.
+ */
+export type Section = 'keys' | 'data'
+
+/** An index of a table. With `unique`, its name is what 'store-unique' tells the asker. */
+export interface Index<N extends string = string> {
+  readonly columns: readonly N[]
+  readonly unique?: boolean
+  /** The index holds only rows for which this SQL condition is true. */
+  readonly where?: string
+}
+
+/** A table, described once: rows' types, SQL and MACs all follow from here. */
+export interface Table<C extends Columns = Columns, K extends keyof C = keyof C> {
+  readonly section: Section
+  readonly columns: C
+  readonly key: readonly K[]
+  readonly indexes: Readonly<Record<string, Index>>
+  /** A change of this table changes who is trusted: it moves the slot `trust` of the version table. */
+  readonly trust: boolean
+  /** Rows of an authenticated table carry `row_version` and `mac`. */
+  readonly authenticated: boolean
+}
+
+interface TableOptions<N extends string> {
+  readonly indexes?: Readonly<Record<string, Index<N>>>
+  readonly trust?: boolean
+}
+
+/** A table whose rows count their changes and carry a MAC over all their columns: the last two columns are made here, for every one of them. */
+function authenticated<const C extends Columns, const K extends keyof C & string>(
+  section: Section,
+  columns: C,
+  key: readonly K[],
+  options: TableOptions<keyof C & string> = {},
+) {
+  const all = { ...columns, row_version: integer, mac: bytes }
+  const { indexes = {}, trust = false } = options
+  return { section, columns: all, key, indexes, trust, authenticated: true as const } satisfies Table
+}
+
+/** A table of what is computed from other rows and believed of none (`docs/decisions/0002`): no version, no MAC. */
+function derived<const C extends Columns, const K extends keyof C & string>(
+  section: Section,
+  columns: C,
+  key: readonly K[],
+  indexes: Readonly<Record<string, Index<keyof C & string>>>,
+) {
+  return { section, columns, key, indexes, trust: false, authenticated: false as const } satisfies Table
+}
+
+/** Version of this schema, kept in each file as `user_version`. */
+export const schemaVersion = 1
+
+/** Every table whose rows are authenticated. A tenant of zeros is the system itself. */
+export const schema = {
+  manifest: authenticated(
+    'keys',
+    {
+      id: text,
+      format_version: integer,
+      cluster: id,
+      incarnation: id,
+      epoch: integer,
+      development: flag,
+      master_key_verifier: bytes,
+      created: integer,
+    },
+    ['id'],
+  ),
+  seals: authenticated(
+    'keys',
+    { id, type: text, config_id: bytes, epoch: integer, generation: integer, blob: bytes, created: integer },
+    ['id'],
+  ),
+  integrity_keys: authenticated(
+    'keys',
+    { tenant: id, version: integer, key_id: id, state: integer, parent_version: integer, record: bytes },
+    ['tenant', 'version'],
+  ),
+  ivks: authenticated(
+    'keys',
+    { version: integer, key_id: id, suite: integer, state: integer, created: integer, record: bytes },
+    ['version'],
+  ),
+  tenant_keys: authenticated(
+    'keys',
+    {
+      tenant: id,
+      system: id,
+      version: integer,
+      key_id: id,
+      state: integer,
+      parent_version: integer,
+      created: integer,
+      record: bytes,
+    },
+    ['tenant', 'system', 'version'],
+  ),
+  service_keys: authenticated(
+    'keys',
+    {
+      tenant: id,
+      system: id,
+      service: id,
+      version: integer,
+      key_id: id,
+      state: integer,
+      parent_version: integer,
+      created: integer,
+      record: bytes,
+    },
+    ['tenant', 'system', 'service', 'version'],
+  ),
+  tenants: authenticated('data', { tenant: id, name: text, state: integer, created: integer }, ['tenant'], {
+    indexes: { tenant_name: { columns: ['name'], unique: true } },
+    trust: true,
+  }),
+  systems: authenticated(
+    'data',
+    { tenant: id, system: id, name: text, state: integer, created: integer },
+    ['tenant', 'system'],
+    {
+      indexes: { system_name: { columns: ['tenant', 'name'], unique: true } },
+    },
+  ),
+  services: authenticated(
+    'data',
+    { tenant: id, system: id, service: id, name: text, state: integer, created: integer },
+    ['tenant', 'system', 'service'],
+    { indexes: { service_name: { columns: ['tenant', 'system', 'name'], unique: true } } },
+  ),
+  authorities: authenticated(
+    'data',
+    { authority: id, tenant: id, public_key_hash: bytes, certificate: bytes, state: integer, created: integer },
+    ['authority'],
+    {
+      indexes: {
+        authority_public_key: { columns: ['public_key_hash'], unique: true },
+        authority_tenant: { columns: ['tenant'] },
+      },
+      trust: true,
+    },
+  ),
+  clients: authenticated(
+    'data',
+    {
+      tenant: id,
+      client: id,
+      system: id,
+      service: id,
+      name: text,
+      issuer_key_hash: bytes,
+      leaf_key_hash: bytes,
+      operations: bytes,
+      state: integer,
+      created: integer,
+      revoked: nullable(integer),
+    },
+    ['tenant', 'client'],
+    {
+      indexes: {
+        client_identity: { columns: ['issuer_key_hash', 'leaf_key_hash'], unique: true },
+        client_name: { columns: ['tenant', 'name'], unique: true },
+      },
+      trust: true,
+    },
+  ),
+  objects: authenticated(
+    'data',
+    {
+      tenant: id,
+      system: id,
+      service: id,
+      object: id,
+      sequence: integer,
+      object_type: integer,
+      state: integer,
+      activation_date: nullable(integer),
+      deactivation_date: nullable(integer),
+      algorithm: integer,
+      length_bits: integer,
+      key_format_type: integer,
+      data_type: integer,
+      attributes: bytes,
+      key_version: integer,
+      blob_version: integer,
+      record: bytes,
+    },
+    ['tenant', 'system', 'service', 'object'],
+    {
+      indexes: {
+        object_sequence: { columns: ['tenant', 'system', 'service', 'sequence', 'object'] },
+        object_state: { columns: ['tenant', 'system', 'service', 'state', 'object_type', 'sequence', 'object'] },
+        // What changes its state by itself when a date passes; rows leave these indexes when the new state is written.
+        object_activation: {
+          columns: ['tenant', 'system', 'service', 'activation_date'],
+          where: 'state = 1 AND activation_date IS NOT NULL',
+        },
+        object_deactivation: {
+          columns: ['tenant', 'system', 'service', 'deactivation_date'],
+          where: 'state <= 2 AND deactivation_date IS NOT NULL',
+        },
+      },
+    },
+  ),
+} as const satisfies Record<string, Table>
+
+/** What Locate searches. A row is inserted with its object's row and deleted with it, and never updated. */
+export const objectIndex = derived(
+  'data',
+  { tenant: id, system: id, service: id, attribute: text, token: bytes, object: id },
+  ['tenant', 'system', 'service', 'attribute', 'token', 'object'],
+  {
+    object_name: { columns: ['tenant', 'system', 'service', 'token'], unique: true, where: "attribute = 'name'" },
+  },
+)
+
+/** The columns of `audit`, a table in both sections. `sequence` is given by the store, in the order of commits. */
+export const auditColumns = {
+  sequence: integer,
+  time: integer,
+  tenant: id,
+  actor: text,
+  operation: text,
+  object: nullable(id),
+  result: text,
+  detail: text,
+} as const satisfies Columns
+
+export type TableName = keyof typeof schema
+
+/** Tables that a unit may change. */
+export type ChangeableTable = TableName | 'object_index'
+
+type TableOf<T extends ChangeableTable> = T extends TableName ? (typeof schema)[T] : typeof objectIndex
+
+/** A row of table T. Its bytes are the store's or the caller's for good: nobody writes into them. */
+export type Row<T extends ChangeableTable> = RowOf<TableOf<T>['columns']>
+
+/** The primary key of a row of table T. */
+export type KeyOf<T extends ChangeableTable> = Pick<Row<T>, Extract<TableOf<T>['key'][number], keyof Row<T>>>
+
+/** A row of the audit table as it is written. */
+export type AuditRow = Omit<RowOf<typeof auditColumns>, 'sequence'>
+
+/** A row of the audit table as it is read. */
+export type StoredAuditRow = RowOf<typeof auditColumns>
+
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of a literal are those of its type
+export const tableNames = Object.keys(schema) as TableName[]
+
+/** The description of a table, for code that works on any of them. */
+export function tableOf(table: ChangeableTable): Table {
+  return table === 'object_index' ? objectIndex : schema[table]
+}
+
+export { macInput } from './mac-input.ts'

@@ -1,0 +1,84 @@
+import type { AuditRow, ChangeableTable, KeyOf, Row, Section, StoredAuditRow, TableName } from './schema.ts'
+import type { VersionTable } from './version-table.ts'
+
+/** An answer that may be there at once. Hot paths do not await what is there already. */
+export type MaybePromise<T> = T | Promise<T>
+
+/**
+ * A place for records, which never sees key material in the clear. Rows are read as the last commit left them; they change only in
+ * units, which are all or nothing. Rows handed out are not written to, by nobody.
+ */
+export interface Store {
+  readonly versions: VersionTable
+
+  /** The row with that primary key. */
+  get<T extends TableName>(table: T, key: KeyOf<T>): MaybePromise<Row<T> | undefined>
+
+  /**
+   * The rows that have these values, ordered by primary key. `where` names the first columns of the primary key or of an
+   * index, in any order, or nothing for all rows; anything else throws, because it would read the whole table.
+   */
+  find<T extends TableName>(table: T, where: Partial<Row<T>>, page?: Page): MaybePromise<Row<T>[]>
+
+  /** Objects of one service, ordered by (sequence, object). */
+  locate(query: LocateQuery): MaybePromise<Row<'objects'>[]>
+
+  /** Audit rows of a section, in the order they were committed: at most `limit` of those after sequence `after`. */
+  audit(section: Section, after: number, limit: number): MaybePromise<StoredAuditRow[]>
+
+  /**
+   * Makes the unit's changes and audit rows durable, all of them or none. Slots of the version table have moved when it resolves.
+   * Rejects with 'store-conflict' when a row is not as expected (it has another version, is gone, or is there already),
+   * 'store-unique' when a unique index has the value already (the message names the index), 'store-failed' when it could not be
+   * written. After a failure whose outcome is unknown the store is dead: its `onFatal` was called, and every commit fails.
+   */
+  commit(unit: Unit): Promise<void>
+
+  /** Takes no more units, finishes those it has, and lets go of the files. */
+  close(): Promise<void>
+}
+
+export interface Page {
+  readonly limit: number
+  readonly offset?: number
+}
+
+/** What one request changes: in one section, with the audit rows that tell of it. */
+export interface Unit {
+  readonly section: Section
+  /** Preconditions of all of them are checked against the rows as they were before the unit; one row is changed once. */
+  readonly changes: readonly Change[]
+  readonly audit: readonly AuditRow[]
+}
+
+/** One row's change. `expectedVersion` is the `row_version` of the row that the change was computed from. */
+export type Change<T extends ChangeableTable = ChangeableTable> = { [N in T]: ChangeOf<N> }[T]
+
+type ChangeOf<T extends ChangeableTable> =
+  | { readonly table: T; readonly kind: 'insert'; readonly row: Row<T> }
+  | { readonly table: T; readonly kind: 'delete'; readonly key: KeyOf<T>; readonly expectedVersion?: number }
+  | (T extends TableName
+      ? { readonly table: T; readonly kind: 'update'; readonly row: Row<T>; readonly expectedVersion: number }
+      : never)
+
+/** A search among the objects of one service. Every condition that is given must hold. */
+export interface LocateQuery {
+  readonly tenant: Uint8Array
+  readonly system: Uint8Array
+  readonly service: Uint8Array
+  /** The object has all of these in `object_index`. */
+  readonly tokens?: readonly { readonly attribute: string; readonly token: Uint8Array }[]
+  readonly objectType?: number
+  /**
+   * The stored state is one of these, or a date that has passed at `now` may have changed it: Pre-Active with an Activation
+   * Date, Pre-Active or Active with a Deactivation Date. So the caller looks at the state again.
+   */
+  readonly states?: readonly number[]
+  /** Seconds since 1970. */
+  readonly now: number
+  /** Only what comes after this place in the order. */
+  readonly after?: { readonly sequence: number; readonly object: Uint8Array }
+  /** So many are left out, counted after `after`. */
+  readonly offset?: number
+  readonly limit: number
+}
