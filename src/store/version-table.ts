@@ -33,8 +33,10 @@ export class VersionTable {
 const identifierSlots = 2 ** 16
 const namedSlots = 2
 
-/** Slot that every change of tenants, authorities and clients moves: who is trusted. */
-export const trustSlot = identifierSlots
-
-/** Slot that every change in the section `keys` moves. */
-export const keysSlot = identifierSlots + 1
+/** Slots with a meaning of their own. */
+export const VersionSlot = {
+  /** Moved by every change of tenants, authorities and clients: who is trusted. */
+  trust: identifierSlots,
+  /** Moved by every change in the section `keys`. */
+  keys: identifierSlots + 1,
+} as const
