@@ -1,0 +1,57 @@
+import { Operation } from '../enums.ts'
+import type { Struct, ValueOf } from '../struct.ts'
+import { ActivateRequest, ActivateResponse } from './activate.ts'
+import { AddAttributeRequest, AddAttributeResponse } from './add-attribute.ts'
+import { CheckRequest, CheckResponse } from './check.ts'
+import { CreateRequest, CreateResponse } from './create.ts'
+import { DecryptRequest, DecryptResponse } from './decrypt.ts'
+import { DeleteAttributeRequest, DeleteAttributeResponse } from './delete-attribute.ts'
+import { DestroyRequest, DestroyResponse } from './destroy.ts'
+import { DiscoverVersionsRequest, DiscoverVersionsResponse } from './discover-versions.ts'
+import { EncryptRequest, EncryptResponse } from './encrypt.ts'
+import { GetAttributeListRequest, GetAttributeListResponse } from './get-attribute-list.ts'
+import { GetAttributesRequest, GetAttributesResponse } from './get-attributes.ts'
+import { GetRequest, GetResponse } from './get.ts'
+import { LocateRequest, LocateResponse } from './locate.ts'
+import { ModifyAttributeRequest, ModifyAttributeResponse } from './modify-attribute.ts'
+import { QueryRequest, QueryResponse } from './query.ts'
+import { RegisterRequest, RegisterResponse } from './register.ts'
+import { RevokeRequest, RevokeResponse } from './revoke.ts'
+import { RngRetrieveRequest, RngRetrieveResponse } from './rng-retrieve.ts'
+
+/** The payloads of every operation that is served. */
+export const payloads = {
+  [Operation.DiscoverVersions]: { request: DiscoverVersionsRequest, response: DiscoverVersionsResponse },
+  [Operation.Query]: { request: QueryRequest, response: QueryResponse },
+  [Operation.Create]: { request: CreateRequest, response: CreateResponse },
+  [Operation.Register]: { request: RegisterRequest, response: RegisterResponse },
+  [Operation.Get]: { request: GetRequest, response: GetResponse },
+  [Operation.GetAttributes]: { request: GetAttributesRequest, response: GetAttributesResponse },
+  [Operation.GetAttributeList]: { request: GetAttributeListRequest, response: GetAttributeListResponse },
+  [Operation.AddAttribute]: { request: AddAttributeRequest, response: AddAttributeResponse },
+  [Operation.ModifyAttribute]: { request: ModifyAttributeRequest, response: ModifyAttributeResponse },
+  [Operation.DeleteAttribute]: { request: DeleteAttributeRequest, response: DeleteAttributeResponse },
+  [Operation.Locate]: { request: LocateRequest, response: LocateResponse },
+  [Operation.Activate]: { request: ActivateRequest, response: ActivateResponse },
+  [Operation.Revoke]: { request: RevokeRequest, response: RevokeResponse },
+  [Operation.Destroy]: { request: DestroyRequest, response: DestroyResponse },
+  [Operation.Check]: { request: CheckRequest, response: CheckResponse },
+  [Operation.Encrypt]: { request: EncryptRequest, response: EncryptResponse },
+  [Operation.Decrypt]: { request: DecryptRequest, response: DecryptResponse },
+  [Operation.RNGRetrieve]: { request: RngRetrieveRequest, response: RngRetrieveResponse },
+} as const
+
+export type ServedOperation = keyof typeof payloads
+export type RequestPayload<O extends ServedOperation> = ValueOf<(typeof payloads)[O]['request']>
+export type ResponsePayload<O extends ServedOperation> = ValueOf<(typeof payloads)[O]['response']>
+
+/** undefined for an operation that is not served. */
+export function payloadsOf(
+  operation: number,
+): { readonly request: Struct<unknown>; readonly response: Struct<unknown> } | undefined {
+  return byOperation.get(operation)
+}
+
+const byOperation = new Map<number, { readonly request: Struct<unknown>; readonly response: Struct<unknown> }>(
+  Object.entries(payloads).map(([operation, structs]) => [Number(operation), structs]),
+)
