@@ -1,8 +1,8 @@
 import type { Clock } from '../clock.ts'
 import { KryptonError } from '../errors.ts'
 import { limits } from '../limits.ts'
-import type { Store } from '../store/store.ts'
-import { keysSlot } from '../store/version-table.ts'
+import type { MaybePromise, Store } from '../store/store.ts'
+import { VersionSlot } from '../store/version-table.ts'
 import { OpenServiceKeys, type Scope, type ServiceKeys } from './data-key.ts'
 import { openIntegrityKeys, systemRowMacs } from './integrity-key.ts'
 import { type Ivks, openIvks } from './internal-versioned-key.ts'
@@ -19,8 +19,6 @@ export type { TenantKeys } from './tenant-key.ts'
 
 /** MACs of system rows. */
 export type SystemKeys = RowKeys
-
-type MaybePromise<T> = T | Promise<T>
 
 /** Something opened from rows, good while the slots of the version table are what they were before the rows were read. */
 interface Opened<T> {
@@ -184,7 +182,7 @@ export class KeyChain {
   }
 
   #keysVersion(): number {
-    return this.#store.versions.read(keysSlot)
+    return this.#store.versions.read(VersionSlot.keys)
   }
 
   #tenantVersion(tenant: Buffer): number {

@@ -1,4 +1,5 @@
 import { auditEvent } from '../audit/audit-event.ts'
+import { dateTime } from '../clock.ts'
 import type { Change, Unit } from '../store/store.ts'
 import type { Scope } from './data-key.ts'
 import { newIntegrityKey } from './integrity-key.ts'
@@ -22,7 +23,7 @@ export async function createTenantKeys(chain: KeyChain, scope: Scope, actor: str
     const row = { ...integrity.row, mac: chain.system().macRow('integrity_keys', integrity.row) }
     const changes: Change[] = [{ table: 'integrity_keys', kind: 'insert', row }]
     addSystem(chain, scope, tenantKeys, ivk, changes)
-    return unit(chain, scope, actor, 'create tenant keys', changes)
+    return unit(chain, scope, actor, 'TenantKeysCreate', changes)
   } finally {
     tenantKeys.wipe()
     integrity.secret.wipe()
@@ -47,12 +48,12 @@ export async function createServiceKeys(chain: KeyChain, scope: Scope, actor: st
   } finally {
     wipeWrappingKeys(parents)
   }
-  return unit(chain, scope, actor, 'create service keys', changes)
+  return unit(chain, scope, actor, 'ServiceKeysCreate', changes)
 }
 
 function addSystem(chain: KeyChain, scope: Scope, tenantKeys: RowKeys, ivk: WrappingKey, changes: Change[]): void {
   const owner = { cluster: chain.cluster, tenant: scope.tenant, system: scope.system }
-  const { key, row } = newTenantKey(owner, ivk, 1, chain.clock.now())
+  const { key, row } = newTenantKey(owner, ivk, 1, dateTime(chain.clock))
   try {
     changes.push({ table: 'tenant_keys', kind: 'insert', row: { ...row, mac: tenantKeys.macRow('tenant_keys', row) } })
     addService(chain, scope, tenantKeys, key, changes)
@@ -68,7 +69,7 @@ function addService(
   tenantKey: WrappingKey,
   changes: Change[],
 ): void {
-  const row = newServiceKey({ cluster: chain.cluster, ...scope }, tenantKey, 1, chain.clock.now())
+  const row = newServiceKey({ cluster: chain.cluster, ...scope }, tenantKey, 1, dateTime(chain.clock))
   changes.push({ table: 'service_keys', kind: 'insert', row: { ...row, mac: tenantKeys.macRow('service_keys', row) } })
 }
 

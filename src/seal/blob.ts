@@ -15,7 +15,7 @@ export interface SealDescription {
   readonly epoch: number
   /** Grows with each new sealing of the same MasterKey. */
   readonly generation: number
-  /** Milliseconds since 1970. */
+  /** Seconds since 1970. */
   readonly created: number
 }
 

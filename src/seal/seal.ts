@@ -1,5 +1,5 @@
 import { auditEvent } from '../audit/audit-event.ts'
-import type { Clock } from '../clock.ts'
+import { type Clock, dateTime } from '../clock.ts'
 import { Suite } from '../crypto/aead.ts'
 import { equalBytes } from '../crypto/compare.ts'
 import { digest } from '../crypto/digest.ts'
@@ -50,7 +50,7 @@ export async function initializeSeal(
   selfTest()
   if (await isInitialized(store))
     throw new KryptonError('already-exists', 'the store has a root already: use an empty data directory')
-  const created = clock.now()
+  const created = dateTime(clock)
   const cluster = randomIdentifier()
   const incarnation = randomIdentifier()
   const epoch = 1
@@ -113,7 +113,7 @@ export async function initializeSeal(
         { table: 'ivks', kind: 'insert', row: { ...ivk, mac: macs.macRow('ivks', ivk) } },
       ],
       audit: [
-        auditEvent({ clock, tenant: noTenant, actor: options.actor, operation: 'initialize seal', result: 'success' }),
+        auditEvent({ clock, tenant: noTenant, actor: options.actor, operation: 'SealInitialize', result: 'success' }),
       ],
     })
   } finally {
