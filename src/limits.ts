@@ -39,6 +39,15 @@ export const limits = {
   keyChainEntriesMax: 8_192,
   /** A seal's blob: the largest wrapped key comes from RSA-4096 and stays under 1 KiB. */
   sealBlobBytesMax: 64 * 1024,
+  // configuration, administration
+  /** A configuration file: every setting with a page of comments each fits. */
+  configFileBytesMax: 1024 * 1024,
+  /** A body on the admin socket: the largest is a certificate request of RSA-8192 with its names. */
+  adminBodyBytesMax: 64 * 1024,
+  /** An answer that a command reads from the admin socket: 10,000 clients of a tenant. */
+  adminAnswerBytesMax: 16 * 1024 * 1024,
+  /** Time for an answer on the admin socket: a commit on a slow disk and a key pair. */
+  adminAnswerMs: 30_000,
 } as const
 
 if (limits.frameBytesMaxUnknown > limits.frameBytesMaxKnown)

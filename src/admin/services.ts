@@ -1,0 +1,92 @@
+/** What the server does for its administrators. `krypton.ts` implements it; the routes only carry it over HTTP. */
+export interface AdminServices {
+  status(): Awaitable<Status>
+  /** Throws 'already-exists', 'invalid-field'. */
+  createTenant(name: string): Awaitable<Tenant>
+  listTenants(): Awaitable<Tenant[]>
+  /** Throws 'not-found' for the tenant, 'already-exists' for the name or key, 'certificate-invalid' for a bad request. */
+  createClient(request: NewClient): Awaitable<CreatedClient>
+  /** Throws 'not-found' for the tenant. */
+  listClients(tenant: string): Awaitable<Client[]>
+  /** Ends what this client may do, on open connections too. Throws 'not-found'. */
+  revokeClient(tenant: string, name: string): Awaitable<Client>
+}
+
+type Awaitable<T> = T | Promise<T>
+
+export interface Address {
+  readonly host: string
+  readonly port: number
+}
+
+export interface Status {
+  readonly version: string
+  readonly state: 'unsealed' | 'sealed'
+  readonly profile: 'production' | 'development'
+  /** Process of the server. */
+  readonly pid: number
+  /** RFC 3339. */
+  readonly started: string
+  readonly kmip: Address
+  readonly health?: Address
+  readonly threads: number
+  /** `off`: keys are held by JavaScript, which cannot lock memory. */
+  readonly native: 'off' | 'on'
+  readonly seal: {
+    readonly type: string
+    /** Hex. */
+    readonly cluster: string
+    /** Hex. */
+    readonly verifier: string
+    readonly epoch: number
+  }
+  /** What an operator should know of: "rollback is not detected", for one. */
+  readonly warnings: readonly string[]
+}
+
+export interface Tenant {
+  /** Hex. */
+  readonly id: string
+  readonly name: string
+  readonly state: string
+  /** RFC 3339. */
+  readonly created: string
+}
+
+export interface NewClient {
+  readonly tenant: string
+  readonly system: string
+  readonly service: string
+  readonly name: string
+  /** KMIP operations by the specification's name, case ignored; absent: all. */
+  readonly operations?: readonly string[]
+  /** PKCS #10, PEM; absent: the server makes the key. */
+  readonly csr?: string
+}
+
+export interface Client {
+  /** Hex. */
+  readonly id: string
+  readonly tenant: string
+  readonly system: string
+  readonly service: string
+  readonly name: string
+  readonly state: string
+  /** Absent: all. */
+  readonly operations?: readonly string[]
+  /** RFC 3339. */
+  readonly created: string
+  readonly revoked?: string
+}
+
+export interface CreatedClient {
+  readonly client: Client
+  readonly certificatePem: string
+  /** Only where the server made the key. It crosses the socket once, is kept nowhere; the route wipes the bytes. */
+  readonly privateKeyPem?: Uint8Array
+  readonly caPem: string
+  /** End of the certificate's validity, RFC 3339. */
+  readonly notAfter: string
+  /** Where the client finds the server, for the snippets. */
+  readonly kmip: Address
+}

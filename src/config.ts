@@ -1,0 +1,7 @@
+export { loadConfig } from './config/load.ts'
+export type { ConfigSources, LoadedConfig } from './config/load.ts'
+export { configSchema } from './config/schema.ts'
+export type { Config } from './config/schema.ts'
+export { settings } from './config/settings.ts'
+export type { Setting } from './config/settings.ts'
+export type { Origin } from './config/origin.ts'

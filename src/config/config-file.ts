@@ -1,0 +1,115 @@
+import { readFileSync, statSync } from 'node:fs'
+import { Ajv } from 'ajv'
+import { isMap, isScalar, LineCounter, parseDocument, type Document } from 'yaml'
+import { KryptonError } from '../errors.ts'
+import { limits } from '../limits.ts'
+import { refusal } from './refusal.ts'
+import { fileSchema, settings } from './settings.ts'
+
+/** A value that the file sets, with its place `file:line:column`. */
+export interface FileValue {
+  readonly value: unknown
+  readonly where: string
+}
+
+/**
+ * The settings of a configuration file by path. Throws 'config-invalid' with every wrong line at once, each with its
+ * place, its path and what is allowed there.
+ */
+export function readConfigFile(file: string): Map<string, FileValue> {
+  return parseConfig(textOf(file), file)
+}
+
+/** The same for a text that has been read already; `file` only names it in messages. */
+export function parseConfig(text: string, file: string): Map<string, FileValue> {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true, version: '1.2' })
+  const place = (offset: number): string => {
+    const { line, col } = lines.linePos(offset)
+    return `${file}:${line}:${col}`
+  }
+  const faults = [...document.errors, ...document.warnings].map((fault) => `${place(fault.pos[0])}: ${fault.message}`)
+  if (faults.length > 0) throw invalid(faults)
+  const content = plain(document, file)
+  const wrong = check(content)
+  if (wrong.length > 0) {
+    throw invalid(
+      wrong.map(({ path, reason }) => {
+        const { node, key } = nodesAt(document, path)
+        // An unknown name is shown where it stands; a wrong value where the value stands.
+        return `${place(reason.startsWith('is not') ? key : node)}: ${path === '' ? 'the file' : path} ${reason}`
+      }),
+    )
+  }
+  const values = new Map<string, FileValue>()
+  for (const { path } of settings) {
+    const value = valueAt(content, path)
+    if (value !== undefined) values.set(path, { value, where: place(nodesAt(document, path).node) })
+  }
+  return values
+}
+
+function textOf(file: string): string {
+  try {
+    if (statSync(file).size > limits.configFileBytesMax)
+      throw new KryptonError('config-invalid', `${file} is larger than ${limits.configFileBytesMax} bytes`)
+    return readFileSync(file, 'utf8')
+  } catch (cause) {
+    if (cause instanceof KryptonError) throw cause
+    throw new KryptonError('config-invalid', `cannot read the configuration ${file}: check its name and who owns it`, {
+      cause,
+    })
+  }
+}
+
+/** The document as plain data. Aliases are refused: a configuration needs none, and they can grow without bound. */
+function plain(document: Document.Parsed, file: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 0 }) ?? {}
+  } catch (cause) {
+    throw new KryptonError('config-invalid', `${file}: aliases (*name) are not allowed, write the value out`, { cause })
+  }
+}
+
+function check(content: unknown): { path: string; reason: string }[] {
+  if (validateFile(content)) return []
+  return (validateFile.errors ?? []).map(refusal)
+}
+
+function valueAt(content: unknown, path: string): unknown {
+  let value = content
+  for (const name of path.split('.')) {
+    if (typeof value !== 'object' || value === null) return undefined
+    value = Object.entries(value).find(([key]) => key === name)?.[1]
+  }
+  return value
+}
+
+/** Offsets of the value at a path and of its key; the deepest node there is when the path leads further. */
+function nodesAt(document: Document.Parsed, path: string): { node: number; key: number } {
+  let node: unknown = document.contents
+  let found = { node: 0, key: 0 }
+  for (const name of path.split('.')) {
+    if (!isMap(node)) break
+    const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === name)
+    if (pair === undefined) break
+    const key = start(pair.key) ?? found.key
+    found = { node: start(pair.value) ?? key, key }
+    node = pair.value
+  }
+  return found
+}
+
+function start(node: unknown): number | undefined {
+  if (typeof node !== 'object' || node === null || !('range' in node) || !Array.isArray(node.range)) return undefined
+  const first: unknown = node.range[0]
+  return typeof first === 'number' ? first : undefined
+}
+
+function invalid(faults: readonly string[]): KryptonError {
+  return new KryptonError('config-invalid', faults.join('\n'))
+}
+
+const validateFile = new Ajv({ allErrors: true, verbose: true, strict: false, validateFormats: false }).compile(
+  fileSchema(),
+)

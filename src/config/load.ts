@@ -1,0 +1,111 @@
+import { dirname, resolve } from 'node:path'
+import { KryptonError } from '../errors.ts'
+import { readConfigFile } from './config-file.ts'
+import { environmentSettings } from './environment.ts'
+import type { Origin } from './origin.ts'
+import type { Config } from './schema.ts'
+import { settingAt, settings } from './settings.ts'
+import { textValue } from './text-value.ts'
+
+/** Where settings are looked for, weakest first: defaults, the file, the environment, the flags. */
+export interface ConfigSources {
+  readonly file?: string
+  readonly environment?: Readonly<Record<string, string | undefined>>
+  readonly flags?: readonly ConfigFlag[]
+}
+
+/** A flag of the command line that sets `path`; `flag` names it in messages (`--kmip-port`). */
+export interface ConfigFlag {
+  readonly path: string
+  readonly flag: string
+  readonly value: string
+}
+
+export interface LoadedConfig {
+  readonly config: Config
+  /** Where each setting's value came from, by path. */
+  readonly origins: ReadonlyMap<string, Origin>
+}
+
+/**
+ * All settings, with every path absolute: `server.directory` is taken from the directory of the file (or from the working
+ * directory when a variable or flag gives it), every other path from `server.directory`. Throws 'config-invalid' for
+ * whatever is wrong, with its place and what is allowed.
+ */
+export function loadConfig(sources: ConfigSources): LoadedConfig {
+  const values = new Map<string, unknown>()
+  const origins = new Map<string, Origin>()
+  const set = (path: string, value: unknown, origin: Origin): void => {
+    values.set(path, value)
+    origins.set(path, origin)
+  }
+  for (const { path, schema } of settings)
+    if (schema.default !== undefined) set(path, schema.default, { kind: 'default', where: '' })
+  const file = sources.file === undefined ? undefined : resolve(sources.file)
+  if (sources.file !== undefined)
+    for (const [path, { value, where }] of readConfigFile(sources.file)) set(path, value, { kind: 'file', where })
+  for (const [setting, text] of environmentSettings(sources.environment ?? {})) {
+    const where = setting.variable
+    set(setting.path, textValue(setting, text, where), { kind: 'environment', where })
+  }
+  for (const { path, flag, value } of sources.flags ?? []) {
+    const setting = settingAt(path)
+    if (setting === undefined) throw new Error(`${flag} sets ${path}, which is no setting`)
+    set(path, textValue(setting, value, flag), { kind: 'flag', where: flag })
+  }
+  resolvePaths(values, origins, file)
+  // The cast holds because every value was checked against its line of the schema, and every line has a default or is optional.
+  const config = nested(values) as unknown as Config
+  checkTogether(config, origins)
+  return { config, origins }
+}
+
+function resolvePaths(values: Map<string, unknown>, origins: ReadonlyMap<string, Origin>, file?: string): void {
+  const kind = origins.get('server.directory')?.kind
+  const fromFile = file !== undefined && (kind === 'file' || kind === 'default')
+  const directory = resolve(fromFile ? dirname(file) : '.', String(values.get('server.directory')))
+  values.set('server.directory', directory)
+  for (const { path, schema } of settings)
+    if (schema.path === true && path !== 'server.directory')
+      values.set(path, resolve(directory, String(values.get(path))))
+}
+
+function nested(values: ReadonlyMap<string, unknown>): Record<string, unknown> {
+  const config: Record<string, Record<string, unknown> | unknown> = { audit: {} }
+  for (const { path } of settings) {
+    const value = values.get(path)
+    const [section = '', name] = path.split('.')
+    if (value === undefined) continue
+    if (name === undefined) config[section] = value
+    else config[section] = { ...(config[section] as Record<string, unknown> | undefined), [name]: value }
+  }
+  return config
+}
+
+/** What no single setting can tell by itself. */
+function checkTogether(config: Config, origins: ReadonlyMap<string, Origin>): void {
+  const at = (path: string): string => {
+    const origin = origins.get(path)
+    return origin === undefined || origin.where === '' ? path : `${origin.where}: ${path}`
+  }
+  const pins = (['cluster', 'verifier', 'epoch'] as const).filter((name) => config.seal[name] !== undefined)
+  if (pins.length > 0 && pins.length < 3)
+    throw new KryptonError(
+      'config-invalid',
+      `${at(`seal.${pins[0]}`)} needs the other pins too: seal.cluster, seal.verifier and seal.epoch go together, as init printed them`,
+    )
+  const { kmip, health } = config
+  if (health.enabled && health.port !== 0 && health.port === kmip.port && health.host === kmip.host)
+    throw new KryptonError(
+      'config-invalid',
+      `${at('health.port')} must be another port than kmip.port, both are ${kmip.port}`,
+    )
+  if (Buffer.byteLength(config.admin.socket) > socketPathBytesMax)
+    throw new KryptonError(
+      'config-invalid',
+      `${at('admin.socket')} is longer than the ${socketPathBytesMax} bytes that a Unix socket's name may have: choose a shorter directory`,
+    )
+}
+
+/** sockaddr_un on Linux holds 108 bytes with the final zero; Node cuts a longer name short without a word. */
+const socketPathBytesMax = 107

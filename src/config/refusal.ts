@@ -1,0 +1,87 @@
+import type { ErrorObject } from 'ajv'
+import { namesBelow, settingAt, type LeafSchema } from './settings.ts'
+
+/** A wrong setting in words: where, which, and what is allowed there. */
+export interface Refusal {
+  /** `kmip.port`, or the name that is not known with its section. */
+  readonly path: string
+  readonly reason: string
+}
+
+/** Turns a finding of the schema's check into words; never repeats more than 40 characters of the value. */
+export function refusal(error: ErrorObject): Refusal {
+  const section = dotted(error.instancePath)
+  if (error.keyword === 'additionalProperties') {
+    const name = String(error.params.additionalProperty)
+    return { path: section === '' ? name : `${section}.${name}`, reason: unknownName(name, section) }
+  }
+  const setting = settingAt(section)
+  if (setting === undefined)
+    return { path: section, reason: `must be a section with settings: ${listed(namesBelow(section))}` }
+  return { path: section, reason: `must be ${allowed(setting.schema)}, it is ${shown(error.data)}` }
+}
+
+/** What a leaf accepts, in words. */
+export function allowed(schema: LeafSchema): string {
+  if (schema.enum !== undefined) return schema.enum.length === 1 ? `${schema.enum[0]}` : `one of ${listed(schema.enum)}`
+  if (schema.type === 'integer') return `a whole number from ${schema.minimum} to ${schema.maximum}`
+  if (schema.type === 'boolean') return 'true or false'
+  if (schema.pattern !== undefined) return `text of the form ${schema.pattern}`
+  return schema.path === true ? 'the name of a file or directory' : 'text that is not empty'
+}
+
+/** Advice for a name that does not exist below `section`. */
+export function unknownName(name: string, section: string): string {
+  const names = namesBelow(section)
+  if (names.length === 0) return `is not a setting: ${section} has none yet`
+  const near = nearest(name, names)
+  return near === undefined
+    ? `is not a setting: allowed here are ${listed(names)}`
+    : `is not a setting, did you mean ${near}?`
+}
+
+/** The name that a person most likely meant: at most two letters off, or the same but for case. */
+export function nearest(name: string, names: readonly string[]): string | undefined {
+  let best: string | undefined
+  let bestDistance = Math.min(3, Math.ceil(name.length / 2) + 1)
+  for (const candidate of names) {
+    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase())
+    if (distance < bestDistance) [best, bestDistance] = [candidate, distance]
+  }
+  return best
+}
+
+/** Levenshtein over at most 64 letters of each: names of settings are shorter. */
+function editDistance(left: string, right: string): number {
+  const [a, b] = [left.slice(0, 64), right.slice(0, 64)]
+  let previous = Array.from({ length: b.length + 1 }, (_, column) => column)
+  for (let row = 1; row <= a.length; row += 1) {
+    const current = [row]
+    for (let column = 1; column <= b.length; column += 1) {
+      const replaced = (previous[column - 1] ?? 0) + (a[row - 1] === b[column - 1] ? 0 : 1)
+      current.push(Math.min(replaced, (previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1))
+    }
+    previous = current
+  }
+  return previous[b.length] ?? 0
+}
+
+function dotted(instancePath: string): string {
+  return instancePath
+    .split('/')
+    .slice(1)
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
+    .join('.')
+}
+
+function listed(names: readonly string[]): string {
+  return names.join(', ')
+}
+
+function shown(value: unknown): string {
+  if (value === null) return 'empty'
+  if (Array.isArray(value)) return 'a list'
+  if (typeof value === 'object') return 'a section'
+  const text = String(value)
+  return text.length > 40 ? `${text.slice(0, 40)}… (${text.length} characters)` : text
+}

@@ -1,0 +1,123 @@
+import { Type, type Static } from 'typebox'
+
+/**
+ * Every setting there is, with its default: the one description from which the checks of the file, the names of the
+ * environment's variables, `config print` and the type `Config` come. No setting holds a secret: secrets are named by their file.
+ */
+const section = { additionalProperties: false } as const
+
+const host = (value: string, description: string) =>
+  Type.String({ minLength: 1, maxLength: 253, default: value, description })
+const port = (value: number, description: string) =>
+  Type.Integer({ minimum: 0, maximum: 65_535, default: value, description })
+const path = (value: string, description: string) =>
+  Type.String({ minLength: 1, maxLength: 4096, default: value, path: true, description })
+const count = (value: number, range: { minimum: number; maximum: number }, description: string) =>
+  Type.Integer({ ...range, default: value, description })
+const milliseconds = (value: number, description: string) =>
+  Type.Integer({ minimum: 100, maximum: 86_400_000, default: value, description })
+const choice = <const T extends readonly [string, ...string[]]>(values: T, value: T[number], description: string) =>
+  Type.Unsafe<T[number]>({ type: 'string', enum: [...values], default: value, description })
+
+export const configSchema = Type.Object(
+  {
+    version: Type.Integer({ minimum: 1, maximum: 1, default: 1, description: 'Version of the form of this file.' }),
+    server: Type.Object(
+      {
+        directory: path('.', 'Directory of the instance. Relative to the configuration file.'),
+        profile: choice(['production', 'development'], 'production', 'A store made in development opens in no other.'),
+        region: Type.String({
+          pattern: '^[a-z0-9][a-z0-9-]{0,62}$',
+          default: 'local',
+          description: 'Name of the region that this cluster serves.',
+        }),
+        threads: count(1, { minimum: 1, maximum: 64 }, 'Listener threads, each with its own TLS socket on the port.'),
+        drainMs: milliseconds(10_000, 'How long open requests may take to finish after SIGTERM.'),
+      },
+      section,
+    ),
+    kmip: Type.Object(
+      {
+        host: host('127.0.0.1', 'Address on which KMIP is served.'),
+        port: port(5696, 'Port of KMIP over TLS. 0 takes a free one.'),
+        certificateFile: path('server.pem', 'Certificate of the server, PEM.'),
+        keyFile: path('server.key', 'Private key of the server, PEM.'),
+        tlsMin: choice(['TLSv1.2', 'TLSv1.3'], 'TLSv1.2', 'Oldest TLS version that is spoken.'),
+      },
+      section,
+    ),
+    health: Type.Object(
+      {
+        enabled: Type.Boolean({
+          default: true,
+          description: 'Serve /livez, /readyz, /metrics and /version over HTTP.',
+        }),
+        host: host('127.0.0.1', 'Address of the health port.'),
+        port: port(8696, 'Port of the health server. 0 takes a free one.'),
+      },
+      section,
+    ),
+    admin: Type.Object(
+      { socket: path('krypton.sock', 'Unix socket on which the commands reach the server. Mode 0600.') },
+      section,
+    ),
+    store: Type.Object(
+      {
+        type: choice(['sqlite'], 'sqlite', 'Where records are kept.'),
+        directory: path('data', 'Directory of the database files.'),
+      },
+      section,
+    ),
+    seal: Type.Object(
+      {
+        type: choice(['static'], 'static', 'What protects the MasterKey.'),
+        keyFile: path('seal.key', 'File of 32 random bytes, mode 0400, outside the directory of the store.'),
+        cluster: Type.Optional(
+          Type.String({
+            pattern: '^[0-9a-f]{32}$',
+            description: 'Pin: the cluster, 16 bytes in hex, as printed by init.',
+          }),
+        ),
+        verifier: Type.Optional(
+          Type.String({
+            pattern: '^[0-9a-f]{64}$',
+            description: 'Pin: the verifier of the MasterKey, 32 bytes in hex, as printed by init.',
+          }),
+        ),
+        epoch: Type.Optional(
+          Type.Integer({
+            minimum: 1,
+            maximum: 4_294_967_295,
+            description: 'Pin: the epoch of the MasterKey, as printed by init.',
+          }),
+        ),
+      },
+      section,
+    ),
+    anchor: Type.Object(
+      { type: choice(['none'], 'none', 'What detects that an older database was put back. With none, nothing does.') },
+      section,
+    ),
+    native: choice(['auto', 'required', 'off'], 'auto', 'Use of the native addon, which keeps keys in locked memory.'),
+    audit: Type.Object({}, section),
+    limits: Type.Object(
+      {
+        connectionsMax: count(10_000, { minimum: 1, maximum: 1_000_000 }, 'Connections open at once.'),
+        handshakesMax: count(64, { minimum: 1, maximum: 10_000 }, 'TLS handshakes in flight in each listener thread.'),
+        handshakeMs: milliseconds(10_000, 'Time for a TLS handshake.'),
+        frameMs: milliseconds(10_000, 'Time from the first to the last byte of a request.'),
+        writeMs: milliseconds(10_000, 'Time in which a client must take its answer.'),
+        idleMs: milliseconds(300_000, 'A connection without a request for this long is closed.'),
+      },
+      section,
+    ),
+    log: Type.Object(
+      { level: choice(['debug', 'info', 'warn', 'error', 'fatal'], 'info', 'Least severe line that is written.') },
+      section,
+    ),
+  },
+  section,
+)
+
+/** All settings after defaults, file, environment and flags; every path is absolute. */
+export type Config = Static<typeof configSchema>
