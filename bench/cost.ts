@@ -94,12 +94,18 @@ export interface CostOptions {
   readonly onProgress: (line: string) => void
 }
 
-/** Server CPU per request, as a multiple of the bare echo of the same bytes, alternating with it on the same core. */
-export async function benchCost(options: CostOptions): Promise<Section> {
+/**
+ * Server CPU per request, as a multiple of the bare echo of the same bytes, alternating with it on the same core. `start` may
+ * start another server in the folder that it is given.
+ */
+export async function benchCost(
+  options: CostOptions,
+  start: (directory: string) => Promise<BenchServer> = startKrypton,
+): Promise<Section> {
   const directory = mkdtempSync(join(tmpdir(), 'bench-cost-'))
   try {
     const certificates = await makeCertificates(join(directory, 'certificates'))
-    const krypton = await startKrypton(join(directory, 'krypton'))
+    const krypton = await start(join(directory, 'krypton'))
     try {
       const measured: { row: CostRow; pairs: Pairs; bytes: string }[] = []
       for (const row of rows) {

@@ -34,7 +34,7 @@ export interface LoadOptions {
   /** Destroy what was loaded before, when done. */
   readonly clean?: boolean
   readonly handicapMicroseconds?: number
-  /** Called about twice a second while it counts. */
+  /** Called every second while it counts. */
   readonly onProgress?: (progress: Progress) => void
   /** Called at both ends of the window: to look at the server's CPU time. */
   readonly onWindow?: (edge: 'start' | 'end') => void
@@ -88,18 +88,17 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
     for (const client of clients) client.tell({ kind: 'begin' })
     await sleep(options.warmupSeconds * 1000)
     const start = performance.now()
-    if (options.onProgress) {
-      const report = options.onProgress
-      for (const client of clients) {
-        client.onProgress = () => {
-          const [answered, failed] = [sum(clients, (c) => c.answered), sum(clients, (c) => c.failed)]
-          report({ elapsedSeconds: (performance.now() - start) / 1000, answered, failed })
-        }
-      }
-    }
+    const progress = setInterval(() => {
+      const [answered, failed] = [sum(clients, (client) => client.answered), sum(clients, (client) => client.failed)]
+      options.onProgress?.({ elapsedSeconds: (performance.now() - start) / 1000, answered, failed })
+    }, 1000)
     for (const client of clients) client.tell({ kind: 'measure' })
     options.onWindow?.('start')
-    await Promise.race([sleep(options.seconds * 1000), ...clients.map((client) => client.lost)])
+    try {
+      await Promise.race([sleep(options.seconds * 1000), ...clients.map((client) => client.lost)])
+    } finally {
+      clearInterval(progress)
+    }
     options.onWindow?.('end')
     const results = await Promise.all(clients.map((client) => client.stop()))
     return addUp(options, results)
@@ -156,7 +155,7 @@ function addUp(options: LoadOptions, results: readonly ClientResult[]): LoadResu
     seconds: round(seconds, 2),
     answered,
     requestsPerSecond: Math.round(answered / seconds),
-    tasksPerSecond: round(tasks.total / seconds, 1),
+    tasksPerSecond: round(sum(results, (result) => result.tasksDone) / seconds, 1),
     failed: Object.values(failures).reduce((a, b) => a + b, 0),
     failures,
     latency: all.summary(),
@@ -203,7 +202,6 @@ class ClientProcess {
   #reject: ((error: Error) => void) | undefined
   answered = 0
   failed = 0
-  onProgress: (() => void) | undefined
 
   constructor(cpus?: string) {
     const script = fileURLToPath(new URL('./client-process.ts', import.meta.url))
@@ -257,7 +255,6 @@ class ClientProcess {
       case 'progress':
         this.answered = message.answered
         this.failed = message.failed
-        this.onProgress?.()
         break
       case 'error':
         this.#reject?.(new Error(message.message))

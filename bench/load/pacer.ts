@@ -27,10 +27,12 @@ export class Pacer {
   readonly #worker: Worker
   #stopped = false
 
-  constructor(tickMs: number, onTick: () => void) {
+  /** The first tick is at `startMs` of performance.now(). */
+  constructor(startMs: number, tickMs: number, onTick: () => void) {
     this.#onTick = onTick
+    const startNs = process.hrtime.bigint() + BigInt(Math.round((startMs - performance.now()) * 1e6))
     this.#worker = new Worker(new URL('./pacer-thread.ts', import.meta.url), {
-      workerData: { ticks: this.#ticks.buffer, tickMs },
+      workerData: { ticks: this.#ticks.buffer, tickMs, startNs },
     })
     this.#worker.unref()
     this.#wait(0)

@@ -39,6 +39,7 @@ export interface ClientResult {
   readonly windowMs: number
   /** Answers that arrived in the window and were right. */
   readonly answered: number
+  readonly tasksDone: number
   /** Latency by operation. */
   readonly latency: Readonly<Record<number, Float64Array>>
   readonly tasks: Float64Array
@@ -55,6 +56,10 @@ export interface ClientResult {
 /** How long answers are waited for after the window. */
 const drainMsMax = 2_000
 const loopDelayResolutionMs = 5
+/** Until the pacer's thread runs. */
+const pacerStartMs = 50
+/** The pacer's clock and ours agree to some microseconds; without slack a tick that comes early would be served at the next. */
+const clockSlackMs = 0.02
 
 /** One process's share of a load: its connections, its tasks and its histograms. */
 export class Runner implements LaneOwner {
@@ -73,6 +78,7 @@ export class Runner implements LaneOwner {
   #pacer: Pacer | undefined
   #timeouts: NodeJS.Timeout | undefined
   #answered = 0
+  #tasksDone = 0
   #windowStart = Infinity
   #windowEnd = Infinity
   #cpu = process.cpuUsage()
@@ -127,11 +133,11 @@ export class Runner implements LaneOwner {
     }
     this.#freeLanes.push(...lanes)
     const pace = paceOf(this.#plan.tasksPerSecond)
-    let planned = performance.now() + pace.tickMs
+    let planned = performance.now() + pacerStartMs
     let owed = 0
-    this.#pacer = new Pacer(pace.tickMs, () => {
+    this.#pacer = new Pacer(planned, pace.tickMs, () => {
       const now = performance.now()
-      for (; planned <= now; planned += pace.tickMs) {
+      for (; planned <= now + clockSlackMs; planned += pace.tickMs) {
         for (owed += pace.perTick; owed >= 1; owed--) this.#plannedAt(planned)
       }
     })
@@ -144,6 +150,7 @@ export class Runner implements LaneOwner {
     this.#lateness.reset()
     this.#failures = new Map()
     this.#answered = 0
+    this.#tasksDone = 0
     this.#loopDelay.enable()
     this.#loopDelay.reset()
     this.#cpu = process.cpuUsage()
@@ -161,6 +168,7 @@ export class Runner implements LaneOwner {
   async stop(): Promise<ClientResult> {
     this.#windowEnd = performance.now()
     const answered = this.#answered
+    const tasksDone = this.#tasksDone
     const cpu = process.cpuUsage(this.#cpu)
     const loopBusy = performance.eventLoopUtilization(this.#loop).utilization
     // The histogram holds the whole distance between two looks; what exceeds the distance that was asked for is the delay.
@@ -184,6 +192,7 @@ export class Runner implements LaneOwner {
     return {
       windowMs: this.#windowEnd - this.#windowStart,
       answered,
+      tasksDone,
       latency: Object.fromEntries([...this.#latency].map(([operation, { counts }]) => [operation, counts])),
       tasks: this.#tasks.counts,
       lateness: this.#lateness.counts,
@@ -218,6 +227,7 @@ export class Runner implements LaneOwner {
   }
 
   taskDone(intended: number, now: number): void {
+    this.#tasksDone++
     if (this.#inWindow(intended)) this.#tasks.record((now - intended) * 1000)
   }
 
