@@ -55,7 +55,7 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   }
   resolvePaths(values, origins, file)
   // The cast holds because every value was checked against its line of the schema, and every line has a default or is optional.
-  const config = nested(values) as unknown as Config
+  const config = nested(values) as Config
   checkTogether(config, origins)
   return { config, origins }
 }
@@ -70,16 +70,17 @@ function resolvePaths(values: Map<string, unknown>, origins: ReadonlyMap<string,
       values.set(path, resolve(directory, String(values.get(path))))
 }
 
-function nested(values: ReadonlyMap<string, unknown>): Record<string, unknown> {
-  const config: Record<string, Record<string, unknown> | unknown> = { audit: {} }
+function nested(values: ReadonlyMap<string, unknown>): object {
+  const sections = new Map<string, Map<string, unknown>>([['audit', new Map()]])
+  const config = new Map<string, unknown>()
   for (const { path } of settings) {
-    const value = values.get(path)
     const [section = '', name] = path.split('.')
-    if (value === undefined) continue
-    if (name === undefined) config[section] = value
-    else config[section] = { ...(config[section] as Record<string, unknown> | undefined), [name]: value }
+    if (!values.has(path)) continue
+    if (name === undefined) config.set(section, values.get(path))
+    else sections.set(section, (sections.get(section) ?? new Map<string, unknown>()).set(name, values.get(path)))
   }
-  return config
+  for (const [section, entries] of sections) config.set(section, Object.fromEntries(entries))
+  return Object.fromEntries(config)
 }
 
 /** What no single setting can tell by itself. */

@@ -1,0 +1,95 @@
+import { Client as HttpClient } from 'undici'
+import { KryptonError, errorCodes, type ErrorCode } from '../errors.ts'
+import { limits } from '../limits.ts'
+import type { Client, NewClient, Status, Tenant, Address } from './services.ts'
+
+export type { Address, Client, NewClient, Status, Tenant } from './services.ts'
+
+/** An answer to `createClient`: the private key is there only where the server made it, and only this once. */
+export interface IssuedClient {
+  readonly client: Client
+  readonly certificatePem: string
+  readonly privateKeyPem?: string
+  readonly caPem: string
+  readonly notAfter: string
+  readonly kmip: Address
+}
+
+/**
+ * The admin API of the running server behind a Unix socket. Every call throws the KryptonError that the server answered, or
+ * 'not-running' when nobody answers on the socket.
+ */
+export class AdminClient {
+  readonly #socket: string
+  readonly #http: HttpClient
+
+  constructor(socket: string) {
+    this.#socket = socket
+    this.#http = new HttpClient('http://krypton', {
+      connect: { socketPath: socket },
+      headersTimeout: limits.adminAnswerMs,
+      bodyTimeout: limits.adminAnswerMs,
+      maxResponseSize: limits.adminAnswerBytesMax,
+    })
+  }
+
+  status(): Promise<Status> {
+    return this.#call<Status>('GET', '/v1/status')
+  }
+
+  createTenant(name: string): Promise<Tenant> {
+    return this.#call<Tenant>('POST', '/v1/tenants', { name })
+  }
+
+  listTenants(): Promise<Tenant[]> {
+    return this.#call<Tenant[]>('GET', '/v1/tenants')
+  }
+
+  createClient({ tenant, ...body }: NewClient): Promise<IssuedClient> {
+    return this.#call<IssuedClient>('POST', `/v1/tenants/${encodeURIComponent(tenant)}/clients`, body)
+  }
+
+  listClients(tenant: string): Promise<Client[]> {
+    return this.#call<Client[]>('GET', `/v1/tenants/${encodeURIComponent(tenant)}/clients`)
+  }
+
+  revokeClient(tenant: string, name: string): Promise<Client> {
+    const path = `/v1/tenants/${encodeURIComponent(tenant)}/clients/${encodeURIComponent(name)}/revoke`
+    return this.#call<Client>('POST', path)
+  }
+
+  close(): Promise<void> {
+    return this.#http.close()
+  }
+
+  /** The cast to T holds because the server checks its answers against the same schemas (`schemas.ts`). */
+  async #call<T>(method: 'GET' | 'POST', path: string, body?: object): Promise<T> {
+    const { status, answer } = await this.#exchange(method, path, body)
+    if (status < 300) return answer as T
+    throw refused(status, answer)
+  }
+
+  async #exchange(method: 'GET' | 'POST', path: string, body?: object): Promise<{ status: number; answer: unknown }> {
+    try {
+      const response = await this.#http.request({
+        method,
+        path,
+        ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+      })
+      return { status: response.statusCode, answer: await response.body.json() }
+    } catch (cause) {
+      throw new KryptonError(
+        'not-running',
+        `no server answers on ${this.#socket}: start one with krypton server, or name its directory with --dir or KRYPTON_DIR`,
+        { cause },
+      )
+    }
+  }
+}
+
+function refused(status: number, answer: unknown): Error {
+  const { code, detail } = (typeof answer === 'object' && answer !== null ? answer : {}) as Record<string, unknown>
+  const known = errorCodes.find((name): name is ErrorCode => name === code)
+  const message = typeof detail === 'string' ? detail : `the server answered with status ${status}`
+  return known === undefined ? new Error(message) : new KryptonError(known, message)
+}

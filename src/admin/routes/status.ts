@@ -1,0 +1,20 @@
+import { version } from '../../version.ts'
+import { StatusAnswer, VersionAnswer } from '../schemas.ts'
+import type { Routes } from './route.ts'
+
+/** What the server is and how it is. */
+export const statusRoutes: Routes = (server, services) => {
+  server.get(
+    '/v1/status',
+    { schema: { summary: 'State of the server', tags: ['server'], response: { 200: StatusAnswer } } },
+    async () => {
+      const { warnings, ...status } = await services.status()
+      return { ...status, warnings: [...warnings] }
+    },
+  )
+  server.get(
+    '/v1/version',
+    { schema: { summary: 'Version of the server', tags: ['server'], response: { 200: VersionAnswer } } },
+    () => ({ version, node: process.version }),
+  )
+}

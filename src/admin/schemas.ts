@@ -1,0 +1,81 @@
+import { Type, type TProperties } from 'typebox'
+
+/** Bodies, parameters and answers of the routes, in JSON Schema; /v1/openapi.json is made of them. */
+const closed = <T extends TProperties>(properties: T) => Type.Object(properties, { additionalProperties: false })
+
+/** Names of tenants, systems, services and clients. They stand in paths and certificates, so they stay plain. */
+export const Name = Type.String({
+  pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$',
+  description: 'A letter or digit, then up to 62 letters, digits, dots, underscores or hyphens.',
+})
+
+const Identifier = Type.String({ description: '16 bytes in hex.' })
+const Time = Type.String({ description: 'RFC 3339.' })
+const Address = closed({ host: Type.String(), port: Type.Integer() })
+
+export const StatusAnswer = closed({
+  version: Type.String(),
+  state: Type.String(),
+  profile: Type.String(),
+  pid: Type.Integer(),
+  started: Time,
+  kmip: Address,
+  health: Type.Optional(Address),
+  threads: Type.Integer(),
+  native: Type.String(),
+  seal: closed({ type: Type.String(), cluster: Type.String(), verifier: Type.String(), epoch: Type.Integer() }),
+  warnings: Type.Array(Type.String()),
+})
+
+export const VersionAnswer = closed({ version: Type.String(), node: Type.String() })
+
+export const TenantAnswer = closed({ id: Identifier, name: Type.String(), state: Type.String(), created: Time })
+
+export const TenantBody = closed({ name: Name })
+
+export const TenantPath = closed({ tenant: Name })
+
+export const ClientPath = closed({ tenant: Name, client: Name })
+
+export const ClientBody = closed({
+  name: Name,
+  system: Type.Optional(Name),
+  service: Type.Optional(Name),
+  operations: Type.Optional(
+    Type.Array(Type.String({ minLength: 1, maxLength: 64 }), {
+      minItems: 1,
+      maxItems: 64,
+      description: 'KMIP operations that this client may use; absent: all.',
+    }),
+  ),
+  csr: Type.Optional(Type.String({ minLength: 1, maxLength: 32_768, description: 'PKCS #10, PEM.' })),
+})
+
+export const ClientAnswer = closed({
+  id: Identifier,
+  tenant: Type.String(),
+  system: Type.String(),
+  service: Type.String(),
+  name: Type.String(),
+  state: Type.String(),
+  operations: Type.Optional(Type.Array(Type.String())),
+  created: Time,
+  revoked: Type.Optional(Time),
+})
+
+export const CreatedClientAnswer = closed({
+  client: ClientAnswer,
+  certificatePem: Type.String(),
+  privateKeyPem: Type.Optional(Type.String({ description: 'Only where the server made the key. Sent once.' })),
+  caPem: Type.String(),
+  notAfter: Time,
+  kmip: Address,
+})
+
+export const ProblemAnswer = closed({
+  type: Type.String(),
+  title: Type.String(),
+  status: Type.Integer(),
+  detail: Type.String(),
+  code: Type.String(),
+})
