@@ -10,9 +10,15 @@ export type Section = 'keys' | 'data'
 export interface Index<N extends string = string> {
   readonly columns: readonly N[]
   readonly unique?: boolean
-  /** The index holds only rows for which this SQL condition is true. */
-  readonly where?: string
+  /** The index holds only rows for which all of these are true. */
+  readonly where?: readonly Condition<N>[]
 }
+
+/** What a row must be like to stand in a partial index. */
+export type Condition<N extends string = string> =
+  | { readonly column: N; readonly equals: string | number }
+  | { readonly column: N; readonly atMost: number }
+  | { readonly column: N; readonly present: true }
 
 /** A table, described once: rows' types, SQL and MACs all follow from here. */
 export interface Table<C extends Columns = Columns, K extends keyof C = keyof C> {
@@ -194,29 +200,42 @@ export const schema = {
     ['tenant', 'system', 'service', 'object'],
     {
       indexes: {
-        object_sequence: { columns: ['tenant', 'system', 'service', 'sequence', 'object'] },
-        object_state: { columns: ['tenant', 'system', 'service', 'state', 'object_type', 'sequence', 'object'] },
-        // What changes its state by itself when a date passes; rows leave these indexes when the new state is written.
+        object_state: { columns: ['tenant', 'system', 'service', 'object_type', 'state', 'sequence', 'object'] },
+        // What changes its state by itself when a date passes: Pre-Active (1) becomes Active (2), both become Deactivated. A row
+        // leaves these indexes when its new state is written.
         object_activation: {
           columns: ['tenant', 'system', 'service', 'activation_date'],
-          where: 'state = 1 AND activation_date IS NOT NULL',
+          where: [
+            { column: 'state', equals: 1 },
+            { column: 'activation_date', present: true },
+          ],
         },
         object_deactivation: {
           columns: ['tenant', 'system', 'service', 'deactivation_date'],
-          where: 'state <= 2 AND deactivation_date IS NOT NULL',
+          where: [
+            { column: 'state', atMost: 2 },
+            { column: 'deactivation_date', present: true },
+          ],
         },
       },
     },
   ),
 } as const satisfies Record<string, Table>
 
-/** What Locate searches. A row is inserted with its object's row and deleted with it, and never updated. */
+/**
+ * What Locate searches: a row for each token of an object, inserted and deleted with the change of the object and never
+ * updated. It repeats the object's `sequence`, so that a page of a long list is read in order without reading the list.
+ */
 export const objectIndex = derived(
   'data',
-  { tenant: id, system: id, service: id, attribute: text, token: bytes, object: id },
-  ['tenant', 'system', 'service', 'attribute', 'token', 'object'],
+  { tenant: id, system: id, service: id, attribute: text, token: bytes, sequence: integer, object: id },
+  ['tenant', 'system', 'service', 'attribute', 'token', 'sequence', 'object'],
   {
-    object_name: { columns: ['tenant', 'system', 'service', 'token'], unique: true, where: "attribute = 'name'" },
+    object_name: {
+      columns: ['tenant', 'system', 'service', 'token'],
+      unique: true,
+      where: [{ column: 'attribute', equals: 'name' }],
+    },
   },
 )
 

@@ -1,0 +1,143 @@
+import { KryptonError } from '../errors.ts'
+import { findColumns } from './find-columns.ts'
+import { compareInOrder, matchesTypeAndState } from './locate-match.ts'
+import { holds, keyValues, refusalOf, type RowsBefore } from './preconditions.ts'
+import { rowKey, type Values, valuesKey } from './row-key.ts'
+import {
+  type ChangeableTable,
+  type KeyOf,
+  type Row,
+  type Section,
+  type StoredAuditRow,
+  type TableName,
+  tableNames,
+  tableOf,
+} from './schema.ts'
+import type { Change, LocateQuery, Page, Store, Unit } from './store.ts'
+import { bumpTouched } from './touched-slots.ts'
+import { VersionTable } from './version-table.ts'
+
+/**
+ * A store that forgets: for tests, and the reference that the others are compared with. It looks at every row for every question, so
+ * that there is nothing in it to get wrong.
+ */
+export class MemoryStore implements Store {
+  readonly versions = new VersionTable()
+  readonly #tables = new Map<ChangeableTable, Map<string, Values>>()
+  readonly #audit: Record<Section, StoredAuditRow[]> = { keys: [], data: [] }
+  #closed = false
+
+  constructor() {
+    for (const table of [...tableNames, 'object_index'] as const) this.#tables.set(table, new Map())
+  }
+
+  get<T extends TableName>(table: T, key: KeyOf<T>): Row<T> | undefined {
+    return this.#row(table, key)
+  }
+
+  find<T extends TableName>(table: T, where: Partial<Row<T>>, page?: Page): Row<T>[] {
+    const columns = findColumns(table, where)
+    const asked = valuesKey('', columns, where)
+    const rows = [...this.#rows(table).values()].filter((row) => valuesKey('', columns, row) === asked)
+    rows.sort((a, b) => compareBy(tableOf(table).key, a, b))
+    const offset = page?.offset ?? 0
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what is in a table's map was inserted as its row
+    return rows.slice(offset, offset + (page?.limit ?? rows.length)).map(copyOf) as Row<T>[]
+  }
+
+  locate(query: LocateQuery): Row<'objects'>[] {
+    const scope = ['tenant', 'system', 'service']
+    const asked = valuesKey('', scope, { ...query })
+    const { after, offset = 0, limit, tokens = [] } = query
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as in find
+    const rows = [...this.#rows('objects').values()] as Row<'objects'>[]
+    const found = rows.filter(
+      (row) =>
+        valuesKey('', scope, row) === asked &&
+        matchesTypeAndState(row, query) &&
+        (after === undefined || compareInOrder(row, after) > 0) &&
+        tokens.every(({ attribute, token }) =>
+          this.#rows('object_index').has(rowKey('object_index', { ...row, attribute, token })),
+        ),
+    )
+    return found
+      .sort(compareInOrder)
+      .slice(offset, offset + limit)
+      .map(copyOf)
+  }
+
+  audit(section: Section, after: number, limit: number): StoredAuditRow[] {
+    return this.#audit[section].slice(after, after + limit).map(copyOf)
+  }
+
+  async commit(unit: Unit): Promise<void> {
+    if (this.#closed) throw new KryptonError('store-failed', 'the store is closed: start the server again')
+    const refusal = refusalOf(unit, this.#before)
+    if (refusal !== undefined) throw refusal
+    for (const change of unit.changes) if (change.kind === 'delete') this.#apply(change)
+    for (const change of unit.changes) if (change.kind !== 'delete') this.#apply(change)
+    const audit = this.#audit[unit.section]
+    for (const row of unit.audit) audit.push({ sequence: audit.length + 1, ...copyOf(row) })
+    bumpTouched(this.versions, unit)
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+  }
+
+  readonly #before: RowsBefore = {
+    versionOf: (table, row) => {
+      const found = this.#rows(table).get(rowKey(table, row))
+      if (found === undefined) return undefined
+      return typeof found['row_version'] === 'number' ? found['row_version'] : 0
+    },
+    holderOf: (table, name, row) => {
+      const index = tableOf(table).indexes[name]!
+      const asked = valuesKey('', index.columns, row)
+      return [...this.#rows(table).values()].find(
+        (other) => holds(index, other) && valuesKey('', index.columns, other) === asked,
+      )
+    },
+  }
+
+  #apply(change: Change): void {
+    const rows = this.#rows(change.table)
+    const key = rowKey(change.table, keyValues(change))
+    if (change.kind === 'delete') rows.delete(key)
+    else rows.set(key, copyOf(change.row))
+  }
+
+  #row<T extends TableName>(table: T, key: KeyOf<T>): Row<T> | undefined {
+    const row = this.#rows(table).get(rowKey(table, key))
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as in find
+    return row === undefined ? undefined : (copyOf(row) as Row<T>)
+  }
+
+  #rows(table: ChangeableTable): Map<string, Values> {
+    return this.#tables.get(table)!
+  }
+}
+
+/** Bytes are copied on their way in and out, so that nobody's later writing reaches the store. */
+function copyOf<T extends object>(row: T): T {
+  const copy = { ...row }
+  for (const [name, value] of Object.entries(copy)) {
+    if (value instanceof Uint8Array) Object.assign(copy, { [name]: Buffer.from(value) })
+  }
+  return copy
+}
+
+function compareBy(columns: readonly string[], a: Values, b: Values): number {
+  for (const column of columns) {
+    const order = compareValues(a[column], b[column])
+    if (order !== 0) return order
+  }
+  return 0
+}
+
+/** SQLite's order: text by its UTF-8 bytes, not by locale. */
+function compareValues(a: unknown, b: unknown): number {
+  if (a instanceof Uint8Array && b instanceof Uint8Array) return Buffer.compare(a, b)
+  if (typeof a === 'number' && typeof b === 'number') return a - b
+  return Buffer.compare(Buffer.from(String(a)), Buffer.from(String(b)))
+}
