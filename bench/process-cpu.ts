@@ -1,19 +1,37 @@
 import { readFileSync, readdirSync } from 'node:fs'
 
-/**
- * CPU time in milliseconds that a process and all its descendants have used: the scheduler's own run time of every thread, in
- * nanoseconds, where `times` would count ticks of 10 ms. A thread that ended is no longer counted, so take differences over
- * windows in which the server keeps its threads.
- */
-export function processTreeCpuMs(pid: number): number {
+/** CPU time of a process and all its descendants, in milliseconds, taken in the two ways that the kernel offers. */
+export interface TreeCpu {
+  /** The scheduler's own run time of every thread that lives, in nanoseconds inside; threads that ended are not in it. */
+  readonly threadsMs: number
+  /** What the processes were charged, in ticks of 10 ms; with the threads that ended. */
+  readonly processesMs: number
+}
+
+export function processTreeCpu(pid: number): TreeCpu {
   let nanoseconds = 0
+  let ticks = 0
   for (const process of tree(pid)) {
     for (const thread of list(`/proc/${process}/task`)) {
       const [run] = read(`/proc/${process}/task/${thread}/schedstat`).split(' ')
       nanoseconds += Number(run ?? 0)
     }
+    // The command's name, in brackets, may have spaces in it; user and system time are the 12th and 13th field after it.
+    const fields = read(`/proc/${process}/stat`).split(') ').at(-1)?.split(' ') ?? []
+    ticks += Number(fields[11] ?? 0) + Number(fields[12] ?? 0)
   }
-  return nanoseconds / 1e6
+  return { threadsMs: nanoseconds / 1e6, processesMs: ticks * 10 }
+}
+
+/** Two ticks of rounding, and a difference that rounding cannot explain. */
+const roundingMs = 20
+const unexplained = 1.05
+
+/** CPU time between two looks: the exact figure, unless threads ended in between (a thread for each connection) and took theirs along. */
+export function cpuBetween(start: TreeCpu, end: TreeCpu): number {
+  const threads = end.threadsMs - start.threadsMs
+  const processes = end.processesMs - start.processesMs
+  return processes > threads * unexplained + roundingMs ? processes : threads
 }
 
 /** Resident memory of the process and its descendants in MiB. */

@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os'
 import { runLoad } from './load/generator.ts'
 import type { LoadOptions, LoadResult } from './load/generator.ts'
-import { machineBusyMs, processTreeCpuMs } from './process-cpu.ts'
+import { cpuBetween, machineBusyMs, processTreeCpu } from './process-cpu.ts'
+import type { TreeCpu } from './process-cpu.ts'
 import type { BenchServer } from './servers/server.ts'
 
 /** One window of load on a server, with the CPU time that it cost the server. */
@@ -22,10 +23,10 @@ export async function measureWindow(
   server: BenchServer,
   options: Omit<LoadOptions, 'target' | 'onWindow' | 'cpus'>,
 ): Promise<Window> {
-  const look = (): { server: number; machine: number; own: number; time: number } => {
+  const look = (): { server: TreeCpu; machine: number; own: number; time: number } => {
     const own = process.cpuUsage()
     return {
-      server: processTreeCpuMs(server.pid),
+      server: processTreeCpu(server.pid),
       machine: machineBusyMs(),
       own: (own.user + own.system) / 1000,
       time: performance.now(),
@@ -43,7 +44,7 @@ export async function measureWindow(
     },
   })
   const ms = end.time - start.time
-  const serverMs = end.server - start.server
+  const serverMs = cpuBetween(start.server, end.server)
   const othersMs = end.machine - start.machine - serverMs - (end.own - start.own) - load.generator.cores * ms
   return {
     load,

@@ -1,8 +1,9 @@
 import { createRequire } from 'node:module'
 import { Bench } from 'tinybench'
+import { median } from '../table.ts'
 import type { Case } from './suite.ts'
 
-/** Nanoseconds an operation, by both tools. */
+/** Nanoseconds an operation, by both tools; medians, since the machine is rarely ours alone. */
 export interface Timing {
   readonly tinybenchNs: number
   readonly benchmarkNs: number
@@ -10,7 +11,8 @@ export interface Timing {
 
 /** What of benchmark.js is used here; it brings no types. */
 interface BenchmarkRun {
-  readonly stats: { readonly mean: number }
+  /** Seconds a call, one for each batch of calls. */
+  readonly stats: { readonly sample: readonly number[] }
   readonly error?: Error
   run(): void
 }
@@ -34,7 +36,7 @@ export async function timeCases(cases: readonly Case[], seconds: number): Promis
     const run = new Benchmark(name, fn, { maxTime: seconds })
     run.run()
     if (run.error) throw run.error
-    timings.set(name, { tinybenchNs, benchmarkNs: (run.stats.mean * 1e9) / batch })
+    timings.set(name, { tinybenchNs, benchmarkNs: (median(run.stats.sample) * 1e9) / batch })
   }
   return timings
 }
