@@ -88,7 +88,8 @@ export class KeyChain {
     const known = this.#byScope.get(scope)
     if (known !== undefined && this.#isFresh(known, scope.tenant)) return known.value
     const opened = this.#cached(this.#services, scopeText(scope), scope.tenant, () => this.#loadService(scope))
-    this.#byScope.set(scope, opened)
+    // A promise may yet be broken: only what is open is remembered by scope.
+    if (!(opened.value instanceof Promise)) this.#byScope.set(scope, opened)
     return opened.value
   }
 
