@@ -1,4 +1,4 @@
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { LatencyHistogram } from '../load/latency-histogram.ts'
@@ -64,6 +64,8 @@ export async function benchDurable(options: DurableOptions): Promise<Section> {
     const bare = Array.from({ length: options.rounds }, (_, round) => {
       const copy = join(directory, `bare-${round}.db`)
       copyFileSync(database, copy)
+      // What the server had not moved into the database when it ended lies beside it.
+      if (existsSync(`${database}-wal`)) copyFileSync(`${database}-wal`, `${copy}-wal`)
       return measureBareWriter(copy, rowsBefore, creates, many)
     })
     return section(syncs, one, all, bare, options)

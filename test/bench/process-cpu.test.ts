@@ -6,7 +6,7 @@ import { cpuBetween, processTreeCpu, processTreeRssMiB } from '../../bench/proce
 
 /** A process that starts a second one, which works for `workMs` of CPU time in threads that end, or in its main thread. */
 function busyChild(workMs: number, inThreads: boolean): string {
-  const burn = `const end = process.cpuUsage().user + ${workMs} * 1000; while (process.cpuUsage().user < end);`
+  const burn = `const end = process.cpuUsage().user + ${workMs} * 1000; while (process.cpuUsage().user < end) for (let i = 0; i < 1e6; i++);`
   const worker = `const { Worker } = require('node:worker_threads'); await new Promise(done => new Worker(${JSON.stringify(burn)}, { eval: true }).once('exit', done))`
   const inner = `(async () => { ${inThreads ? worker : burn}; process.stdout.write('done'); setInterval(() => {}, 1000) })()`
   return `require('node:child_process').spawn(process.execPath, ['-e', ${JSON.stringify(inner)}], { stdio: 'inherit' })`
@@ -22,10 +22,7 @@ for (const inThreads of [false, true]) {
       expect(used).toBeLessThan(3000)
       expect(processTreeRssMiB(child.pid!)).toBeGreaterThan(40)
     } finally {
-      const [grandchild] = (await import('node:fs'))
-        .readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8')
-        .trim()
-        .split(' ')
+      const [grandchild] = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim().split(' ')
       if (grandchild) process.kill(Number(grandchild))
       child.kill()
     }
