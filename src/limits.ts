@@ -48,6 +48,19 @@ export const limits = {
   adminAnswerBytesMax: 16 * 1024 * 1024,
   /** Time for an answer on the admin socket: a commit on a slow disk and a key pair. */
   adminAnswerMs: 30_000,
+  // store
+  /** Wait for another connection's lock on a section: the writer is alone, so only recovery after a crash holds one. */
+  storeBusyMs: 5_000,
+  /** A page of the store, what a disk writes at once. */
+  storePageBytes: 4096,
+  /** Pages that a connection keeps: the inner nodes of an index over a million objects fit. */
+  storeCacheKib: 16 * 1024,
+  /** Pages in the write-ahead log at which it is copied back: each copy delays the commits behind it, so it stays small. */
+  storeCheckpointPages: 1_000,
+  /** Units in one transaction: more would keep the first of them waiting for no gain, the sync is shared by then. */
+  storeGroupMax: 256,
+  /** Entries of an index that are counted to choose the rarest of several tokens. */
+  storeProbeMax: 1_000,
 } as const
 
 if (limits.frameBytesMaxUnknown > limits.frameBytesMaxKnown)
