@@ -16,6 +16,7 @@ import type { BenchServer } from './servers/server.ts'
 import { goalAtMost, median, spread } from './table.ts'
 import type { Section } from './table.ts'
 import { measureWindow } from './window.ts'
+import type { Window } from './window.ts'
 
 /** One row: a load, and the multiple of the echo that it may cost. */
 interface CostRow {
@@ -145,7 +146,7 @@ async function measureRow(
       timeoutMs: 5000,
     }
     const pairs = await takePairs(
-      options.pairs,
+      { wanted: options.pairs, triesMax: options.pairs * (options.quick ? 1 : 3) + 1 },
       () => measureWindow(echo, { ...load, objects: one }),
       () => measureWindow(krypton, { ...load, objects }),
       (pair, quiet) => {
@@ -176,6 +177,7 @@ function section(
     'server µs',
     'echo µs',
     'requests/s',
+    'cores, server / echo',
     'p50 / p99 µs',
     'others',
     'failed',
@@ -199,6 +201,7 @@ function section(
         1,
       ),
       `${requestsPerSecond}${bound ? ' (generator-bound)' : ''}`,
+      `${coresOf(servers)} / ${coresOf(pairs.used.map((pair) => pair.reference))}`,
       `${median(servers.map(({ load }) => load.latency.p50)).toFixed(0)} / ${median(servers.map(({ load }) => load.latency.p99)).toFixed(0)}`,
       `${median(pairs.used.map(othersOf)).toFixed(2)}${pairs.noisy ? ' NOISY' : ''}`,
       String(pairs.used.reduce((sum, pair) => sum + pair.server.load.failed + pair.reference.load.failed, 0)),
@@ -227,4 +230,8 @@ function section(
       pairs: pairs.used,
     })),
   }
+}
+
+function coresOf(windows: readonly Window[]): string {
+  return median(windows.map(({ serverCores }) => serverCores)).toFixed(2)
 }

@@ -15,19 +15,16 @@ export interface Pairs {
 
 /** A pair in which others used more than this is thrown away. */
 export const othersCoresMax = 0.3
-/** How many pairs are tried for each that is wanted, before the quietest are taken as they are. */
-const triesPerPair = 3
-
-/** Takes pairs, each time in the other order, until `wanted` of them were quiet. */
+/** Takes pairs, each time in the other order, until `wanted` of them were quiet; after `triesMax` the quietest are used as they are. */
 export async function takePairs(
-  wanted: number,
+  { wanted, triesMax }: { readonly wanted: number; readonly triesMax: number },
   reference: () => Promise<Window>,
   server: () => Promise<Window>,
   onPair?: (pair: Pair, quiet: boolean) => void,
 ): Promise<Pairs> {
   const all: Pair[] = []
   const quiet: Pair[] = []
-  while (quiet.length < wanted && all.length < wanted * triesPerPair) {
+  while (quiet.length < wanted && all.length < triesMax) {
     const serverFirst = all.length % 2 === 1
     const first = await (serverFirst ? server() : reference())
     const second = await (serverFirst ? reference() : server())

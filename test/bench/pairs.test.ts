@@ -44,7 +44,11 @@ function windows(costs: readonly number[], others: readonly number[], log: strin
 
 test('pairs alternate which of the two goes first', async () => {
   const log: string[] = []
-  const pairs = await takePairs(3, windows([10], [0], log, 'echo'), windows([20], [0], log, 'server'))
+  const pairs = await takePairs(
+    { wanted: 3, triesMax: 9 },
+    windows([10], [0], log, 'echo'),
+    windows([20], [0], log, 'server'),
+  )
   expect(log).toEqual(['echo', 'server', 'server', 'echo', 'echo', 'server'])
   expect(ratios(pairs)).toEqual([2, 2, 2])
   expect(pairs).toMatchObject({ discarded: 0, noisy: false })
@@ -52,14 +56,22 @@ test('pairs alternate which of the two goes first', async () => {
 
 test('a pair in which others used the machine is repeated', async () => {
   const log: string[] = []
-  const pairs = await takePairs(2, windows([10], [0], log, 'echo'), windows([20, 90, 20], [0, 0.8, 0.1], log, 'server'))
+  const pairs = await takePairs(
+    { wanted: 2, triesMax: 6 },
+    windows([10], [0], log, 'echo'),
+    windows([20, 90, 20], [0, 0.8, 0.1], log, 'server'),
+  )
   expect(ratios(pairs)).toEqual([2, 2])
   expect(pairs).toMatchObject({ discarded: 1, noisy: false })
 })
 
 test('when the machine never gets quiet the quietest pairs are used and the row is marked', async () => {
   const others = [0.9, 0.5, 0.9, 0.4, 0.9, 0.9]
-  const pairs = await takePairs(2, windows([10], [0], [], 'echo'), windows([20], others, [], 'server'))
+  const pairs = await takePairs(
+    { wanted: 2, triesMax: 6 },
+    windows([10], [0], [], 'echo'),
+    windows([20], others, [], 'server'),
+  )
   expect(pairs).toMatchObject({ discarded: 4, noisy: true })
   expect(pairs.used.map(({ server }) => server.othersCores)).toEqual([0.4, 0.5])
 })

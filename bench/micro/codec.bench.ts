@@ -1,0 +1,94 @@
+import { Operation, ObjectType, KeyFormatType, ResultStatus, SecretDataType } from '../../src/kmip/enums.ts'
+import type { GetRequest } from '../../src/kmip/payloads/get.ts'
+import { decodeRequest, encodeRequest } from '../../src/kmip/request-message.ts'
+import { decodeResponse, encodeResponse } from '../../src/kmip/response-message.ts'
+import type { ResponseMessage } from '../../src/kmip/response-message.ts'
+import { MessageReader } from '../../src/kmip/struct.ts'
+import { decodeTree, encodeTree, find } from './codec-object-tree.ts'
+import type { TreeItem } from './codec-object-tree.ts'
+import { keep } from './suite.ts'
+import type { Case, RatioGoal } from './suite.ts'
+
+export const name = 'codec: a Get of MongoDB, 152 bytes in, 376 out'
+
+const uniqueIdentifier = '0190f3c2-8d4e-7a10-9c33-5b1d2f6a7e88'
+const request = encodeRequest({
+  requestHeader: { protocolVersion: { protocolVersionMajor: 1, protocolVersionMinor: 2 }, batchCount: 1 },
+  batchItems: [{ operation: Operation.Get, requestPayload: { uniqueIdentifier } }],
+})
+
+/** A key as it lies in its slot: copied into the frame, once. */
+const key = Buffer.alloc(96, 7)
+const keyMaterial = {
+  byteLength: key.length,
+  copyInto(target: Uint8Array, offset: number) {
+    target.set(key, offset)
+  },
+}
+
+function answer(identifier: string | undefined): ResponseMessage {
+  return {
+    version: 12,
+    timeStamp: 1_700_000_000,
+    batchItems: [
+      {
+        operation: Operation.Get,
+        resultStatus: ResultStatus.Success,
+        responsePayload: {
+          objectType: ObjectType.SecretData,
+          uniqueIdentifier: identifier,
+          secretData: {
+            secretDataType: SecretDataType.Seed,
+            keyBlock: { keyFormatType: KeyFormatType.Opaque, keyValue: { keyMaterial }, cryptographicLength: 768 },
+          },
+        },
+      },
+    ],
+  }
+}
+
+const response = encodeResponse(answer(uniqueIdentifier)).bytes
+const responseTree = decodeTree(response)
+
+function withIdentifier(tree: TreeItem, identifier: string): TreeItem {
+  if (tree.tag === '0x420094') return { ...tree, value: identifier }
+  return Array.isArray(tree.value)
+    ? { ...tree, value: (tree.value as TreeItem[]).map((item) => withIdentifier(item, identifier)) }
+    : tree
+}
+
+function identifierOf(frame: Buffer): string {
+  return (decodeRequest(frame).batchItems[0]!.requestPayload as GetRequest).uniqueIdentifier!
+}
+
+function identifierOfTree(frame: Buffer): string {
+  return find(decodeTree(frame), '0x42000f', '0x420079', '0x420094') as string
+}
+
+if (
+  request.length !== 152 ||
+  response.length !== 376 ||
+  !encodeTree(withIdentifier(responseTree, identifierOfTree(request))).equals(
+    encodeResponse(answer(identifierOf(request))).bytes,
+  )
+) {
+  throw new Error('the two codecs do not write the same Get')
+}
+
+const ours = 'decode the request and encode the answer'
+const tree = 'object tree: decode the request and encode the answer'
+
+export const cases: readonly Case[] = [
+  { name: ours, fn: () => keep(encodeResponse(answer(identifierOf(request)))) },
+  { name: tree, fn: () => keep(encodeTree(withIdentifier(responseTree, identifierOfTree(request)))) },
+  { name: 'check the frame of the request', fn: () => keep(new MessageReader(request)) },
+  { name: 'decode the request', fn: () => keep(decodeRequest(request)) },
+  { name: 'object tree: decode the request', fn: () => keep(decodeTree(request)) },
+  { name: 'encode the answer', fn: () => keep(encodeResponse(answer(uniqueIdentifier))) },
+  { name: 'object tree: encode the answer', fn: () => keep(encodeTree(responseTree)) },
+  { name: 'decode the answer', fn: () => keep(decodeResponse(response)) },
+]
+
+export const goals: readonly RatioGoal[] = [
+  { name: 'a Get against an object tree', slow: tree, fast: ours, atLeast: 10 },
+]
