@@ -1,5 +1,5 @@
 export { loadConfig } from './config/load.ts'
-export type { ConfigSources, LoadedConfig } from './config/load.ts'
+export type { ConfigFlag, ConfigSources, LoadedConfig } from './config/load.ts'
 export { configSchema } from './config/schema.ts'
 export type { Config } from './config/schema.ts'
 export { settings } from './config/settings.ts'

@@ -1,0 +1,73 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { loadConfig, settings, type LoadedConfig } from '../../config.ts'
+import { examples, withOutput, type AddCommand } from '../command.ts'
+import { Output, type OutputFlags } from '../output.ts'
+import type { Terminal } from '../terminal.ts'
+
+interface ConfigFlags extends OutputFlags {
+  readonly config?: string
+  readonly origin?: boolean
+}
+
+/** `krypton config`: checks and shows the settings that a server would start with. */
+export const addConfigCommand: AddCommand = (program, terminal) => {
+  const config = program.command('config').description('check and show the configuration')
+  withOutput(
+    config
+      .command('check')
+      .description('refuse what is wrong, with file, line and what is allowed')
+      .option('--config <file>', fileHelp),
+  )
+    .addHelpText('after', examples('krypton config check --config krypton.yaml'))
+    .action((flags: ConfigFlags) => {
+      load(flags, terminal)
+      new Output(terminal, flags).talk('The configuration is right.\n')
+    })
+  withOutput(
+    config
+      .command('print')
+      .description('print every setting')
+      .option('--config <file>', fileHelp)
+      .option('--origin', 'and where each value came from, with the variable that would set it'),
+  )
+    .addHelpText(
+      'after',
+      examples('krypton config print --config krypton.yaml --origin', 'krypton config print -o yaml'),
+    )
+    .action((flags: ConfigFlags) => {
+      const output = new Output(terminal, flags)
+      const loaded = load(flags, terminal)
+      if (flags.origin !== true) return output.thing(loaded.config)
+      output.list(withOrigins(loaded), { SETTING: 'setting', VALUE: 'value', ORIGIN: 'origin', VARIABLE: 'variable' })
+    })
+}
+
+function load(flags: ConfigFlags, terminal: Terminal): LoadedConfig {
+  return loadConfig({ file: configFile(flags.config, terminal), environment: terminal.environment })
+}
+
+/** The file to read: the flag, else KRYPTON_CONFIG, else krypton.yaml in the instance's directory when it is there. */
+export function configFile(flag: string | undefined, terminal: Terminal): string | undefined {
+  const named = flag ?? terminal.environment['KRYPTON_CONFIG']
+  if (named !== undefined) return named
+  const usual = join(terminal.environment['KRYPTON_DIR'] ?? '.', 'krypton.yaml')
+  return existsSync(usual) ? usual : undefined
+}
+
+const fileHelp = 'configuration file (default: KRYPTON_CONFIG, else krypton.yaml of KRYPTON_DIR)'
+
+function withOrigins({ config, origins }: LoadedConfig): object[] {
+  const values = new Map(
+    Object.entries(config).flatMap(([section, value]: [string, unknown]): [string, unknown][] =>
+      typeof value === 'object' && value !== null
+        ? Object.entries(value).map(([name, inner]: [string, unknown]) => [`${section}.${name}`, inner])
+        : [[section, value]],
+    ),
+  )
+  return settings.map(({ path, variable }) => {
+    const origin = origins.get(path)
+    const from = origin === undefined ? 'not set' : `${origin.kind}${origin.where === '' ? '' : ` ${origin.where}`}`
+    return { setting: path, value: values.get(path), origin: from, variable }
+  })
+}

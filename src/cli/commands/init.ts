@@ -1,0 +1,93 @@
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { stringify } from 'yaml'
+import { loadConfig, type ConfigFlag } from '../../config.ts'
+import { KryptonError } from '../../errors.ts'
+import { examples, withOutput, type AddCommand } from '../command.ts'
+import { Output, type OutputFlags } from '../output.ts'
+
+interface InitFlags extends OutputFlags {
+  readonly dir: string
+  readonly host: string[]
+  readonly listen?: string
+  readonly kmipPort?: string
+  readonly healthPort?: string
+}
+
+/** `krypton init`: makes an instance: configuration, seal key, root, CA and the server's certificate. */
+export const addInitCommand: AddCommand = (program, terminal) => {
+  withOutput(
+    program
+      .command('init')
+      .description('make an instance: configuration, seal key, root of keys, CA, certificate of the server')
+      .requiredOption('--dir <directory>', 'directory of the instance, empty or not there yet')
+      .option('--host <name>', 'name or address in the certificate of the server; may be repeated', gather, [])
+      .option('--listen <host>', 'address on which KMIP is served')
+      .option('--kmip-port <number>', 'port of KMIP')
+      .option('--health-port <number>', 'port of the health server'),
+  )
+    .addHelpText(
+      'after',
+      examples('krypton init --dir /var/lib/krypton --host kms.example.com --listen 0.0.0.0') +
+        '\nKeep a copy of seal.key in a safe place that is not the backup of the data: without it no key opens again.\n',
+    )
+    .action(async (flags: InitFlags) => {
+      const output = new Output(terminal, flags)
+      const directory = resolve(flags.dir)
+      const file = join(directory, 'krypton.yaml')
+      if (existsSync(file))
+        throw new KryptonError(
+          'already-exists',
+          `${file} exists: this directory holds an instance, name another with --dir`,
+        )
+      const chosen = chosenSettings(flags)
+      const { config } = loadConfig({
+        environment: terminal.environment,
+        flags: [{ path: 'server.directory', flag: '--dir', value: directory }, ...chosen],
+      })
+      mkdirSync(directory, { recursive: true, mode: 0o700 })
+      const { initializeInstance } = await import('../../krypton.ts')
+      const hosts = [...new Set([...flags.host, config.kmip.host, 'localhost', '127.0.0.1', '::1'].filter(isNameable))]
+      const { cluster, verifier, epoch, files } = await initializeInstance({
+        directory,
+        development: false,
+        hosts,
+        config,
+      })
+      writeFileSync(file, configText(chosen, { cluster, verifier, epoch }), { flag: 'wx', mode: 0o644 })
+      output.thing({ directory, cluster, verifier, epoch, files: [file, ...files] })
+      output.talk(
+        '\nKeep a copy of seal.key apart from every backup of the data. The three pins stand in krypton.yaml: a store with' +
+          ` another root does not start.\nNext: krypton server --config ${file}\n`,
+      )
+    })
+}
+
+/** 0.0.0.0 and :: are places to listen on, not names by which a client calls. */
+function isNameable(host: string): boolean {
+  return host !== '0.0.0.0' && host !== '::'
+}
+
+function gather(value: string, before: string[]): string[] {
+  return [...before, value]
+}
+
+function chosenSettings(flags: InitFlags): ConfigFlag[] {
+  const given: [string, string, string | undefined][] = [
+    ['kmip.host', '--listen', flags.listen],
+    ['kmip.port', '--kmip-port', flags.kmipPort],
+    ['health.port', '--health-port', flags.healthPort],
+  ]
+  return given.flatMap(([path, flag, value]) => (value === undefined ? [] : [{ path, flag, value }]))
+}
+
+/** The file holds what was chosen and the pins; everything else keeps following the defaults of the version that runs. */
+function configText(chosen: readonly ConfigFlag[], pins: { cluster: string; verifier: string; epoch: number }): string {
+  const sections: Record<string, Record<string, string | number>> = {}
+  for (const { path, value } of chosen) {
+    const [section = '', name = ''] = path.split('.')
+    sections[section] = { ...sections[section], [name]: /^\d+$/.test(value) ? Number(value) : value }
+  }
+  const head = '# Settings of this instance. `krypton config print --origin` shows all of them with their defaults.\n'
+  return head + stringify({ version: 1, ...sections, seal: pins })
+}

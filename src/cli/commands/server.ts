@@ -1,0 +1,138 @@
+import { existsSync, mkdirSync, mkdtempSync, realpathSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { loadConfig, type Config, type ConfigFlag } from '../../config.ts'
+import { KryptonError } from '../../errors.ts'
+import type { Krypton } from '../../krypton.ts'
+import { examples, withOutput, type AddCommand } from '../command.ts'
+import { demoIdentity } from '../demo-identity.ts'
+import { developmentScreen } from '../development-screen.ts'
+import { Output, type OutputFlags } from '../output.ts'
+import { configFile } from './config.ts'
+
+interface ServerCommandFlags extends OutputFlags {
+  readonly dev?: boolean
+  readonly devListenAnywhere?: boolean
+  readonly config?: string
+  readonly dir?: string
+  readonly listen?: string
+  readonly kmipPort?: string
+  readonly healthPort?: string
+  readonly logLevel?: string
+}
+
+/** `krypton server`: runs the server until it is told to stop. */
+export const addServerCommand: AddCommand = (program, terminal) => {
+  withOutput(
+    program
+      .command('server')
+      .description('run the server')
+      .option('--dev', 'a development server: makes its own CA, keys and a client identity')
+      .option('--config <file>', 'configuration file (default: KRYPTON_CONFIG, else krypton.yaml in the directory)')
+      .option('--dir <directory>', 'directory of the instance; with --dev a fresh temporary one by default')
+      .option('--listen <host>', 'address on which KMIP is served')
+      .option('--kmip-port <number>', 'port of KMIP; 0 takes a free one')
+      .option('--health-port <number>', 'port of the health server; 0 takes a free one')
+      .option('--log-level <level>', 'least severe line of the log')
+      .option('--dev-listen-anywhere', 'let --dev listen on addresses that other machines reach'),
+  )
+    .addHelpText(
+      'after',
+      examples(
+        'krypton server --dev',
+        'krypton server --dev --dir ./krypton-dev --kmip-port 0',
+        'krypton server --config /var/lib/krypton/krypton.yaml',
+      ),
+    )
+    .action(async (flags: ServerCommandFlags) => {
+      const output = new Output(terminal, flags)
+      if (flags.dev === true && flags.config !== undefined)
+        throw new KryptonError('usage', '--dev brings its own settings: leave out --config, or run krypton init')
+      const directory = flags.dev === true ? developmentDirectory(flags.dir) : flags.dir
+      const { config } = loadConfig({
+        file: flags.dev === true ? undefined : configFile(flags.config, directoryFirst(directory)),
+        environment: terminal.environment,
+        flags: settingsOf(flags, directory),
+      })
+      if (flags.dev === true) await prepareDevelopment(flags, config)
+      const krypton = await start(config)
+      try {
+        if (flags.dev === true) await greet(krypton, config, output)
+        else output.talk(`Krypton serves KMIP on ${krypton.addresses.kmip.host} port ${krypton.addresses.kmip.port}.\n`)
+        if ((await untilStopped(krypton)) === 'fatal')
+          throw new KryptonError('store-failed', 'the server stopped by itself: its log says why')
+      } finally {
+        await krypton.stop()
+      }
+    })
+
+  /** `--dir` names the directory in which krypton.yaml is looked for, before KRYPTON_DIR. */
+  const directoryFirst = (directory: string | undefined): typeof terminal =>
+    directory === undefined
+      ? terminal
+      : { ...terminal, environment: { ...terminal.environment, KRYPTON_DIR: directory } }
+}
+
+/** The heavy parts are loaded only by the commands that run a server: the others start in a tenth of the time. */
+async function start(config: Config): Promise<Krypton> {
+  const [{ startKrypton }, { createLog }] = await Promise.all([
+    import('../../krypton.ts'),
+    import('../../telemetry/log.ts'),
+  ])
+  return startKrypton({ config, log: createLog({ level: config.log.level }) })
+}
+
+async function prepareDevelopment(flags: ServerCommandFlags, config: Config): Promise<void> {
+  for (const host of [config.kmip.host, config.health.host])
+    if (!loopback.has(host) && flags.devListenAnywhere !== true)
+      throw new KryptonError(
+        'usage',
+        `--dev listens on loopback only, ${host} is not: add --dev-listen-anywhere if other machines may reach this server, whose keys nobody should trust`,
+      )
+  if (existsSync(config.kmip.certificateFile)) return
+  const { initializeInstance } = await import('../../krypton.ts')
+  const hosts = [...new Set(['localhost', '127.0.0.1', '::1', config.kmip.host])]
+  await initializeInstance({ directory: config.server.directory, development: true, hosts, config })
+}
+
+async function greet(krypton: Krypton, config: Config, output: Output): Promise<void> {
+  const files = await demoIdentity(krypton.addresses.admin, config.server.directory)
+  if (output.format === 'table') {
+    output.text(developmentScreen({ addresses: krypton.addresses, directory: config.server.directory, files }))
+  } else {
+    output.thing({ addresses: krypton.addresses, directory: config.server.directory, files })
+  }
+}
+
+/** The first signal drains, a second one ends the process at once. */
+async function untilStopped(krypton: Krypton): Promise<'signal' | 'fatal'> {
+  let stopping = false
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (stopping) process.exit(signal === 'SIGINT' ? 130 : 143)
+    stopping = true
+    void krypton.stop()
+  }
+  process.on('SIGINT', onSignal)
+  process.on('SIGTERM', onSignal)
+  return krypton.stopped
+}
+
+function developmentDirectory(directory: string | undefined): string {
+  if (directory === undefined) return mkdtempSync(join(realpathSync(tmpdir()), 'krypton-dev-'))
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  return resolve(directory)
+}
+
+function settingsOf(flags: ServerCommandFlags, directory: string | undefined): ConfigFlag[] {
+  const given: [string, string, string | undefined][] = [
+    ['server.directory', '--dir', directory],
+    ['server.profile', '--dev', flags.dev === true ? 'development' : undefined],
+    ['kmip.host', '--listen', flags.listen],
+    ['kmip.port', '--kmip-port', flags.kmipPort],
+    ['health.port', '--health-port', flags.healthPort],
+    ['log.level', '--log-level', flags.logLevel ?? (flags.dev === true ? 'warn' : undefined)],
+  ]
+  return given.flatMap(([path, flag, value]) => (value === undefined ? [] : [{ path, flag, value }]))
+}
+
+const loopback = new Set(['127.0.0.1', '::1', 'localhost'])

@@ -1,0 +1,23 @@
+import { ask, examples, withServer, type AddCommand, type ServerFlags } from '../command.ts'
+import { ExitCode } from '../exit-code.ts'
+import { loud } from '../output.ts'
+import { KryptonError } from '../../errors.ts'
+
+/** `krypton status`: how the running server is. Exit code 3 when it is sealed or does not run. */
+export const addStatusCommand: AddCommand = (program, terminal) => {
+  withServer(program.command('status').description('state of the running server'))
+    .addHelpText(
+      'after',
+      examples('krypton status --dir /var/lib/krypton', 'krypton status -o json') +
+        `\nExit code ${ExitCode.Unavailable} when the server does not run or is sealed.\n`,
+    )
+    .action((flags: ServerFlags) =>
+      ask(terminal, flags, async (server, output) => {
+        const { warnings, ...status } = await server.status()
+        output.thing(output.format === 'table' ? status : { ...status, warnings })
+        for (const warning of warnings) output.talk(`${loud('warning')} ${warning}\n`)
+        if (status.state === 'sealed')
+          throw new KryptonError('seal-failed', 'the server is sealed: it serves no keys until it is unsealed')
+      }),
+    )
+}

@@ -1,0 +1,43 @@
+import type { Address } from '../admin/client.ts'
+import type { IdentityFiles } from './identity-files.ts'
+import { bold, loud } from './output.ts'
+import { allSnippets } from './snippets/index.ts'
+
+/** What the screen of `krypton server --dev` is made of. */
+export interface DevelopmentServer {
+  readonly addresses: { readonly kmip: Address; readonly health: Address | undefined; readonly admin: string }
+  readonly directory: string
+  readonly files: IdentityFiles
+}
+
+/** Everything a person needs to use the server that just started, each part ready to paste. */
+export function developmentScreen({ addresses, directory, files }: DevelopmentServer): string {
+  const { kmip, health, admin } = addresses
+  const healthLine = health === undefined ? 'off' : `http://${shown(health)}/readyz  /livez  /metrics  /version`
+  return `${bold('Krypton is up.')}
+
+  KMIP       ${shown(kmip)}  (TLS 1.2 and 1.3, client certificate)
+  Health     ${healthLine}
+  Admin      ${admin}
+  Directory  ${directory}
+
+${bold('Files of the client demo, tenant demo')}
+
+  CA           ${files.ca}
+  Certificate  ${files.certificate}
+  Key          ${files.key}
+  Bundle       ${files.bundle}
+
+${allSnippets({ ...kmip, files })}
+${bold('More clients')}
+
+  krypton client add NAME --tenant demo --out DIRECTORY --dir ${directory}
+
+${loud('FOR DEVELOPMENT ONLY: the key that seals this store lies beside it, and a store made here never opens in production.')}
+Ctrl-C stops the server.
+`
+}
+
+function shown({ host, port }: Address): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`
+}
