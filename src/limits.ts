@@ -39,6 +39,67 @@ export const limits = {
   keyChainEntriesMax: 8_192,
   /** A seal's blob: the largest wrapped key comes from RSA-4096 and stays under 1 KiB. */
   sealBlobBytesMax: 64 * 1024,
+  // certificates and identity
+  /** Life of the server's own authority: long, because every client must be told of its successor. */
+  authorityDays: 3_650,
+  /** Life of a server's certificate: what clients of today accept from a private authority. */
+  serverCertificateDays: 825,
+  /** Life of a client's certificate; a renewed one of the same key fits its binding. */
+  clientCertificateDays: 825,
+  /** RSA keys of certificates: NIST SP 800-57 part 1, 112 bits. */
+  rsaCertificateBitsMin: 2_048,
+  /** A certificate: one of RSA-8192 with a hundred names stays under it. */
+  certificateBytesMax: 16 * 1024,
+  /** Public keys that one certificate is tried with: the fitting ones come first, and a stranger gets no more work out of us. */
+  authorityTrialsMax: 16,
+  /** Certificates whose outcome one thread remembers: some 2 KiB each, more than a large fleet has. */
+  rememberedCertificatesMax: 16_384,
+  /** Refused certificates that one thread remembers, apart, so that strangers cannot push out clients. */
+  rememberedStrangersMax: 1_024,
+  /** Names of tenants, systems, services and clients: they stand in paths, logs and certificates. */
+  nameCharactersMax: 64,
+  // sockets
+  /** Connections of one listener thread: each costs some 60 KiB. */
+  connectionsMax: 10_000,
+  /** Connections with one certificate: connect-per-operation clients of a large fleet share one. */
+  connectionsPerCertificateMax: 4_096,
+  /** TLS handshakes that one thread works on: each is some 0.8 ms of its time, so this bounds what the served wait. */
+  handshakesMax: 256,
+  /** A handshake holds its place for so long at most: a slow client's is finished beside the count. */
+  handshakePlaceMs: 250,
+  /** Connections whose greeting has come and that wait for a place: 10,000 that reconnect at once. */
+  handshakeQueueMax: 10_000,
+  /** TLS handshake, from the connection on: Node's own 120 s let silent clients pile up. */
+  handshakeMs: 5_000,
+  /** First byte after the handshake: probes and pools that connect and wait get this long. */
+  firstByteMs: 10_000,
+  /** From the first to the last byte of a frame. */
+  frameMs: 10_000,
+  /** After this long a frame must have come at `frameBytesPerSecondMin`: a lost packet is sent again within it. */
+  frameGraceMs: 5_000,
+  /** Slowest that a frame may come. */
+  frameBytesPerSecondMin: 1_024,
+  /** Between requests: pools of database drivers keep connections for minutes. */
+  idleMs: 300_000,
+  /** An answer that nobody takes. */
+  writeMs: 10_000,
+  /** After our last byte, the time in which the other side may close too. */
+  lingerMs: 1_000,
+  /** Time in which open requests are finished when the server stops. */
+  drainMs: 10_000,
+  /** How often the timeouts of a listener's connections are looked at: one timer for all is cheaper than several for each. */
+  sweepMs: 250,
+  /** Unanswered requests on one connection: what came after waits in the socket. */
+  pipelinedRequestsMax: 64,
+  /** Answers that wait for their client, in bytes: then nothing more is read from it. */
+  queuedAnswerBytesMax: 1024 * 1024,
+  /** Memory of frames that have partly come, for one listener thread: 16 of the largest. */
+  partialFramesBytesMax: 256 * 1024 * 1024,
+  // telemetry
+  /** A request to the health port: path and headers of a scraper. */
+  healthHeaderBytesMax: 8 * 1024,
+  /** Time for a request on the health port to come. */
+  healthRequestMs: 5_000,
   // configuration, administration
   /** A configuration file: every setting with a page of comments each fits. */
   configFileBytesMax: 1024 * 1024,
@@ -65,3 +126,7 @@ export const limits = {
 
 if (limits.frameBytesMaxUnknown > limits.frameBytesMaxKnown)
   throw new Error('limits: an unknown client may not send more than a known one')
+
+if (limits.handshakeMs + limits.sweepMs > 15_000 || limits.firstByteMs + limits.sweepMs > 15_000)
+  throw new Error('limits: a silent client must be cut within 15 s')
+if (limits.frameGraceMs > limits.frameMs) throw new Error('limits: the grace of a frame ends before its time')
