@@ -36,13 +36,19 @@ export interface CompareOptions {
   readonly onProgress: (line: string) => void
 }
 
-/** Krypton and PyKMIP's server, one after the other on the same core, under the same generator. */
-export async function benchCompare(options: CompareOptions): Promise<Section> {
+/**
+ * Krypton and PyKMIP's server, one after the other on the same core, under the same generator. `start` may start another server
+ * in the folder that it is given.
+ */
+export async function benchCompare(
+  options: CompareOptions,
+  start: (directory: string) => Promise<BenchServer> = startKrypton,
+): Promise<Section> {
   const directory = mkdtempSync(join(tmpdir(), 'bench-compare-'))
   const servers: BenchServer[] = []
   try {
     const certificates = await makeCertificates(join(directory, 'certificates'))
-    servers.push(await startKrypton(join(directory, 'krypton')))
+    servers.push(await start(join(directory, 'krypton')))
     servers.push(await startPykmip(join(directory, 'pykmip'), certificates))
     const [krypton, pykmip] = [servers[0]!, servers[1]!]
     const measured: { row: Row; krypton: Window[]; pykmip: Window[] }[] = []
