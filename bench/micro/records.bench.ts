@@ -4,7 +4,7 @@ import { hmac } from '../../src/crypto/mac.ts'
 import { randomBytes } from '../../src/crypto/random.ts'
 import { generateSecret, secretFromBytes } from '../../src/crypto/secret.ts'
 import { openRecord, Purpose, sealRecord } from '../../src/hierarchy/wrapped-key.ts'
-import { type Case, keep } from './suite.ts'
+import { type Case, keep, type RatioGoal } from './suite.ts'
 
 export const name = 'records'
 
@@ -93,4 +93,20 @@ export const cases: readonly Case[] = [
   },
   { name: 'part: AES-GCM, held KeyObject', fn: () => keep(gcmOpen(wrappingKeyObject)) },
   { name: 'part: 24 random bytes from the kernel', fn: () => keep(randomBytes(24)) },
+]
+
+/** Why records are opened as they are: docs/decisions/0004. */
+export const goals: readonly RatioGoal[] = [
+  {
+    name: 'the derived key as a KeyObject beats a raw buffer',
+    slow: 'part: AES-GCM, derived key as a raw buffer',
+    fast: 'part: AES-GCM, derived key as a new KeyObject',
+    atLeast: 2,
+  },
+  {
+    name: 'a held ECB cipher beats one made for each record',
+    slow: 'part: two AES blocks, a cipher made for each',
+    fast: 'part: two AES blocks, held cipher',
+    atLeast: 2,
+  },
 ]

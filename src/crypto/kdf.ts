@@ -3,9 +3,6 @@ import { revealTo } from './key-material.ts'
 import type { Label } from './labels.ts'
 import { adoptSecret, type Secret } from './secret.ts'
 
-/** The KDF's number in documents and manifests: SP 800-108 in counter mode with HMAC-SHA-256. */
-export const kdfId = 1
-
 const labelPrefix = 'krypton/v1/'
 
 /** Derives the key of 32 bytes that `label` and `context` name. The class of the result is the caller's choice of use. */

@@ -163,6 +163,7 @@ export async function unseal(
   } finally {
     masterKey.wipe()
   }
+  let root: RootKeys | undefined
   try {
     checkBlobMac(master, seal.blob)
     if (!equalBytes(master.verifier, manifest.master_key_verifier)) {
@@ -171,10 +172,12 @@ export async function unseal(
         'the seal holds another MasterKey than the manifest names: restore the keys section whole',
       )
     }
-    return await openRoot(store, manifest, seal, master)
+    root = await openRoot(store, manifest, seal, master)
+    return root
   } finally {
     master.sealMac.wipe()
     master.wrapSystem.secret.wipe()
+    if (root === undefined) master.wrapIvk.secret.wipe()
   }
 }
 

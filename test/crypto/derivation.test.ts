@@ -117,12 +117,9 @@ describe('the self-test', () => {
     expect(() => selfTest()).not.toThrow()
   })
 
-  test.each(Object.keys(knownAnswers))(
-    'stops the server when the answer of %s is wrong',
-    (name) => {
-      expect(() => selfTest({ ...knownAnswers, [name]: '00' })).toThrow(
-        expect.objectContaining({ code: 'cryptographic-failure' }),
-      )
-    },
-  )
+  test.each(Object.keys(knownAnswers))('stops the server when the answer of %s is wrong', (name) => {
+    expect(() => selfTest({ ...knownAnswers, [name]: '00' })).toThrow(
+      expect.objectContaining({ code: 'cryptographic-failure' }),
+    )
+  })
 })

@@ -1,0 +1,222 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { deriveWithHmac } from '../../src/crypto/kdf.ts'
+import { labels } from '../../src/crypto/labels.ts'
+import { type Secret, secretFromBytes } from '../../src/crypto/secret.ts'
+import type { ExternalKey } from '../../src/external-keys/external-key.ts'
+import { openStaticKey } from '../../src/external-keys/static.ts'
+import { systemRowMacs } from '../../src/hierarchy/integrity-key.ts'
+import { KeyChain } from '../../src/hierarchy/key-chain.ts'
+import type { WrappingKey } from '../../src/hierarchy/root-keys.ts'
+import { OpenTenantKeys } from '../../src/hierarchy/tenant-key.ts'
+import {
+  openRecord,
+  Purpose,
+  recordAssociatedData,
+  type RecordContext,
+  sealRecord,
+} from '../../src/hierarchy/wrapped-key.ts'
+import { unseal } from '../../src/seal/seal.ts'
+import type { Columns } from '../../src/store/column.ts'
+import { macInput, type Row, schema, type TableName } from '../../src/store/schema.ts'
+import type { Change } from '../../src/store/store.ts'
+import { clock, newStore } from './fixture.ts'
+
+/** A vector of docs/formats.md: the test says what each field is, and fails when it is not. */
+class Vector {
+  readonly #fields: Readonly<Record<string, unknown>>
+  constructor(fields: Readonly<Record<string, unknown>>) {
+    this.#fields = fields
+  }
+  text(field: string): string {
+    const value = this.#fields[field]
+    if (typeof value !== 'string') throw new Error(`docs/formats.md: ${field} is no text`)
+    return value
+  }
+  bytes(field: string): Buffer {
+    return Buffer.from(this.text(field), 'hex')
+  }
+  number(field: string): number {
+    const value = this.#fields[field]
+    if (typeof value !== 'number') throw new Error(`docs/formats.md: ${field} is no number`)
+    return value
+  }
+  part(field: string): Vector {
+    return new Vector(Object(this.#fields[field]))
+  }
+  parts(field: string): Vector[] {
+    const value = this.#fields[field]
+    if (!Array.isArray(value)) throw new Error(`docs/formats.md: ${field} is no list`)
+    return value.map((part) => new Vector(Object(part)))
+  }
+  names(): string[] {
+    return Object.keys(this.#fields)
+  }
+  /** A row of `table`: every column by its kind. */
+  row<T extends TableName>(table: T): Row<T> {
+    const columns: Columns = schema[table].columns
+    const row = Object.fromEntries(
+      Object.entries(columns)
+        .filter(([column]) => column in this.#fields)
+        .map(([column, { kind }]) => [
+          column,
+          (kind === 'id' || kind === 'bytes') && this.#fields[column] !== null
+            ? this.bytes(column)
+            : this.#fields[column],
+        ]),
+    )
+    return row as unknown as Row<T> // column by column from the schema
+  }
+}
+
+const page = readFileSync(join(import.meta.dirname, '../../docs/formats.md'), 'utf8')
+const vectors = new Map(
+  [...page.matchAll(/```json\n(.*?)```/gs)].map(([, json]): [string, Vector] => {
+    const vector = new Vector(JSON.parse(json!))
+    return [vector.text('vector'), vector]
+  }),
+)
+const named = (name: string): Vector => vectors.get(name)!
+
+const plain = (secret: Secret): Buffer => {
+  const bytes = Buffer.alloc(secret.byteLength)
+  secret.copyInto(bytes, 0)
+  return bytes
+}
+
+test('the page lists every label that there is, and derives what it says', () => {
+  const vector = named('derivation')
+  const derived = vector.part('derived')
+  expect(derived.names().sort()).toEqual(Object.values(labels).sort())
+  const key = secretFromBytes(vector.bytes('key'), 'system')
+  for (const label of derived.names()) {
+    expect(deriveWithHmac(key, Buffer.from(`krypton/v1/${label}`), vector.bytes('context'), 32)).toEqual(
+      derived.bytes(label),
+    )
+    expect(page).toContain(`\`${label}\``)
+  }
+})
+
+test.each([1, 2, 3])('KRW1 in suite %i is sealed to these bytes and opens from them', (suite) => {
+  const vector = named(`krw1-suite-${suite}`)
+  const place = vector.part('context')
+  const context: RecordContext = {
+    cluster: place.bytes('cluster'),
+    tenant: place.bytes('tenant'),
+    system: place.bytes('system'),
+    service: place.bytes('service'),
+    object: place.bytes('object'),
+    objectVersion: place.number('objectVersion'),
+    objectType: place.number('objectType'),
+    algorithm: place.number('algorithm'),
+    lengthBits: place.number('lengthBits'),
+    blobVersion: place.number('blobVersion'),
+    extra: place.bytes('extra'),
+  }
+  const key: WrappingKey = {
+    secret: secretFromBytes(vector.bytes('wrappingKey'), 'wrapping'),
+    keyId: vector.bytes('keyId'),
+    version: vector.number('keyVersion'),
+    suite: vector.number('suite'),
+  }
+  const purpose = Object.values(Purpose).find((number) => number === vector.number('purpose'))!
+  const record = vector.bytes('record')
+  expect(sealRecord(purpose, key, context, vector.bytes('plaintext'), vector.bytes('nonce'))).toEqual(record)
+  const header = record.subarray(0, record.byteLength - 32 - 16 - 4)
+  expect(Buffer.from(recordAssociatedData(header, key.keyId, context))).toEqual(vector.bytes('associatedData'))
+  expect(plain(openRecord(purpose, key, context, record, 'object'))).toEqual(vector.bytes('plaintext'))
+})
+
+const integrityKeys = (vector: Vector) => [
+  {
+    version: vector.number('integrityKeyVersion'),
+    active: true,
+    secret: secretFromBytes(vector.bytes('integrityKey'), 'system'),
+  },
+]
+const tenantKeys = (vector: Vector): OpenTenantKeys =>
+  new OpenTenantKeys(vector.bytes('cluster'), vector.bytes('tenant'), integrityKeys(vector))
+
+test("the MAC of a tenant's row is over these bytes and has this value", () => {
+  const vector = named('row-mac-tenant')
+  const row = vector.part('row').row('clients')
+  expect(Buffer.from(macInput('clients', row))).toEqual(vector.bytes('macInput'))
+  expect(tenantKeys(vector).macRow('clients', row)).toEqual(vector.bytes('mac'))
+})
+
+test('the MAC of a system row is over these bytes and has this value', () => {
+  const vector = named('row-mac-system')
+  const row = vector.part('row').row('manifest')
+  expect(Buffer.from(macInput('manifest', row))).toEqual(vector.bytes('macInput'))
+  expect(systemRowMacs(vector.bytes('cluster'), integrityKeys(vector)).macRow('manifest', row)).toEqual(
+    vector.bytes('mac'),
+  )
+})
+
+test('an index token and a key check value have these values', () => {
+  const token = named('index-token')
+  expect(tenantKeys(token).indexToken(token.text('attribute'), token.bytes('value'))).toEqual(token.bytes('token'))
+  const check = named('key-check-value')
+  const key = {
+    secret: secretFromBytes(check.bytes('key'), 'wrapping'),
+    keyId: check.bytes('keyId'),
+    version: check.number('keyVersion'),
+    suite: 2,
+  }
+  expect(tenantKeys(check).keyCheckValue(key)).toEqual(check.bytes('checkValue'))
+})
+
+test('KST1 opens from these bytes with this file', async () => {
+  const vector = named('kst1')
+  await withStaticKey(vector.bytes('fileKey'), async (external) => {
+    expect(Buffer.from(external.configurationId)).toEqual(vector.bytes('configurationId'))
+    const wrapped = {
+      keyId: vector.bytes('keyId'),
+      mechanism: 'xaes-256-gcm-committed',
+      ciphertext: vector.bytes('ciphertext'),
+    }
+    expect(plain(await external.unwrap(wrapped, vector.bytes('context'), 'object'))).toEqual(vector.bytes('key'))
+  })
+})
+
+test('a whole store opens, from the seal down to an object', async () => {
+  const vector = named('store')
+  const store = newStore()
+  const rows = vector.part('rows')
+  const [object] = rows.parts('objects').map((row) => row.row('objects'))
+  const keyTables = ['manifest', 'seals', 'integrity_keys', 'ivks', 'tenant_keys', 'service_keys'] as const
+  const changes = keyTables.flatMap((table) =>
+    // One table's rows at a time, so that each insert is of its own table.
+    rows.parts(table).map((row) => ({ table, kind: 'insert', row: row.row(table) }) as Change),
+  )
+  await store.commit({ section: 'keys', changes, audit: [] })
+  await withStaticKey(vector.bytes('fileKey'), async (external) => {
+    const root = await unseal(store, external, { production: true })
+    expect(Buffer.from(root.verifier)).toEqual(vector.bytes('verifier'))
+    const { tenant, system, service } = object!
+    const keys = await new KeyChain(store, root, clock).service({ tenant, system, service })
+    keys.verifyRow('objects', object!)
+    const context = {
+      object: object!.object,
+      objectVersion: vector.number('objectVersion'),
+      objectType: object!.object_type,
+      algorithm: object!.algorithm,
+      lengthBits: object!.length_bits,
+      blobVersion: object!.blob_version,
+    }
+    expect(plain(keys.openObject(context, object!.key_version, object!.record))).toEqual(vector.bytes('material'))
+  })
+})
+
+async function withStaticKey(key: Buffer, use: (external: ExternalKey) => Promise<void>): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'krypton-formats-'))
+  try {
+    const file = join(directory, 'seal.key')
+    writeFileSync(file, key, { mode: 0o400 })
+    await use(openStaticKey({ file, dataDirectory: join(directory, 'data') }))
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+}
