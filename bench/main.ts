@@ -121,6 +121,8 @@ const program = common(new Command('bench'))
     part('micro', 'codec, records and store by themselves').option('--only <name>', 'suites with this in their name'),
   )
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
+
 try {
   await program.parseAsync()
 } catch (error) {

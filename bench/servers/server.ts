@@ -28,6 +28,12 @@ export function startPinned(command: string, args: readonly string[], env?: Node
   )
 }
 
+/** What still runs; ended with the bench, however it ends, since process groups of their own do not see its terminal. */
+const running = new Set<StartedProcess>()
+process.once('exit', () => {
+  for (const started of running) started.kill()
+})
+
 export class StartedProcess {
   readonly #child: ChildProcess
   #printed = ''
@@ -35,13 +41,16 @@ export class StartedProcess {
 
   constructor(child: ChildProcess) {
     this.#child = child
+    running.add(this)
     const keep = (chunk: Buffer): void => {
       this.#printed = (this.#printed + chunk.toString('utf8')).slice(-4000)
     }
     child.stdout?.on('data', keep)
     child.stderr?.on('data', keep)
     child.once('error', (error) => (this.#ended = error.message))
-    child.once('exit', (code, signal) => (this.#ended = `exit code ${code ?? signal}`))
+    child.once('exit', (code, signal) => {
+      this.#ended = `exit code ${code ?? signal}`
+    })
   }
 
   get pid(): number {
@@ -65,8 +74,17 @@ export class StartedProcess {
     }
   }
 
+  kill(): void {
+    this.#signal('SIGKILL')
+  }
+
   /** Ends the whole process group: politely, then not. */
   async stop(): Promise<void> {
+    await this.#end()
+    running.delete(this)
+  }
+
+  async #end(): Promise<void> {
     for (const [signal, waitMs] of [
       ['SIGTERM', 3000],
       ['SIGKILL', 2000],
