@@ -1,0 +1,171 @@
+import type { SQLInputValue } from 'node:sqlite'
+import { limits } from '../../limits.ts'
+import { PendingState } from '../locate-match.ts'
+import { tableOf } from '../schema.ts'
+import type { LocateQuery } from '../store.ts'
+import { conditionSql } from './schema-sql.ts'
+import type { Statements } from './statements.ts'
+
+/** A statement and its parameters. */
+export interface Bound {
+  readonly sql: string
+  readonly parameters: readonly SQLInputValue[]
+}
+
+/**
+ * The statement that answers `query` and costs what it finds: it walks an index in the order of the answer and stops with the page. With
+ * tokens that is the list of the rarest one, and the others are looked up for each of its objects; without, the lists of each type and state
+ * that there are, merged.
+ */
+export function locateStatement(query: LocateQuery, statements: Statements): Bound {
+  return query.tokens === undefined || query.tokens.length === 0
+    ? byTypeAndState(query, statements)
+    : byTokens(query, statements)
+}
+
+function byTokens(query: LocateQuery, statements: Statements): Bound {
+  const [rarest, ...others] = rarestFirst(query, statements)
+  const list = new Sql(`SELECT ${objectColumns} FROM object_index AS listed`)
+  others.forEach(({ attribute, token }, at) => {
+    list.add(
+      `CROSS JOIN object_index AS other${at} ON ${scopeOf(`other${at}.`)} AND other${at}.attribute = ? AND other${at}.token = ?`,
+      ...scope(query),
+      attribute,
+      token,
+    )
+    list.add(`AND other${at}.sequence = listed.sequence AND other${at}.object = listed.object`)
+  })
+  list.add(`CROSS JOIN objects ON ${scopeOf('objects.')} AND objects.object = listed.object`, ...scope(query))
+  list.add(
+    `WHERE ${scopeOf('listed.')} AND listed.attribute = ? AND listed.token = ?`,
+    ...scope(query),
+    rarest!.attribute,
+    rarest!.token,
+  )
+  addAfter(list, query, 'listed.')
+  if (query.objectType !== undefined) list.add('AND objects.object_type = ?', query.objectType)
+  if (query.states !== undefined) addStates(list, query)
+  return list.add('ORDER BY listed.sequence, listed.object LIMIT ? OFFSET ?', query.limit, query.offset ?? 0)
+}
+
+/** `objects.state` is one of the asked ones, or a date that has passed makes it one. */
+function addStates(list: Sql, { states = [], now }: LocateQuery): void {
+  const { preActive, active, deactivated } = PendingState
+  list.add(`AND (objects.state IN (${states.map(() => '?').join(', ')})`, ...states)
+  if (states.includes(active)) list.add(`OR (objects.state = ${preActive} AND objects.activation_date <= ?)`, now)
+  if (states.includes(deactivated)) list.add(`OR (objects.state <= ${active} AND objects.deactivation_date <= ?)`, now)
+  list.add(')')
+}
+
+function byTypeAndState(query: LocateQuery, statements: Statements): Bound {
+  const lists = typesAndStates(query, statements).map(([type, state]) => {
+    const list = new Sql(
+      `SELECT sequence, object FROM objects WHERE ${scopeOf('')} AND object_type = ? AND state = ?`,
+      ...scope(query),
+      type,
+      state,
+    )
+    addAfter(list, query, '')
+    return list
+  })
+  lists.push(...dueLists(query))
+  if (lists.length === 0) return new Sql(`SELECT ${objectColumns} FROM objects WHERE 0`)
+  const merged = new Sql('SELECT sequence, object FROM (')
+  lists.forEach((list, at) => merged.add(at === 0 ? list.sql : `UNION ALL ${list.sql}`, ...list.parameters))
+  merged.add('ORDER BY 1, 2 LIMIT ? OFFSET ?)', query.limit, query.offset ?? 0)
+  const page = new Sql(`SELECT ${objectColumns} FROM (${merged.sql}) AS listed`, ...merged.parameters)
+  page.add(`CROSS JOIN objects ON ${scopeOf('objects.')} AND objects.object = listed.object`, ...scope(query))
+  return page.add('ORDER BY listed.sequence, listed.object')
+}
+
+/** What is stored in another state but may have passed into an asked one: few objects, found by the indexes of their dates, then sorted. */
+function dueLists(query: LocateQuery): Sql[] {
+  const { states = [], now, objectType } = query
+  const { preActive, active, deactivated } = PendingState
+  if (query.states === undefined) return []
+  const lists: Sql[] = []
+  const add = (index: 'object_activation' | 'object_deactivation', date: string): Sql => {
+    const { where } = tableOf('objects').indexes[index]!
+    const list = new Sql(
+      `SELECT sequence, object FROM objects INDEXED BY ${index} WHERE ${scopeOf('')} AND ${conditionSql(where!)} AND ${date} <= ?`,
+      ...scope(query),
+      now,
+    )
+    addAfter(list, query, '')
+    if (objectType !== undefined) list.add('AND object_type = ?', objectType)
+    list.add(`AND state NOT IN (${states.map(() => '?').join(', ')})`, ...states)
+    lists.push(list)
+    return list
+  }
+  if (states.includes(active)) add('object_activation', 'activation_date')
+  if (states.includes(deactivated)) {
+    const list = add('object_deactivation', 'deactivation_date')
+    if (states.includes(active)) list.add(`AND NOT (state = ${preActive} AND coalesce(activation_date <= ?, 0))`, now)
+  }
+  return lists
+}
+
+/** The pairs of type and state that the service has objects of and the query allows: each costs two look-ups, whatever it holds. */
+function typesAndStates(query: LocateQuery, statements: Statements): [number, number][] {
+  const next = statements.of(
+    `SELECT object_type, state FROM objects WHERE ${scopeOf('')} AND (object_type, state) > (?, ?) ORDER BY object_type, state LIMIT 1`,
+  )
+  const pairs: [number, number][] = []
+  let type = (query.objectType ?? 0) - 1
+  let state = Number.MAX_SAFE_INTEGER
+  for (;;) {
+    const found: unknown = next.get(...scope(query), type, state)
+    if (!Array.isArray(found)) return pairs
+    type = Number(found[0])
+    state = Number(found[1])
+    if (query.objectType !== undefined && type !== query.objectType) return pairs
+    if (query.states === undefined || query.states.includes(state)) pairs.push([type, state])
+  }
+}
+
+/** The asked tokens, that of the shortest list first; lists are counted up to a bound only. */
+function rarestFirst(query: LocateQuery, statements: Statements) {
+  const tokens = query.tokens!
+  if (tokens.length === 1) return tokens
+  const count = statements.of(
+    `SELECT count(*) FROM (SELECT 1 FROM object_index WHERE ${scopeOf('')} AND attribute = ? AND token = ? LIMIT ${limits.storeProbeMax})`,
+  )
+  const counted = tokens.map((asked) => {
+    const found: unknown = count.get(...scope(query), asked.attribute, asked.token)
+    return { asked, count: Array.isArray(found) ? Number(found[0]) : 0 }
+  })
+  return counted.sort((a, b) => a.count - b.count).map(({ asked }) => asked)
+}
+
+function addAfter(list: Sql, { after }: LocateQuery, prefix: string): void {
+  if (after !== undefined) list.add(`AND (${prefix}sequence, ${prefix}object) > (?, ?)`, after.sequence, after.object)
+}
+
+function scopeOf(prefix: string): string {
+  return `${prefix}tenant = ? AND ${prefix}system = ? AND ${prefix}service = ?`
+}
+
+function scope({ tenant, system, service }: LocateQuery): SQLInputValue[] {
+  return [tenant, system, service]
+}
+
+/** A statement that grows together with its parameters. */
+class Sql implements Bound {
+  sql: string
+  readonly parameters: SQLInputValue[]
+
+  constructor(sql: string, ...parameters: SQLInputValue[]) {
+    this.sql = sql
+    this.parameters = parameters
+  }
+
+  add(sql: string, ...parameters: SQLInputValue[]): this {
+    this.sql += ` ${sql}`
+    for (const parameter of parameters) this.parameters.push(parameter)
+    return this
+  }
+}
+
+const objectColumns = Object.keys(tableOf('objects').columns)
+  .map((column) => `objects.${column}`)
+  .join(', ')

@@ -1,0 +1,38 @@
+import type { MessagePort } from 'node:worker_threads'
+import type { ErrorCode } from '../../errors.ts'
+import type { Faults } from './section-file.ts'
+
+/** What the writer's thread is started with. */
+export interface WriterData {
+  readonly directory: string
+  readonly versions: SharedArrayBuffer
+  readonly faults: Faults
+}
+
+/** To the writer: a unit in the form of `encodeUnit`, with a number that its sender gave it. */
+export interface UnitMessage {
+  readonly number: number
+  readonly unit: Uint8Array
+}
+
+/** To the writer, by its owner. */
+export type OwnerMessage = { readonly connect: MessagePort } | { readonly close: true }
+
+/** From the writer to one sender, after a transaction: what became of its units. */
+export type OutcomeMessage =
+  | { readonly durable: readonly number[]; readonly refused: readonly Refusal[] }
+  /** The writer is dead: whatever has no outcome yet has none, and never will. */
+  | { readonly fatal: string }
+
+export interface Refusal {
+  readonly number: number
+  readonly code: ErrorCode
+  readonly message: string
+}
+
+/** From the writer to its owner. */
+export type WriterMessage =
+  | { readonly ready: true }
+  | { readonly failed: { readonly code: ErrorCode; readonly message: string } }
+  | { readonly fatal: string }
+  | { readonly closed: true }

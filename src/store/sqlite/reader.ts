@@ -1,0 +1,103 @@
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
+import type { Columns } from '../column.ts'
+import { findColumns } from '../find-columns.ts'
+import type { Values } from '../row-key.ts'
+import {
+  auditColumns,
+  type KeyOf,
+  type Row,
+  type Section,
+  type StoredAuditRow,
+  type TableName,
+  tableOf,
+} from '../schema.ts'
+import type { LocateQuery, Page } from '../store.ts'
+import { locateStatement } from './locate-sql.ts'
+import { equalTo } from './schema-sql.ts'
+import { openForReading } from './section-file.ts'
+import { Statements } from './statements.ts'
+
+/** Reads both sections, through connections of its own thread, as the last commit left them. */
+export class Reader {
+  readonly #databases: Readonly<Record<Section, DatabaseSync>>
+  readonly #statements: Readonly<Record<Section, Statements>>
+  readonly #getStatements = new Map<TableName, StatementSync>()
+
+  constructor(directory: string) {
+    const keys = openForReading(directory, 'keys')
+    const data = openForReading(directory, 'data')
+    this.#databases = { keys, data }
+    this.#statements = { keys: new Statements(keys), data: new Statements(data) }
+  }
+
+  get<T extends TableName>(table: T, key: KeyOf<T>): Row<T> | undefined {
+    const { columns, key: keyColumns } = tableOf(table)
+    let statement = this.#getStatements.get(table)
+    if (statement === undefined) {
+      statement = this.#of(table, `SELECT ${listOf(columns)} FROM ${table} WHERE ${equalTo(keyColumns)}`)
+      this.#getStatements.set(table, statement)
+    }
+    const found: unknown = statement.get(...parameters(keyColumns, key))
+    return found === undefined ? undefined : rowOf<T>(columns, found)
+  }
+
+  find<T extends TableName>(table: T, where: Partial<Row<T>>, page?: Page): Row<T>[] {
+    const { columns, key } = tableOf(table)
+    const asked = findColumns(table, where)
+    const condition = asked.length === 0 ? '' : ` WHERE ${asked.map((column) => `${column} IS ?`).join(' AND ')}`
+    const sql = `SELECT ${listOf(columns)} FROM ${table}${condition} ORDER BY ${key.join(', ')} LIMIT ? OFFSET ?`
+    const found: unknown[] = this.#of(table, sql).all(...parameters(asked, where), page?.limit ?? -1, page?.offset ?? 0)
+    return found.map((row) => rowOf<T>(columns, row))
+  }
+
+  locate(query: LocateQuery): Row<'objects'>[] {
+    const { sql, parameters } = locateStatement(query, this.#statements.data)
+    const found: unknown[] = this.#statements.data.of(sql).all(...parameters)
+    return found.map((row) => rowOf<'objects'>(tableOf('objects').columns, row))
+  }
+
+  audit(section: Section, after: number, limit: number): StoredAuditRow[] {
+    const sql = `SELECT ${listOf(auditColumns)} FROM audit WHERE sequence > ? ORDER BY sequence LIMIT ?`
+    const found: unknown[] = this.#statements[section].of(sql).all(after, limit)
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the statement lists the columns of that row
+    return found.map((row) => valuesOf(auditColumns, row) as StoredAuditRow)
+  }
+
+  close(): void {
+    for (const database of Object.values(this.#databases)) if (database.isOpen) database.close()
+  }
+
+  #of(table: TableName, sql: string): StatementSync {
+    return this.#statements[tableOf(table).section].of(sql)
+  }
+}
+
+function listOf(columns: Columns): string {
+  return Object.keys(columns).join(', ')
+}
+
+function parameters(columns: readonly string[], values: object): SQLInputValue[] {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the types of KeyOf and Row are those that SQLite takes, and flags
+  const byName = values as Readonly<Record<string, SQLInputValue | boolean>>
+  return columns.map((column) => {
+    const value = byName[column]!
+    return typeof value === 'boolean' ? Number(value) : value
+  })
+}
+
+function rowOf<T extends TableName>(columns: Columns, found: unknown): Row<T> {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the statement lists the columns of that row, the file's tables are strict
+  return valuesOf(columns, found) as Row<T>
+}
+
+function valuesOf(columns: Columns, found: unknown): Values {
+  if (!Array.isArray(found)) throw new TypeError('a statement was prepared without setReturnArrays')
+  const row: Record<string, unknown> = {}
+  let at = 0
+  for (const name in columns) {
+    const value: unknown = found[at++]
+    if (value instanceof Uint8Array) row[name] = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+    else row[name] = columns[name]!.kind === 'flag' ? value === 1 : value
+  }
+  return row
+}

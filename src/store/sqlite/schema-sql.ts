@@ -1,0 +1,72 @@
+import type { Column, ColumnKind, Columns } from '../column.ts'
+import {
+  auditColumns,
+  type ChangeableTable,
+  type Condition,
+  type Section,
+  type Table,
+  tableNames,
+  tableOf,
+} from '../schema.ts'
+
+/** The statements that make a section's tables and indexes in an empty file. */
+export function createSection(section: Section): string {
+  const statements = [createTable('audit', auditColumns, ['sequence'], { rowid: true })]
+  for (const name of changeableTables(section)) {
+    const table = tableOf(name)
+    statements.push(createTable(name, table.columns, table.key, { rowid: false }), ...createIndexes(name, table))
+  }
+  return statements.join(';\n')
+}
+
+/** The tables of a section that units change. */
+export function changeableTables(section: Section): ChangeableTable[] {
+  return ([...tableNames, 'object_index'] as const).filter((name) => tableOf(name).section === section)
+}
+
+/** `a = ? AND b = ?` */
+export function equalTo(columns: readonly string[]): string {
+  return columns.map((column) => `${column} = ?`).join(' AND ')
+}
+
+/** The condition of a partial index as SQL; a query that is to use the index states it in the same words. */
+export function conditionSql(conditions: readonly Condition[]): string {
+  return conditions
+    .map((condition) => {
+      if ('present' in condition) return `${condition.column} IS NOT NULL`
+      if ('atMost' in condition) return `${condition.column} <= ${condition.atMost}`
+      const { column, equals } = condition
+      return `${column} = ${typeof equals === 'string' ? `'${equals}'` : equals}`
+    })
+    .join(' AND ')
+}
+
+/** Rows are kept in the tree of their primary key; only audit rows, whose key is a counter, need no other. */
+function createTable(name: string, columns: Columns, key: readonly string[], options: { rowid: boolean }): string {
+  const lines = Object.entries(columns).map(([column, description]) => {
+    const primary = options.rowid && column === key[0] ? ' PRIMARY KEY' : ''
+    return `  ${column} ${columnSql(column, description)}${primary}`
+  })
+  if (!options.rowid) lines.push(`  PRIMARY KEY (${key.join(', ')})`)
+  return `CREATE TABLE ${name} (\n${lines.join(',\n')}\n) STRICT${options.rowid ? '' : ', WITHOUT ROWID'}`
+}
+
+function createIndexes(table: string, { indexes }: Table): string[] {
+  return Object.entries(indexes).map(([name, { columns, unique, where }]) => {
+    const condition = where === undefined ? '' : ` WHERE ${conditionSql(where)}`
+    return `CREATE ${unique === true ? 'UNIQUE ' : ''}INDEX ${name} ON ${table} (${columns.join(', ')})${condition}`
+  })
+}
+
+function columnSql(name: string, { kind, nullable }: Column): string {
+  const check = kind === 'id' ? ` CHECK (length(${name}) = 16)` : kind === 'flag' ? ` CHECK (${name} IN (0, 1))` : ''
+  return `${sqlTypes[kind]}${nullable ? '' : ' NOT NULL'}${check}`
+}
+
+const sqlTypes: Readonly<Record<ColumnKind, string>> = {
+  id: 'BLOB',
+  bytes: 'BLOB',
+  text: 'TEXT',
+  integer: 'INTEGER',
+  flag: 'INTEGER',
+}

@@ -1,0 +1,159 @@
+import { extname } from 'node:path'
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
+import { KryptonError } from '../../errors.ts'
+import type { KeyOf, Row, Section, StoredAuditRow, TableName } from '../schema.ts'
+import type { LocateQuery, Page, Store, Unit } from '../store.ts'
+import { VersionTable } from '../version-table.ts'
+import { makeDirectory } from './files.ts'
+import { LockFile } from './lock-file.ts'
+import type { OwnerMessage, WriterData, WriterMessage } from './messages.ts'
+import { Reader } from './reader.ts'
+import type { Faults } from './section-file.ts'
+import { UnitSender } from './unit-sender.ts'
+
+export interface SqliteStoreOptions {
+  /** Made if it is not there, for its owner only. */
+  readonly directory: string
+  /** Called once when a write's outcome is unknown: stop the process, recovery decides at the next start. */
+  readonly onFatal: (error: KryptonError) => void
+}
+
+/** What another thread connects with: pass it as data and `port` in the list of what is transferred. */
+export interface StoreConnection {
+  readonly directory: string
+  readonly versions: SharedArrayBuffer
+  readonly port: MessagePort
+}
+
+/**
+ * Opens the store in `directory` and starts its writer. Throws 'store-locked' when another server has it, 'store-format' when it is
+ * another version's, no store or damaged, 'store-failed' when it cannot be made. `faults` are for tests.
+ */
+export async function openSqliteStore(options: SqliteStoreOptions, faults: Faults = {}): Promise<SqliteStore> {
+  const { directory, onFatal } = options
+  makeDirectory(directory)
+  const lock = new LockFile(directory)
+  try {
+    const versions = new VersionTable()
+    const writer = await startWriter({ directory, versions: versions.memory, faults })
+    return new SqliteStore({ directory, versions, writer, lock, onFatal })
+  } catch (error) {
+    lock.release()
+    throw error
+  }
+}
+
+/** The store that `connection` is to, for this thread. Its `close` closes this connection only. */
+export function connectSqliteStore({ directory, versions, port }: StoreConnection): Store {
+  return new ConnectedStore(directory, new VersionTable(versions), port)
+}
+
+/** Reads through this thread's own connections, and sends units to the writer. */
+class ConnectedStore implements Store {
+  readonly versions: VersionTable
+  readonly #reader: Reader
+  readonly #sender: UnitSender
+
+  constructor(directory: string, versions: VersionTable, port: MessagePort) {
+    this.versions = versions
+    this.#reader = new Reader(directory)
+    this.#sender = new UnitSender(port)
+  }
+
+  get<T extends TableName>(table: T, key: KeyOf<T>): Row<T> | undefined {
+    return this.#reader.get(table, key)
+  }
+
+  find<T extends TableName>(table: T, where: Partial<Row<T>>, page?: Page): Row<T>[] {
+    return this.#reader.find(table, where, page)
+  }
+
+  locate(query: LocateQuery): Row<'objects'>[] {
+    return this.#reader.locate(query)
+  }
+
+  audit(section: Section, after: number, limit: number): StoredAuditRow[] {
+    return this.#reader.audit(section, after, limit)
+  }
+
+  commit(unit: Unit): Promise<void> {
+    return this.#sender.send(unit)
+  }
+
+  async close(): Promise<void> {
+    await this.#sender.close()
+    this.#reader.close()
+  }
+}
+
+/** The store as the thread that owns the writer has it. */
+export class SqliteStore extends ConnectedStore {
+  readonly #directory: string
+  readonly #writer: Worker
+  readonly #lock: LockFile
+  #closing: Promise<void> | undefined
+
+  constructor(parts: {
+    directory: string
+    versions: VersionTable
+    writer: Worker
+    lock: LockFile
+    onFatal: (error: KryptonError) => void
+  }) {
+    const { directory, versions, writer, lock, onFatal } = parts
+    super(directory, versions, connectTo(writer))
+    this.#directory = directory
+    this.#writer = writer
+    this.#lock = lock
+    writer.on('message', (message: WriterMessage) => {
+      if ('fatal' in message)
+        onFatal(new KryptonError('store-failed', `the store stopped, start the server again: ${message.fatal}`))
+    })
+    writer.on('error', (cause) =>
+      onFatal(new KryptonError('store-failed', 'the writer of the store died: start the server again', { cause })),
+    )
+  }
+
+  /** A connection for another thread; each thread needs one of its own. */
+  connect(): StoreConnection {
+    return { directory: this.#directory, versions: this.versions.memory, port: connectTo(this.#writer) }
+  }
+
+  /** Finishes what every thread has sent, then frees the directory for another server. */
+  override close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await super.close()
+    const exited = new Promise((resolve) => this.#writer.once('exit', resolve))
+    this.#writer.ref()
+    this.#writer.postMessage({ close: true } satisfies OwnerMessage)
+    await exited
+    this.#lock.release()
+  }
+}
+
+function connectTo(writer: Worker): MessagePort {
+  const { port1, port2 } = new MessageChannel()
+  writer.postMessage({ connect: port1 } satisfies OwnerMessage, [port1])
+  return port2
+}
+
+async function startWriter(workerData: WriterData): Promise<Worker> {
+  // The sources run as they are or compiled: the thread's file has the extension of this one.
+  const writer = new Worker(new URL(`./writer-thread${extname(import.meta.url)}`, import.meta.url), {
+    workerData,
+    name: 'store-writer',
+  })
+  const message = await new Promise<WriterMessage>((resolve, reject) => {
+    writer.once('message', resolve)
+    writer.once('error', reject)
+  })
+  if ('failed' in message) throw new KryptonError(message.failed.code, message.failed.message)
+  writer.removeAllListeners('error')
+  // An idle writer keeps no process alive; a waiting commit does, by its port.
+  writer.unref()
+  return writer
+}

@@ -1,0 +1,22 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+
+/** The statements of one connection, each prepared once. Their number is bounded by the code that asks. */
+export class Statements {
+  readonly #database: DatabaseSync
+  readonly #prepared = new Map<string, StatementSync>()
+
+  constructor(database: DatabaseSync) {
+    this.#database = database
+  }
+
+  /** The prepared statement of `sql`; rows come as arrays, in the order of its columns. */
+  of(sql: string): StatementSync {
+    let statement = this.#prepared.get(sql)
+    if (statement === undefined) {
+      statement = this.#database.prepare(sql)
+      statement.setReturnArrays(true)
+      this.#prepared.set(sql, statement)
+    }
+    return statement
+  }
+}

@@ -1,0 +1,163 @@
+import { type Column, type Columns, idBytes } from '../column.ts'
+import { type AuditRow, auditColumns, type ChangeableTable, type Section, tableNames, tableOf } from '../schema.ts'
+import type { Change, Unit } from '../store.ts'
+import type { Values } from '../row-key.ts'
+
+/**
+ * A unit as bytes of its own, to be handed to the writer's thread without a copy. A structured clone of the rows would copy the
+ * whole pool behind every small Buffer, other requests' bytes included, and takes longer (`bench/micro/store.bench.ts`). The form lives as long
+ * as the message: it is no format. Throws a TypeError when a row is not one of its table.
+ */
+export function encodeUnit(unit: Unit): Uint8Array<ArrayBuffer> {
+  const encoder = new Encoder(sizeOf(unit))
+  encoder.byte(unit.section === 'keys' ? 0 : 1)
+  encoder.number(unit.changes.length)
+  for (const change of unit.changes) {
+    const table = tableOf(change.table)
+    encoder.byte(tableList.indexOf(change.table))
+    encoder.byte(kindList.indexOf(change.kind))
+    encoder.number(change.kind === 'insert' ? noVersion : (change.expectedVersion ?? noVersion))
+    if (change.kind === 'delete') encoder.values(keyColumns(change.table), change.key)
+    else encoder.values(table.columns, change.row)
+  }
+  encoder.number(unit.audit.length)
+  for (const row of unit.audit) encoder.values(auditRowColumns, row)
+  return encoder.bytes
+}
+
+/** The unit that `encodeUnit` was given; its bytes are views of `bytes`. */
+export function decodeUnit(bytes: Uint8Array): Unit {
+  const decoder = new Decoder(bytes)
+  const section: Section = decoder.byte() === 0 ? 'keys' : 'data'
+  const changes: Change[] = []
+  for (let left = decoder.number(); left > 0; left--) {
+    const table = tableList[decoder.byte()]!
+    const kind = kindList[decoder.byte()]!
+    const version = decoder.number()
+    const expectedVersion = version === noVersion ? undefined : version
+    const values = decoder.values(kind === 'delete' ? keyColumns(table) : tableOf(table).columns)
+    const change =
+      kind === 'delete' ? { table, kind, key: values, expectedVersion } : { table, kind, row: values, expectedVersion }
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- encodeUnit took it from a Change
+    changes.push(change as unknown as Change)
+  }
+  const audit: AuditRow[] = []
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- encodeUnit took it from an AuditRow
+  for (let left = decoder.number(); left > 0; left--) audit.push(decoder.values(auditRowColumns) as unknown as AuditRow)
+  return { section, changes, audit }
+}
+
+/** The columns of an audit row as it is written. */
+export const auditRowColumns: Columns = Object.fromEntries(
+  Object.entries(auditColumns).filter(([name]) => name !== 'sequence'),
+)
+
+class Encoder {
+  readonly bytes: Uint8Array<ArrayBuffer>
+  readonly #buffer: Buffer<ArrayBuffer>
+  #offset = 0
+
+  constructor(size: number) {
+    this.bytes = new Uint8Array(size)
+    this.#buffer = Buffer.from(this.bytes.buffer)
+  }
+
+  byte(value: number): void {
+    this.#buffer[this.#offset++] = value
+  }
+
+  /** Any safe integer is exact in a double. */
+  number(value: number): void {
+    this.#offset = this.#buffer.writeDoubleLE(value, this.#offset)
+  }
+
+  values(columns: Columns, values: Values): void {
+    for (const name in columns) this.#value(name, columns[name]!, values[name])
+  }
+
+  #value(name: string, column: Column, value: unknown): void {
+    if (value === null && column.nullable) return this.byte(0)
+    this.byte(1)
+    const { kind } = column
+    if (kind === 'integer' && Number.isSafeInteger(value)) return this.number(Number(value))
+    if (kind === 'flag' && typeof value === 'boolean') return this.byte(value ? 1 : 0)
+    if (kind === 'text' && typeof value === 'string') {
+      const length = this.#buffer.write(value, this.#offset + 4)
+      this.#offset = this.#buffer.writeUInt32LE(length, this.#offset) + length
+      return
+    }
+    if (value instanceof Uint8Array && (kind === 'bytes' || (kind === 'id' && value.byteLength === idBytes))) {
+      this.#offset = this.#buffer.writeUInt32LE(value.byteLength, this.#offset)
+      this.#buffer.set(value, this.#offset)
+      this.#offset += value.byteLength
+      return
+    }
+    throw new TypeError(`column ${name} takes ${column.nullable ? 'null or ' : ''}a value of kind ${kind}`)
+  }
+}
+
+class Decoder {
+  readonly #buffer: Buffer
+  #offset = 0
+
+  constructor(bytes: Uint8Array) {
+    this.#buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  }
+
+  byte(): number {
+    return this.#buffer[this.#offset++]!
+  }
+
+  number(): number {
+    this.#offset += 8
+    return this.#buffer.readDoubleLE(this.#offset - 8)
+  }
+
+  values(columns: Columns): Values {
+    const values: Record<string, unknown> = {}
+    for (const name in columns) values[name] = this.#value(columns[name]!)
+    return values
+  }
+
+  #value(column: Column): unknown {
+    if (this.byte() === 0) return null
+    if (column.kind === 'integer') return this.number()
+    if (column.kind === 'flag') return this.byte() === 1
+    const start = this.#offset + 4
+    this.#offset = start + this.#buffer.readUInt32LE(this.#offset)
+    return column.kind === 'text'
+      ? this.#buffer.toString('utf8', start, this.#offset)
+      : this.#buffer.subarray(start, this.#offset)
+  }
+}
+
+/** Not less than what the unit takes: ten bytes bound what stands around a value, three those of a character. */
+function sizeOf(unit: Unit): number {
+  let size = 17
+  for (const change of unit.changes) size += 10 + sizeOfValues(change.kind === 'delete' ? change.key : change.row)
+  for (const row of unit.audit) size += sizeOfValues(row)
+  return size
+}
+
+function sizeOfValues(values: object): number {
+  let size = 0
+  for (const value of Object.values(values)) {
+    size += 10 + (value instanceof Uint8Array ? value.byteLength : typeof value === 'string' ? value.length * 3 : 0)
+  }
+  return size
+}
+
+function keyColumns(table: ChangeableTable): Columns {
+  let columns = keyColumnsOf.get(table)
+  if (columns === undefined) {
+    const { columns: all, key } = tableOf(table)
+    columns = Object.fromEntries(key.map((name) => [name, all[name]!]))
+    keyColumnsOf.set(table, columns)
+  }
+  return columns
+}
+
+const noVersion = -1
+const kindList = ['insert', 'update', 'delete'] as const
+const tableList: readonly ChangeableTable[] = [...tableNames, 'object_index']
+const keyColumnsOf = new Map<ChangeableTable, Columns>()

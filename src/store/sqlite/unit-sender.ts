@@ -1,0 +1,67 @@
+import type { MessagePort } from 'node:worker_threads'
+import { KryptonError } from '../../errors.ts'
+import type { Unit } from '../store.ts'
+import type { OutcomeMessage, UnitMessage } from './messages.ts'
+import { encodeUnit } from './unit-codec.ts'
+
+/** One thread's way to the writer: sends units, and settles their promises as outcomes come back. */
+export class UnitSender {
+  readonly #port: MessagePort
+  readonly #waiting = new Map<number, { resolve: () => void; reject: (error: KryptonError) => void }>()
+  #next = 0
+  #dead: KryptonError | undefined
+  #onIdle: (() => void) | undefined
+
+  constructor(port: MessagePort) {
+    this.#port = port
+    port.on('message', (message: OutcomeMessage) => this.#settle(message))
+    port.on('close', () => this.#die('the store was closed: start the server again'))
+    port.unref()
+  }
+
+  /** Resolves when the unit is durable. Rejects as `Store.commit` says. */
+  send(unit: Unit): Promise<void> {
+    if (this.#dead !== undefined) return Promise.reject(this.#dead)
+    const number = this.#next++
+    const bytes = encodeUnit(unit)
+    return new Promise((resolve, reject) => {
+      if (this.#waiting.size === 0) this.#port.ref()
+      this.#waiting.set(number, { resolve, reject })
+      this.#port.postMessage({ number, unit: bytes } satisfies UnitMessage, [bytes.buffer])
+    })
+  }
+
+  /** Takes no more units and waits for those that are under way. */
+  async close(): Promise<void> {
+    this.#dead ??= new KryptonError('store-failed', 'the store is closed: start the server again')
+    if (this.#waiting.size > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve))
+    this.#port.close()
+  }
+
+  #settle(message: OutcomeMessage): void {
+    if ('fatal' in message) return this.#die(`the store stopped, start the server again: ${message.fatal}`)
+    for (const number of message.durable) this.#take(number)?.resolve()
+    for (const { number, code, message: text } of message.refused)
+      this.#take(number)?.reject(new KryptonError(code, text))
+    if (this.#waiting.size === 0) this.#idle()
+  }
+
+  #die(message: string): void {
+    this.#dead = new KryptonError('store-failed', message)
+    const waiting = [...this.#waiting.values()]
+    this.#waiting.clear()
+    for (const { reject } of waiting) reject(this.#dead)
+    this.#idle()
+  }
+
+  #take(number: number) {
+    const waiting = this.#waiting.get(number)
+    this.#waiting.delete(number)
+    return waiting
+  }
+
+  #idle(): void {
+    this.#port.unref()
+    this.#onIdle?.()
+  }
+}

@@ -1,0 +1,152 @@
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { isKryptonError } from '../../errors.ts'
+import { limits } from '../../limits.ts'
+import type { Section } from '../schema.ts'
+import type { Unit } from '../store.ts'
+import { bumpTouched } from '../touched-slots.ts'
+import { VersionTable } from '../version-table.ts'
+import type { OutcomeMessage, OwnerMessage, Refusal, UnitMessage, WriterData, WriterMessage } from './messages.ts'
+import { openForWriting } from './section-file.ts'
+import { type Outcome, SectionWriter } from './section-writer.ts'
+import { decodeUnit } from './unit-codec.ts'
+
+/**
+ * The one writer of a store, in a thread of its own. Whatever has queued while the last transaction was being made durable goes
+ * into the next: no timer collects a group, and a lone unit waits for nobody.
+ */
+class Writer {
+  readonly #owner: MessagePort
+  readonly #versions: VersionTable
+  readonly #databases
+  readonly #sections: Readonly<Record<Section, SectionWriter>>
+  readonly #senders = new Set<MessagePort>()
+  #queue: Queued[] = []
+  #scheduled = false
+  #closing = false
+
+  constructor(owner: MessagePort, { directory, versions, faults }: WriterData) {
+    this.#owner = owner
+    this.#versions = new VersionTable(versions)
+    const keys = openForWriting(directory, 'keys', faults)
+    const data = openForWriting(directory, 'data', faults)
+    this.#databases = [keys, data]
+    this.#sections = { keys: new SectionWriter(keys, 'keys'), data: new SectionWriter(data, 'data') }
+    owner.on('message', (message: OwnerMessage) => {
+      if ('connect' in message) this.#addSender(message.connect)
+      else this.#closing = true
+      this.#schedule()
+    })
+  }
+
+  #addSender(sender: MessagePort): void {
+    this.#senders.add(sender)
+    sender.on('message', (message: UnitMessage) => {
+      this.#queue.push({ sender, ...message })
+      this.#schedule()
+    })
+    sender.on('close', () => this.#senders.delete(sender))
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    setImmediate(() => {
+      this.#scheduled = false
+      this.#run()
+    })
+  }
+
+  #run(): void {
+    this.#drain()
+    const group = this.#queue.splice(0, limits.storeGroupMax)
+    if (group.length > 0 && !this.#write(group)) return
+    if (this.#queue.length > 0) this.#schedule()
+    else if (this.#closing) this.#close()
+  }
+
+  /** Takes what has come in since the loop last turned. */
+  #drain(): void {
+    for (const sender of this.#senders) {
+      for (let next = receiveMessageOnPort(sender); next !== undefined; next = receiveMessageOnPort(sender)) {
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a sender posts nothing else
+        this.#queue.push({ sender, ...(next.message as UnitMessage) })
+      }
+    }
+  }
+
+  #write(group: readonly Queued[]): boolean {
+    const units = group.map(({ unit }) => decodeUnit(unit))
+    const outcomes: Outcome[] = Array.from({ length: units.length })
+    try {
+      for (const section of ['keys', 'data'] as const) this.#writeSection(section, units, outcomes)
+    } catch (error) {
+      this.#die(error)
+      return false
+    }
+    units.forEach((unit, at) => {
+      if (outcomes[at] === undefined) bumpTouched(this.#versions, unit)
+    })
+    this.#tell(group, outcomes)
+    return true
+  }
+
+  #writeSection(section: Section, units: readonly Unit[], outcomes: Outcome[]): void {
+    const places = [...units.keys()].filter((at) => units[at]!.section === section)
+    if (places.length === 0) return
+    const results = this.#sections[section].commit(places.map((at) => units[at]!))
+    places.forEach((at, place) => (outcomes[at] = results[place]))
+  }
+
+  #tell(group: readonly Queued[], outcomes: readonly Outcome[]): void {
+    const answers = new Map<MessagePort, { durable: number[]; refused: Refusal[] }>()
+    group.forEach(({ sender, number }, at) => {
+      let answer = answers.get(sender)
+      if (answer === undefined) answers.set(sender, (answer = { durable: [], refused: [] }))
+      const outcome = outcomes[at]
+      if (outcome === undefined) answer.durable.push(number)
+      else answer.refused.push({ number, code: outcome.code, message: outcome.message })
+    })
+    for (const [sender, answer] of answers) sender.postMessage(answer satisfies OutcomeMessage)
+  }
+
+  /** Nothing is written or acknowledged after this: the files stay as they are until recovery looks at them. */
+  #die(error: unknown): void {
+    const fatal = describe(error)
+    this.#owner.postMessage({ fatal } satisfies WriterMessage)
+    for (const sender of this.#senders) sender.postMessage({ fatal } satisfies OutcomeMessage)
+    this.#owner.removeAllListeners('message')
+    for (const sender of this.#senders) sender.removeAllListeners('message')
+  }
+
+  #close(): void {
+    for (const database of this.#databases) {
+      // An empty log is what tells the next start that this stop was a clean one.
+      database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+      database.close()
+    }
+    for (const sender of this.#senders) sender.close()
+    this.#owner.postMessage({ closed: true } satisfies WriterMessage)
+    this.#owner.close()
+  }
+}
+
+interface Queued extends UnitMessage {
+  readonly sender: MessagePort
+}
+
+function describe(error: unknown): string {
+  const parts: string[] = []
+  for (let at = error; at instanceof Error; at = at.cause) parts.push(at.message)
+  return parts.join(': ') || String(error)
+}
+
+try {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the owner starts this thread with
+  const data = workerData as WriterData
+  // oxlint-disable-next-line no-new -- it lives by its ports
+  new Writer(parentPort!, data)
+  parentPort!.postMessage({ ready: true } satisfies WriterMessage)
+} catch (error) {
+  const code = isKryptonError(error) ? error.code : 'store-failed'
+  parentPort!.postMessage({ failed: { code, message: describe(error) } } satisfies WriterMessage)
+}
