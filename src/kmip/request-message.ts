@@ -180,15 +180,17 @@ function readBatchItem(reader: MessageReader, start: number): RequestBatchItem {
 
 function readPayload(reader: MessageReader, operation: number, payloadAt: number): unknown {
   const structs = payloadsOf(operation)
-  const known = enumTables.Operation.get(operation)
-  if (structs === undefined || known === undefined || known.since > reader.version) {
-    throw new KryptonError(
-      'operation-not-supported',
-      `Use an operation that Query lists for KMIP ${versionText(reader.version)}: ${known?.name ?? `operation ${operation}`} is not served`,
-    )
-  }
+  if (structs === undefined || reader.version < structs.since) throw notServed(operation, reader.version)
   if (payloadAt === 0) throw new KryptonError('invalid-message', 'Send a Request Payload in each Batch Item')
   return structs.request.read(reader, payloadAt)
+}
+
+function notServed(operation: number, version: KmipVersion): KryptonError {
+  const name = enumTables.Operation.get(operation)?.name ?? `operation ${operation}`
+  return new KryptonError(
+    'operation-not-supported',
+    `Use an operation that Query lists for KMIP ${versionText(version)}: ${name} is not served`,
+  )
 }
 
 function wrongItem(head: number, ignoreUnknown: boolean): KryptonError | undefined {

@@ -10,16 +10,15 @@ export function compileStruct(description: Description, resume: Resume, tooNew: 
   const kinds = description.fields.map((field) => field.kind)
   const parameters = ['description', 'resume', 'tooNew', 'none', ...kinds.map((_, i) => `k${i}`)]
   const body = `'use strict'; return { read: ${readCode(description)}, size: ${sizeCode(description)}, write: ${writeCode(description)} }`
-  // oxlint-disable-next-line no-new-func -- see above: the point of this file
+  // oxlint-disable-next-line typescript/no-implied-eval -- see above: the point of this file
   const build = new Function(...parameters, body) as (...values: unknown[]) => StructCodec
   return build(description, resume, tooNew, Object.freeze([]), ...kinds)
 }
 
 const codeGenerationAllowed = (() => {
   try {
-    // oxlint-disable-next-line no-new-func -- asks whether the next one will be allowed
-    new Function('')
-    return true
+    // oxlint-disable-next-line typescript/no-implied-eval -- asks whether the one above will be allowed
+    return typeof new Function('') === 'function'
   } catch {
     return false
   }

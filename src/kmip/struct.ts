@@ -128,7 +128,7 @@ export type Resume = (
   reader: MessageReader,
   at: number,
   end: number,
-  values: (unknown[] | unknown)[],
+  values: unknown[],
 ) => unknown
 
 /** The error of a required value that the client's version does not know. */

@@ -9,8 +9,10 @@ export class FrameReader {
   /** Bytes that were copied to join chunks: 0 as long as every frame came in one. */
   bytesCopied = 0
   readonly #maxBytes: () => number
-  /** What has come and was not given out: of the newest chunk, or the start of a frame's header. */
+  /** What has come and was not given out. */
   #rest: Buffer = nothing
+  /** Fewer than 8 bytes of a header whose other bytes are in #rest or still to come. */
+  #headStart: Buffer = nothing
   /** A frame that is spread over chunks, and how much of it is there. */
   #gathering: Buffer | undefined
   #gathered = 0
@@ -20,26 +22,18 @@ export class FrameReader {
     this.#maxBytes = maxBytes
   }
 
-  /** Bytes of frames that are not whole yet, or were not taken. */
+  /** Bytes that have come and were not given out. */
   get pendingBytes(): number {
-    return this.#gathered + this.#rest.length
+    return this.#gathered + this.#headStart.length + this.#rest.length
   }
 
-  /** Hands over a chunk; call `next` until it has no more. The chunk belongs to the reader from here on. */
+  /** Hands over a chunk; call `next` until it has no more before the next one. The chunk belongs to the reader from here on. */
   push(chunk: Uint8Array): void {
     let bytes = asBuffer(chunk)
-    if (this.#gathering !== undefined) {
-      const wanted = Math.min(this.#gathering.length - this.#gathered, bytes.length)
-      this.#gathering.set(bytes.subarray(0, wanted), this.#gathered)
-      this.#gathered += wanted
-      this.bytesCopied += wanted
-      bytes = bytes.subarray(wanted)
+    if (this.#gathering !== undefined && this.#gathered < this.#gathering.length) {
+      bytes = bytes.subarray(this.#gather(this.#gathering, bytes))
     }
-    if (this.#rest.length > 0 && bytes.length > 0) {
-      this.bytesCopied += this.#rest.length + bytes.length
-      bytes = Buffer.concat([this.#rest, bytes])
-    }
-    if (bytes.length > 0) this.#rest = bytes
+    this.#rest = this.#rest.length === 0 ? bytes : this.#join(this.#rest, bytes)
   }
 
   /**
@@ -47,31 +41,60 @@ export class FrameReader {
    * @throws KryptonError frame-invalid, frame-too-large: nothing after this can be cut; close the connection
    */
   next(): Buffer | undefined {
-    const gathering = this.#gathering
-    if (gathering !== undefined) {
-      if (this.#gathered < gathering.length) return undefined
-      this.#gathering = undefined
-      this.#gathered = 0
-      return gathering
+    if (this.#gathering === undefined) {
+      const rest = this.#rest
+      if (this.#headStart.length + rest.length < 8) {
+        if (rest.length > 0) this.#headStart = this.#join(this.#headStart, rest)
+        this.#rest = nothing
+        return undefined
+      }
+      if (this.#headStart.length === 0) {
+        const size = frameSize(rest, this.#maxBytes())
+        if (size <= rest.length) {
+          this.#rest = size === rest.length ? nothing : rest.subarray(size)
+          return size === rest.length ? rest : rest.subarray(0, size)
+        }
+        this.#start(size)
+      } else {
+        const header = this.#join(this.#headStart, rest.subarray(0, 8 - this.#headStart.length))
+        const size = frameSize(header, this.#maxBytes())
+        const head = this.#headStart
+        this.#headStart = nothing
+        this.#gather(this.#start(size), head)
+      }
     }
-    const rest = this.#rest
-    if (rest.length < 8) return undefined
-    const size = frameSize(rest, this.#maxBytes())
-    if (size === rest.length) {
-      this.#rest = nothing
-      return rest
-    }
-    if (size < rest.length) {
-      this.#rest = rest.subarray(size)
-      return rest.subarray(0, size)
-    }
-    // an own buffer, not one of Node's pool: frames may hold keys, and whoever wipes it wipes nothing else
+    return this.#take()
+  }
+
+  /** An own buffer, not one of Node's pool: frames may hold keys, and whoever wipes it wipes nothing else. */
+  #start(size: number): Buffer {
+    this.#gathered = 0
     this.#gathering = Buffer.allocUnsafeSlow(size)
-    this.#gathering.set(rest)
-    this.#gathered = rest.length
-    this.bytesCopied += rest.length
-    this.#rest = nothing
-    return undefined
+    return this.#gathering
+  }
+
+  #take(): Buffer | undefined {
+    const gathering = this.#gathering
+    if (gathering === undefined) return undefined
+    if (this.#gathered < gathering.length) this.#rest = this.#rest.subarray(this.#gather(gathering, this.#rest))
+    if (this.#gathered < gathering.length) return undefined
+    this.#gathering = undefined
+    this.#gathered = 0
+    return gathering
+  }
+
+  /** Copies what still fits and returns how much that was. */
+  #gather(target: Buffer, bytes: Buffer): number {
+    const count = Math.min(target.length - this.#gathered, bytes.length)
+    target.set(count === bytes.length ? bytes : bytes.subarray(0, count), this.#gathered)
+    this.#gathered += count
+    this.bytesCopied += count
+    return count
+  }
+
+  #join(first: Buffer, second: Buffer): Buffer {
+    this.bytesCopied += first.length + second.length
+    return Buffer.concat([first, second])
   }
 }
 

@@ -139,60 +139,70 @@ function checkFrame(bytes: Buffer): void {
     }
     const namespace = bytes[at]!
     if (namespace !== 0x42 && namespace !== 0x54) throw invalid(at, 'a tag starts with 42 or 54')
+    const type = bytes[at + 3]!
     const length = uint32(bytes, at + 4)
     const from = at + 8
     const next = from + ((length + 7) & ~7)
     if (length < 0 || next > end) throw invalid(at, `a length of ${length >>> 0} goes past the end of what holds it`)
-    const type = bytes[at + 3]!
-    switch (type) {
-      case ItemType.Structure:
-        if ((length & 7) !== 0) throw wrongLength(at, type, length)
-        if (++depth > limits.depthMax) {
-          throw new KryptonError('frame-too-deep', `Nest structures at most ${limits.depthMax} deep`)
-        }
-        ends[depth] = end = from + length
-        at = from
-        continue
-      case ItemType.Integer:
-      case ItemType.Enumeration:
-      case ItemType.Interval:
-        if (length !== 4) throw wrongLength(at, type, length)
-        if (uint32(bytes, from + 4) !== 0) throw paddingNotZero(at)
-        break
-      case ItemType.LongInteger:
-      case ItemType.DateTime:
-        if (length !== 8) throw wrongLength(at, type, length)
-        break
-      case ItemType.Boolean:
-        if (length !== 8) throw wrongLength(at, type, length)
-        if (uint32(bytes, from) !== 0 || (uint32(bytes, from + 4) & ~1) !== 0) throw invalid(at, 'a Boolean is 0 or 1')
-        break
-      case ItemType.BigInteger:
-        if (length === 0 || (length & 7) !== 0) throw wrongLength(at, type, length)
-        break
-      case ItemType.TextString:
-        checkText(bytes, at, from, from + length)
-        checkPadding(bytes, at, from + length, next)
-        break
-      case ItemType.ByteString:
-        checkPadding(bytes, at, from + length, next)
-        break
-      default:
-        throw invalid(at, `there is no type ${type}`)
+    if (type === ItemType.Structure) {
+      if ((length & 7) !== 0) throw wrongLength(at, type, length)
+      if (++depth > limits.depthMax) {
+        throw new KryptonError('frame-too-deep', `Nest structures at most ${limits.depthMax} deep`)
+      }
+      ends[depth] = end = from + length
+      at = from
+      continue
+    }
+    if (type === ItemType.TextString) {
+      if (!isAscii(bytes, from, next) && !isUtf8(bytes.subarray(from, from + length))) {
+        throw invalid(at, 'a Text String is UTF-8')
+      }
+      checkPadding(bytes, at, from + length, next)
+    } else if (type === ItemType.ByteString) {
+      checkPadding(bytes, at, from + length, next)
+    } else {
+      checkNumber(bytes, at, type, length)
     }
     at = next
   }
 }
 
-/** Short ASCII is the rule: it is looked at here, without a call into C++ and without making a view. */
-function checkText(bytes: Buffer, at: number, from: number, to: number): void {
-  let i = from
-  if (to - from <= 64) while (i < to && bytes[i]! < 0x80) i++
-  if (i < to && !isUtf8(bytes.subarray(i, to))) throw invalid(at, 'a Text String is UTF-8')
+/** Whole words of 8 bytes: what pads a short ASCII text, the rule, is zero and looked at with it, without a call into C++. */
+function isAscii(bytes: Buffer, from: number, to: number): boolean {
+  if (to - from > 64) return false
+  let any = 0
+  for (let i = from; i < to; i += 8) {
+    any |=
+      bytes[i]! |
+      bytes[i + 1]! |
+      bytes[i + 2]! |
+      bytes[i + 3]! |
+      bytes[i + 4]! |
+      bytes[i + 5]! |
+      bytes[i + 6]! |
+      bytes[i + 7]!
+  }
+  return any < 0x80
 }
 
 function checkPadding(bytes: Buffer, at: number, from: number, to: number): void {
   for (let i = from; i < to; i++) if (bytes[i] !== 0) throw paddingNotZero(at)
+}
+
+function checkNumber(bytes: Buffer, at: number, type: number, length: number): void {
+  if (type === ItemType.Integer || type === ItemType.Enumeration || type === ItemType.Interval) {
+    if (length !== 4) throw wrongLength(at, type, length)
+    if (uint32(bytes, at + 12) !== 0) throw paddingNotZero(at)
+  } else if (type === ItemType.LongInteger || type === ItemType.DateTime) {
+    if (length !== 8) throw wrongLength(at, type, length)
+  } else if (type === ItemType.Boolean) {
+    if (length !== 8) throw wrongLength(at, type, length)
+    if (uint32(bytes, at + 8) !== 0 || (uint32(bytes, at + 12) & ~1) !== 0) throw invalid(at, 'a Boolean is 0 or 1')
+  } else if (type === ItemType.BigInteger) {
+    if (length === 0 || (length & 7) !== 0) throw wrongLength(at, type, length)
+  } else {
+    throw invalid(at, `there is no type ${type}`)
+  }
 }
 
 function paddingNotZero(at: number): KryptonError {

@@ -1,4 +1,4 @@
-import { Operation } from '../enums.ts'
+import { enumTables, Operation } from '../enums.ts'
 import type { Struct, ValueOf } from '../struct.ts'
 import { ActivateRequest, ActivateResponse } from './activate.ts'
 import { AddAttributeRequest, AddAttributeResponse } from './add-attribute.ts'
@@ -45,13 +45,29 @@ export type ServedOperation = keyof typeof payloads
 export type RequestPayload<O extends ServedOperation> = ValueOf<(typeof payloads)[O]['request']>
 export type ResponsePayload<O extends ServedOperation> = ValueOf<(typeof payloads)[O]['response']>
 
-/** undefined for an operation that is not served. */
-export function payloadsOf(
-  operation: number,
-): { readonly request: Struct<unknown>; readonly response: Struct<unknown> } | undefined {
-  return byOperation.get(operation)
+export interface PayloadStructs {
+  /** The first version that has the operation. */
+  readonly since: number
+  readonly request: Struct<unknown>
+  readonly response: Struct<unknown>
 }
 
-const byOperation = new Map<number, { readonly request: Struct<unknown>; readonly response: Struct<unknown> }>(
-  Object.entries(payloads).map(([operation, structs]) => [Number(operation), structs]),
+/** undefined for an operation that is not served. */
+export function payloadsOf(operation: number): PayloadStructs | undefined {
+  return byOperation[operation]
+}
+
+// Operations are small numbers: an array, since each message looks twice.
+const byOperation: readonly (PayloadStructs | undefined)[] = Array.from(
+  { length: Math.max(...Object.values(Operation)) + 1 },
+  (_, operation) => {
+    const structs = Object.hasOwn(payloads, operation) ? payloads[operation as ServedOperation] : undefined // hasOwn has just told
+    return (
+      structs && {
+        since: enumTables.Operation.get(operation)!.since,
+        request: structs.request,
+        response: structs.response,
+      }
+    )
+  },
 )

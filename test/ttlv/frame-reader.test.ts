@@ -1,0 +1,126 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { FrameReader } from '../../src/ttlv/frame-reader.ts'
+import { raw } from '../kmip/items.ts'
+
+const message = (bytes: number, fill = 1) => raw(0x420078, 0x01, Buffer.alloc(bytes, fill))
+
+function framesOf(reader: FrameReader, chunks: readonly Uint8Array[]): Buffer[] {
+  const frames: Buffer[] = []
+  for (const chunk of chunks) {
+    reader.push(chunk)
+    for (let frame = reader.next(); frame !== undefined; frame = reader.next()) frames.push(Buffer.from(frame))
+  }
+  return frames
+}
+
+describe('FrameReader', () => {
+  test('gives a frame in one chunk as a view, with 0 bytes copied', () => {
+    const reader = new FrameReader(() => 1024)
+    const chunk = Buffer.concat([message(16), message(24), message(0)])
+    reader.push(chunk)
+    const frame = reader.next()!
+    expect(frame.buffer).toBe(chunk.buffer)
+    expect(frame).toEqual(message(16))
+    expect(reader.next()).toEqual(message(24))
+    expect(reader.next()).toEqual(message(0))
+    expect(reader.next()).toBeUndefined()
+    expect(reader.bytesCopied).toBe(0)
+    expect(reader.pendingBytes).toBe(0)
+  })
+
+  test('gives the same frames for any chunking, and counts what is pending', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 0, max: 40 }), { minLength: 1, maxLength: 5 }),
+        fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 40 }),
+        (sizes, cuts) => {
+          const frames = sizes.map((size, index) => message(size * 8, index + 1))
+          const stream = Buffer.concat(frames)
+          const chunks: Buffer[] = []
+          let cut = 0
+          for (let at = 0; at < stream.length;) {
+            const size = cuts[cut++ % cuts.length]!
+            chunks.push(Buffer.from(stream.subarray(at, at + size)))
+            at += size
+          }
+          const reader = new FrameReader(() => 1024)
+          let pushed = 0
+          let given = 0
+          const got: Buffer[] = []
+          for (const chunk of chunks) {
+            pushed += chunk.length
+            reader.push(chunk)
+            for (let frame = reader.next(); frame !== undefined; frame = reader.next()) {
+              given += frame.length
+              got.push(Buffer.from(frame))
+            }
+            expect(reader.pendingBytes).toBe(pushed - given)
+          }
+          expect(got).toEqual(frames)
+        },
+      ),
+    )
+  })
+
+  test('gives the same frames byte by byte, and when several chunks come before the first look', () => {
+    const frames = [message(8), message(64), message(16)]
+    const stream = Buffer.concat(frames)
+    expect(
+      framesOf(
+        new FrameReader(() => 1024),
+        [...stream].map((byte) => Buffer.of(byte)),
+      ),
+    ).toEqual(frames)
+
+    const reader = new FrameReader(() => 1024)
+    reader.push(stream.subarray(0, 20))
+    reader.push(stream.subarray(20))
+    expect(framesOf(reader, [Buffer.alloc(0)])).toEqual(frames)
+  })
+
+  test('goes on with a frame that was begun before more chunks came', () => {
+    const reader = new FrameReader(() => 1024)
+    const frame = message(80)
+    reader.push(frame.subarray(0, 40))
+    expect(reader.next()).toBeUndefined()
+    reader.push(frame.subarray(40, 60))
+    reader.push(Buffer.concat([frame.subarray(60), message(8).subarray(0, 4)]))
+    reader.push(message(8).subarray(4))
+    expect(reader.next()).toEqual(frame)
+    expect(reader.next()).toEqual(message(8))
+  })
+
+  test('refuses a frame longer than allowed at its header, before a buffer is made', () => {
+    const reader = new FrameReader(() => 1024)
+    reader.push(raw(0x420078, 0x01, Buffer.alloc(0), 0x7fff_fff8))
+    expect(() => reader.next()).toThrow(expect.objectContaining({ code: 'frame-too-large' }))
+
+    const split = new FrameReader(() => 1024)
+    split.push(Buffer.from('42007801', 'hex'))
+    expect(split.next()).toBeUndefined()
+    split.push(Buffer.from('fffffff8', 'hex'))
+    expect(() => split.next()).toThrow(expect.objectContaining({ code: 'frame-too-large' }))
+  })
+
+  test('takes a frame that is just as long as allowed, and asks for the limit anew for each frame', () => {
+    let limit = 24
+    const reader = new FrameReader(() => limit)
+    reader.push(Buffer.concat([message(16), message(24)]))
+    expect(reader.next()).toEqual(message(16))
+    expect(() => reader.next()).toThrow(expect.objectContaining({ code: 'frame-too-large' }))
+    limit = 32
+    expect(reader.next()).toEqual(message(24))
+  })
+
+  test.each([
+    ['another tag', '4200770100000000'],
+    ['another type', '4200780200000008'],
+    ['a length that is no multiple of 8', '4200780100000009'],
+    ['an HTTP request', Buffer.from('GET / HT').toString('hex')],
+  ])('refuses %s', (_, hex) => {
+    const reader = new FrameReader(() => 1024)
+    reader.push(Buffer.from(hex, 'hex'))
+    expect(() => reader.next()).toThrow(expect.objectContaining({ code: 'frame-invalid' }))
+  })
+})
