@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { benchCompare } from './compare/compare.ts'
 import { benchCost } from './cost.ts'
 import { benchDurable } from './durable/durable.ts'
+import { benchFlows } from './flows.ts'
 import { loadCommand } from './load/command.ts'
 import { benchMicro } from './micro/main.ts'
 import { saveResults } from './results.ts'
@@ -50,6 +51,12 @@ const parts = {
     benchCompare({
       rounds: flags.quick ? 1 : 3,
       seconds: Number(flags.seconds ?? (flags.quick ? 1 : 3)),
+      onProgress: progress,
+    }).then((section) => [section]),
+  flows: (flags: Flags) =>
+    benchFlows({
+      quick: flags.quick ?? false,
+      seconds: Number(flags.seconds ?? (flags.quick ? 1 : 5)),
       onProgress: progress,
     }).then((section) => [section]),
   durable: (flags: Flags) =>
@@ -102,7 +109,7 @@ const program = common(new Command('bench'))
   .option('--dir <folder>', 'for the durable part: a folder on the disk to be measured')
   .addHelpText('after', examples)
   .enablePositionalOptions()
-  .action((flags: Flags) => run('all', ['cost', 'compare', 'durable', 'micro'], flags))
+  .action((flags: Flags) => run('all', ['cost', 'flows', 'compare', 'durable', 'micro'], flags))
   .addCommand(loadCommand())
   .addCommand(
     part('cost', 'server CPU a request, as a multiple of a bare TLS echo of the same bytes').option(
@@ -110,6 +117,7 @@ const program = common(new Command('bench'))
       'pairs of windows in each row',
     ),
   )
+  .addCommand(part('flows', "what MongoDB's clients do from end to end, and Gets at a given rate"))
   .addCommand(part('compare', "Krypton and PyKMIP's server side by side"))
   .addCommand(
     part('durable', "durable Create beside the disk's own sync and a bare writer").option(

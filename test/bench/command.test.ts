@@ -11,7 +11,7 @@ describe('the command line', () => {
   test('help names every command and shows examples', () => {
     const { status, stdout } = bench('--help')
     expect(status).toBe(0)
-    for (const word of ['load', 'cost', 'compare', 'durable', 'micro', '--quick', 'Examples:'])
+    for (const word of ['load', 'cost', 'flows', 'compare', 'durable', 'micro', '--quick', 'Examples:'])
       expect(stdout).toContain(word)
   })
 
