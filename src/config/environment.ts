@@ -23,7 +23,11 @@ export function environmentSettings(environment: Readonly<Record<string, string 
   return given
 }
 
-const byVariable = new Map(settings.map((setting) => [setting.variable, setting]))
+const byVariable = new Map(
+  settings.flatMap((setting): [string, Setting][] =>
+    setting.variable === undefined ? [] : [[setting.variable, setting]],
+  ),
+)
 
 const sectionPrefixes = namesBelow('')
   .filter((name) => namesBelow(name).length > 0)

@@ -45,7 +45,7 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   if (sources.file !== undefined)
     for (const [path, { value, where }] of readConfigFile(sources.file)) set(path, value, { kind: 'file', where })
   for (const [setting, text] of environmentSettings(sources.environment ?? {})) {
-    const where = setting.variable
+    const where = setting.variable ?? setting.path
     set(setting.path, textValue(setting, text, where), { kind: 'environment', where })
   }
   for (const { path, flag, value } of sources.flags ?? []) {

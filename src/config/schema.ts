@@ -21,7 +21,13 @@ const choice = <const T extends readonly [string, ...string[]]>(values: T, value
 
 export const configSchema = Type.Object(
   {
-    version: Type.Integer({ minimum: 1, maximum: 1, default: 1, description: 'Version of the form of this file.' }),
+    version: Type.Integer({
+      minimum: 1,
+      maximum: 1,
+      default: 1,
+      fileOnly: true,
+      description: 'Version of the form of this file.',
+    }),
     server: Type.Object(
       {
         directory: path('.', 'Directory of the instance. Relative to the configuration file.'),

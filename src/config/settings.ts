@@ -4,8 +4,8 @@ import { configSchema } from './schema.ts'
 export interface Setting {
   /** `kmip.port`. */
   readonly path: string
-  /** `KRYPTON_KMIP_PORT`. */
-  readonly variable: string
+  /** `KRYPTON_KMIP_PORT`; undefined for what no variable sets. */
+  readonly variable?: string
   readonly schema: LeafSchema
 }
 
@@ -18,6 +18,8 @@ export interface LeafSchema {
   readonly minimum?: number
   readonly maximum?: number
   readonly pattern?: string
+  /** True for what only the file says about itself. */
+  readonly fileOnly?: boolean
   /** True for names of files: they are made absolute. */
   readonly path?: boolean
 }
@@ -57,7 +59,7 @@ function* leaves(schema: SectionSchema, path: readonly string[]): Generator<Sett
   for (const [name, child] of Object.entries(schema.properties)) {
     const at = [...path, name]
     if (child.type === 'object') yield* leaves(child, at)
-    else yield { path: at.join('.'), variable: variableName(at), schema: child }
+    else yield { path: at.join('.'), variable: child.fileOnly === true ? undefined : variableName(at), schema: child }
   }
 }
 

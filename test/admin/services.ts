@@ -1,0 +1,71 @@
+import type { AdminServices, Client, NewClient, Tenant } from '../../src/admin/services.ts'
+import { KryptonError } from '../../src/errors.ts'
+
+/** The services of a server without keys: what the routes and the commands see of one, kept in two lists. */
+export class ListedServices implements AdminServices {
+  readonly tenants: Tenant[] = []
+  readonly clients: Client[] = []
+  readonly asked: NewClient[] = []
+  readonly key = Buffer.from('-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n')
+  state: 'unsealed' | 'sealed' = 'unsealed'
+
+  status() {
+    return {
+      version: '0.0.0',
+      state: this.state,
+      profile: 'development' as const,
+      pid: 1,
+      started: '2026-01-01T00:00:00.000Z',
+      kmip: { host: '127.0.0.1', port: 5696 },
+      threads: 1,
+      native: 'off' as const,
+      seal: { type: 'static', cluster: '00', verifier: '00', epoch: 1 },
+      warnings: ['rollback is not detected'],
+    }
+  }
+
+  createTenant(name: string): Tenant {
+    if (this.tenants.some((tenant) => tenant.name === name))
+      throw new KryptonError('already-exists', `the tenant ${name} exists`)
+    const tenant = { id: '01', name, state: 'active', created: '2026-01-01T00:00:00.000Z' }
+    this.tenants.push(tenant)
+    return tenant
+  }
+
+  listTenants(): Tenant[] {
+    return this.tenants
+  }
+
+  createClient(request: NewClient) {
+    this.#tenant(request.tenant)
+    this.asked.push(request)
+    const { csr, ...named } = request
+    const client = { ...named, id: '02', state: 'active', created: '2026-01-01T00:00:00.000Z' }
+    this.clients.push(client)
+    return {
+      client,
+      certificatePem: 'CERTIFICATE\n',
+      privateKeyPem: csr === undefined ? this.key : undefined,
+      caPem: 'CA\n',
+      notAfter: '2027-01-01T00:00:00.000Z',
+      kmip: { host: '127.0.0.1', port: 5696 },
+    }
+  }
+
+  listClients(tenant: string): Client[] {
+    this.#tenant(tenant)
+    return this.clients.filter((client) => client.tenant === tenant)
+  }
+
+  revokeClient(tenant: string, name: string): Client {
+    const client = this.listClients(tenant).find((candidate) => candidate.name === name)
+    if (client === undefined) throw new KryptonError('not-found', `tenant ${tenant} has no client ${name}`)
+    return { ...client, state: 'revoked', revoked: '2026-01-02T00:00:00.000Z' }
+  }
+
+  #tenant(name: string): void {
+    if (name === 'broken') throw new TypeError('secret detail of a fault')
+    if (!this.tenants.some((tenant) => tenant.name === name))
+      throw new KryptonError('not-found', `there is no tenant ${name}`)
+  }
+}

@@ -1,0 +1,260 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { startAdminServer, type AdminHttpServer } from '../../src/admin/http-server.ts'
+import { commands } from '../../src/cli/commands/index.ts'
+import { demoIdentity } from '../../src/cli/demo-identity.ts'
+import { buildProgram } from '../../src/cli/program.ts'
+import { processTerminal } from '../../src/cli/terminal.ts'
+import { ListedServices } from '../admin/services.ts'
+import { runCommand } from './terminal.ts'
+
+let directory: string
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'krypton-cli-'))
+})
+
+afterEach(() => {
+  rmSync(directory, { recursive: true, force: true })
+})
+
+describe('every command', () => {
+  it('has a description, help with an example, and no secret among its flags', async () => {
+    const leaves = (command: ReturnType<typeof buildProgram>): ReturnType<typeof buildProgram>[] =>
+      command.commands.length === 0 ? [command] : command.commands.flatMap(leaves)
+    const found = leaves(buildProgram(processTerminal))
+    expect(found.length).toBeGreaterThan(commands.length)
+    for (const command of found) {
+      const path = []
+      for (let at: typeof command | null = command; at?.parent; at = at.parent) path.unshift(at.name())
+      const { code, data } = await runCommand([...path, '--help'])
+      expect([path, code]).toEqual([path, 0])
+      expect(command.description()).not.toBe('')
+      expect(data).toMatch(/Examples:\n {2}\$ |source </)
+      expect(data).not.toMatch(/--(password|pin|secret|token|key)\b/)
+    }
+  })
+
+  it('ends with 2 for a wrong command line and says where help is', async () => {
+    for (const args of [
+      ['nothing'],
+      ['tenant', 'add'],
+      ['status', '--nope'],
+      ['client', 'add', 'x'],
+      ['completion', 'csh'],
+    ]) {
+      const { code, data, talk } = await runCommand(args)
+      expect([args, code, data]).toEqual([args, 2, ''])
+      expect(talk).toMatch(/--help/)
+    }
+  })
+
+  it('refuses an output form that it does not have', async () => {
+    const { code, talk } = await runCommand(['version', '-o', 'xml'])
+    expect([code, talk]).toEqual([2, 'krypton: the output can be table, json, yaml, not xml\n'])
+    expect((await runCommand(['version'], { environment: { KRYPTON_OUTPUT: 'xml' } })).code).toBe(2)
+  })
+
+  it('gives the same data as table, JSON and YAML', async () => {
+    const json = JSON.parse((await runCommand(['version', '--json'])).data) as object
+    expect(parse((await runCommand(['version'], { environment: { KRYPTON_OUTPUT: 'yaml' } })).data)).toEqual(json)
+    expect((await runCommand(['version', '-o', 'table'])).data).toContain(`node     ${process.version}\n`)
+  })
+})
+
+describe('commands that ask the server', () => {
+  let services: ListedServices
+  let server: AdminHttpServer
+  const ask = (...args: string[]) => runCommand(args, { environment: { KRYPTON_DIR: directory } })
+
+  beforeEach(async () => {
+    services = new ListedServices()
+    server = await startAdminServer(services, () => undefined, join(directory, 'krypton.sock'))
+  })
+
+  afterEach(() => server.close())
+
+  it('end with 3 where no server answers', async () => {
+    const { code, talk } = await runCommand(['status', '--dir', join(directory, 'none')])
+    expect([code, talk]).toEqual([3, expect.stringMatching(/no server answers on .*start one with krypton server/)])
+  })
+
+  it('tell the status, with warnings as talk; sealed ends with 3', async () => {
+    const { code, data, talk } = await ask('status')
+    expect([code, talk]).toEqual([0, expect.stringMatching(/rollback is not detected/)])
+    expect(data).toMatch(/^kmip\.port\s+5696$/m)
+    expect(JSON.parse((await ask('status', '-o', 'json')).data)).toMatchObject({
+      warnings: ['rollback is not detected'],
+    })
+    services.state = 'sealed'
+    expect((await ask('status')).code).toBe(3)
+  })
+
+  it('add and list tenants', async () => {
+    expect((await ask('tenant', 'list')).talk).toBe('none\n')
+    expect((await ask('tenant', 'add', 'acme')).code).toBe(0)
+    expect((await ask('tenant', 'list')).data).toMatch(/^NAME\s+STATE/)
+    expect(await ask('tenant', 'add', 'acme')).toMatchObject({ code: 1, talk: 'krypton: the tenant acme exists\n' })
+    expect((await ask('tenant', 'add', 'a/b')).code).toBe(2)
+  })
+
+  it('write the identity of a new client in four files, keys for the owner alone, with snippets that name them', async () => {
+    await ask('tenant', 'add', 'acme')
+    const out = join(directory, 'orders')
+    const { code, data, talk } = await ask(
+      'client',
+      'add',
+      'orders',
+      '--tenant',
+      'acme',
+      '--allow',
+      'get, locate',
+      '--out',
+      out,
+    )
+    expect([code, data.includes('PRIVATE KEY'), talk.includes('PRIVATE KEY')]).toEqual([0, false, false])
+    expect(services.asked[0]).toMatchObject({ system: 'default', service: 'default', operations: ['get', 'locate'] })
+    const mode = (name: string): number => statSync(join(out, name)).mode & 0o777
+    expect([mode('client.key'), mode('client-bundle.pem'), mode('client.pem'), mode('ca.pem')]).toEqual([
+      0o600, 0o600, 0o644, 0o644,
+    ])
+    expect(readFileSync(join(out, 'client-bundle.pem'), 'utf8')).toMatch(/^CERTIFICATE\n-----BEGIN PRIVATE KEY/)
+    for (const product of ['mongod.conf', 'Percona', 'PyKMIP', 'Node', 'Python']) expect(talk).toContain(product)
+    expect(talk).toContain(join(out, 'client-bundle.pem'))
+    const again = await ask('client', 'add', 'orders', '--tenant', 'acme', '--out', out)
+    expect([again.code, services.asked.length]).toEqual([1, 1])
+    expect((await ask('client', 'list', '--tenant', 'acme')).data).toMatch(
+      /orders\s+default\s+default\s+active\s+get, locate/,
+    )
+    expect(await ask('client', 'revoke', 'orders', '--tenant', 'acme')).toMatchObject({ code: 0 })
+    expect(await ask('client', 'revoke', 'nobody', '--tenant', 'acme')).toMatchObject({ code: 1 })
+  })
+
+  it('leave the key where it is when a certificate request is given', async () => {
+    await ask('tenant', 'add', 'acme')
+    const csr = join(directory, 'orders.csr')
+    writeFileSync(csr, 'REQUEST')
+    const out = join(directory, 'orders')
+    expect((await ask('client', 'add', 'orders', '--tenant', 'acme', '--csr', csr, '--out', out)).code).toBe(0)
+    expect([services.asked[0]?.csr, existsSync(join(out, 'client.key'))]).toEqual(['REQUEST', false])
+    const missing = await ask(
+      'client',
+      'add',
+      'x',
+      '--tenant',
+      'acme',
+      '--csr',
+      `${csr}.none`,
+      '--out',
+      join(directory, 'x'),
+    )
+    expect(missing.code).toBe(2)
+    const badList = await ask(
+      'client',
+      'add',
+      'x',
+      '--tenant',
+      'acme',
+      '--allow',
+      'get,,',
+      '--out',
+      join(directory, 'x'),
+    )
+    expect(badList.code).toBe(2)
+  })
+
+  it('make the demo identity once and reuse its files', async () => {
+    const files = await demoIdentity(server.socket, directory)
+    expect(await demoIdentity(server.socket, directory)).toEqual(files)
+    expect([services.tenants.length, services.clients.length]).toEqual([1, 1])
+    rmSync(files.bundle)
+    await expect(demoIdentity(server.socket, directory)).rejects.toMatchObject({ code: 'already-exists' })
+  })
+})
+
+describe('krypton decode', () => {
+  const hex =
+    '42007801000000204200690100000018 42006a0200000004000000010000000042000d02000000040000000100000000'.replaceAll(
+      ' ',
+      '',
+    )
+  const message = '42006901000000204200 6a0200000004000000010000000042006b02000000040000000400000000'.replaceAll(
+    ' ',
+    '',
+  )
+
+  it('prints the tree of a message given as hex, as a file of hex or bytes, and on standard input', async () => {
+    const { code, data } = await runCommand(['decode', message])
+    expect([code, data]).toEqual([
+      0,
+      'Protocol Version (Structure)\n  Protocol Version Major (Integer) 1\n  Protocol Version Minor (Integer) 4\n',
+    ])
+    const file = join(directory, 'message')
+    writeFileSync(file, Buffer.from(message, 'hex'))
+    expect((await runCommand(['decode', file])).data).toBe(data)
+    writeFileSync(file, `${message.replace(/(.{32})/g, '$1\n')}\n`)
+    expect((await runCommand(['decode', file])).data).toBe(data)
+    expect((await runCommand(['decode', '-'], { input: Buffer.from(message, 'hex') })).data).toBe(data)
+    expect((await runCommand(['decode', message + message])).data).toBe(data + data)
+  })
+
+  it('names the values of enumerations and keeps byte strings to itself', async () => {
+    expect((await runCommand(['decode', '42005c05000000040000000a00000000'])).data).toBe(
+      'Operation (Enumeration) 0x0000000a Get\n',
+    )
+    const { data } = await runCommand(['decode', '4200430800000008dededededededede'])
+    expect([data.includes('de'.repeat(2)), data]).toEqual([false, 'Key Material (Byte String) 8 bytes\n'])
+  })
+
+  it('refuses what is no TTLV', async () => {
+    expect((await runCommand(['decode', hex.slice(0, 40)])).code).toBe(1)
+    expect((await runCommand(['decode', '420078'])).talk).toMatch(/3 bytes are left/)
+    expect((await runCommand(['decode'], { input: new Uint8Array() })).code).toBe(2)
+    expect((await runCommand(['decode', join(directory, 'none')])).talk).toMatch(/neither hex nor a file/)
+  })
+})
+
+describe('krypton config', () => {
+  it('checks a file', async () => {
+    const file = join(directory, 'krypton.yaml')
+    writeFileSync(file, 'kmip: { port: 7000 }\n')
+    expect((await runCommand(['config', 'check', '--config', file])).code).toBe(0)
+    writeFileSync(file, 'kmip: { prot: 7000 }\n')
+    const { code, talk } = await runCommand(['config', 'check'], { environment: { KRYPTON_DIR: directory } })
+    expect([code, talk]).toEqual([2, `krypton: ${file}:1:9: kmip.prot is not a setting, did you mean port?\n`])
+  })
+
+  it('prints every setting with its origin', async () => {
+    const file = join(directory, 'krypton.yaml')
+    writeFileSync(file, 'kmip: { port: 7000 }\n')
+    const environment = { KRYPTON_CONFIG: file, KRYPTON_LOG_LEVEL: 'warn' }
+    const { data } = await runCommand(['config', 'print', '--origin'], { environment })
+    expect(data).toMatch(/^kmip\.port\s+7000\s+file .*krypton\.yaml:1:15\s+KRYPTON_KMIP_PORT$/m)
+    expect(data).toMatch(/^log\.level\s+warn\s+environment KRYPTON_LOG_LEVEL/m)
+    expect(data).toMatch(/^native\s+auto\s+default/m)
+    expect(parse((await runCommand(['config', 'print', '-o', 'yaml'], { environment })).data)).toMatchObject({
+      kmip: { port: 7000 },
+    })
+  })
+})
+
+describe('krypton server', () => {
+  it('keeps a development server on loopback unless a second flag says otherwise', async () => {
+    const { code, talk } = await runCommand(['server', '--dev', '--dir', directory, '--listen', '0.0.0.0'])
+    expect([code, talk]).toEqual([2, expect.stringMatching(/--dev-listen-anywhere/)])
+  })
+
+  it('takes --dev or a file, not both', async () => {
+    expect(await runCommand(['server', '--dev', '--config', 'x'])).toMatchObject({ code: 2 })
+  })
+})
+
+describe('krypton init', () => {
+  it('leaves an instance alone that is there already', async () => {
+    writeFileSync(join(directory, 'krypton.yaml'), '')
+    expect(await runCommand(['init', '--dir', directory])).toMatchObject({ code: 1 })
+  })
+})

@@ -1,0 +1,53 @@
+import { spawnSync } from 'node:child_process'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+
+const executable = join(import.meta.dirname, '../../bin/krypton')
+
+it('starts, hands over arguments and exit codes, and writes nothing on standard error', () => {
+  const version = spawnSync(process.execPath, [executable, 'version', '-o', 'json'], { encoding: 'utf8' })
+  expect([version.status, version.stderr]).toEqual([0, ''])
+  expect(JSON.parse(version.stdout)).toHaveProperty('version')
+  expect(spawnSync(process.execPath, [executable, 'nothing']).status).toBe(2)
+})
+
+it('completes commands and flags in bash', () => {
+  const script = spawnSync(process.execPath, [executable, 'completion', 'bash'], { encoding: 'utf8' }).stdout
+  const complete = (...words: string[]): string => {
+    const list = words.map((word) => `'${word}'`).join(' ')
+    const run = `${script}\nCOMP_WORDS=(${list}); COMP_CWORD=${words.length - 1}; _krypton; echo "\${COMPREPLY[@]}"`
+    return spawnSync('bash', ['-c', run], { encoding: 'utf8' }).stdout.trim()
+  }
+  expect(complete('krypton', 'ten')).toBe('tenant')
+  expect(complete('krypton', 'client', '')).toMatch(/^add list revoke/)
+  expect(complete('krypton', 'client', 'add', 'orders', '--ten')).toBe('--tenant')
+})
+
+it('finds a Node that is new enough in PATH when an old one starts it', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'krypton-bin-'))
+  try {
+    const script = join(directory, 'old.cjs')
+    // An old Node in all that the start looks at: its version, and no way to take the place of a process.
+    writeFileSync(
+      script,
+      `Object.defineProperty(process, 'version', { value: 'v12.22.0' })
+Object.defineProperty(process, 'execve', { value: undefined })
+Object.defineProperty(process, 'arch', { value: process.env.TEST_ARCH || process.arch })
+require(${JSON.stringify(executable)})`,
+    )
+    writeFileSync(join(directory, 'node'), `#!/bin/sh\nexec ${process.execPath} "$@"\n`)
+    chmodSync(join(directory, 'node'), 0o755)
+    const run = (environment: Record<string, string>) => {
+      const env = { ...process.env, ...environment }
+      return spawnSync(process.execPath, [script, 'nothing'], { encoding: 'utf8', env })
+    }
+    expect(run({}).status).toBe(2)
+    expect(run({ TEST_ARCH: 'none', PATH: `/nowhere:${directory}` }).status).toBe(2)
+    const none = run({ TEST_ARCH: 'none', PATH: '/nowhere' })
+    expect([none.status, none.stderr]).toEqual([1, expect.stringMatching(/needs Node 24 or newer.*\n.*npm ci/)])
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+})

@@ -1,0 +1,174 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { loadConfig } from '../../src/config.ts'
+
+let directory: string
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'krypton-config-'))
+})
+
+afterEach(() => {
+  rmSync(directory, { recursive: true, force: true })
+})
+
+function file(text: string): string {
+  const name = join(directory, 'krypton.yaml')
+  writeFileSync(name, text)
+  return name
+}
+
+function refused(text: string): string {
+  try {
+    loadConfig({ file: file(text) })
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'config-invalid' })
+    return (error as Error).message.replaceAll(directory, '')
+  }
+  throw new Error('the file was not refused')
+}
+
+describe('order of the sources', () => {
+  it('takes the flag before the environment before the file before the default', () => {
+    const name = file('kmip: { port: 1001 }\nhealth: { port: 1002 }\nserver: { threads: 2 }\n')
+    const { config, origins } = loadConfig({
+      file: name,
+      environment: { KRYPTON_KMIP_PORT: '2001', KRYPTON_HEALTH_PORT: '2002' },
+      flags: [{ path: 'kmip.port', flag: '--kmip-port', value: '3001' }],
+    })
+    expect([config.kmip.port, config.health.port, config.server.threads, config.log.level]).toEqual([
+      3001,
+      2002,
+      2,
+      'info',
+    ])
+    expect(origins.get('kmip.port')).toEqual({ kind: 'flag', where: '--kmip-port' })
+    expect(origins.get('health.port')).toEqual({ kind: 'environment', where: 'KRYPTON_HEALTH_PORT' })
+    expect(origins.get('server.threads')).toEqual({ kind: 'file', where: `${name}:3:20` })
+    expect(origins.get('log.level')).toEqual({ kind: 'default', where: '' })
+  })
+
+  it('has every section also when nothing is set', () => {
+    const { config } = loadConfig({})
+    expect(Object.keys(config).toSorted()).toEqual(
+      [
+        'version',
+        'server',
+        'kmip',
+        'health',
+        'admin',
+        'store',
+        'seal',
+        'anchor',
+        'native',
+        'audit',
+        'limits',
+        'log',
+      ].toSorted(),
+    )
+  })
+})
+
+describe('paths', () => {
+  it('takes the directory from the place of the file and every other path from the directory', () => {
+    mkdirSync(join(directory, 'instance'))
+    const { config } = loadConfig({ file: file('server: { directory: instance }\nseal: { keyFile: ../seal.key }\n') })
+    expect(config.server.directory).toBe(join(directory, 'instance'))
+    expect(config.store.directory).toBe(join(directory, 'instance/data'))
+    expect(config.seal.keyFile).toBe(join(directory, 'seal.key'))
+  })
+
+  it('refuses a directory whose socket would get a longer name than Linux allows', () => {
+    const long = join('/tmp', 'x'.repeat(120))
+    const flags = [{ path: 'server.directory', flag: '--dir', value: long }]
+    expect(() => loadConfig({ flags })).toThrow(/admin\.socket is longer than the 107 bytes/)
+  })
+})
+
+describe('a wrong file', () => {
+  it('is refused with line, column, path and what is allowed', () => {
+    expect(refused('kmip:\n  port: many\n')).toBe(
+      '/krypton.yaml:2:9: kmip.port must be a whole number from 0 to 65535, it is many',
+    )
+    expect(refused('log:\n  level: loud\n')).toBe(
+      '/krypton.yaml:2:10: log.level must be one of debug, info, warn, error, fatal, it is loud',
+    )
+  })
+
+  it('is refused for a misspelt name with the name that was meant', () => {
+    expect(refused('kmip:\n  prot: 1\n')).toBe('/krypton.yaml:2:3: kmip.prot is not a setting, did you mean port?')
+    expect(refused('healht: {}\n')).toBe('/krypton.yaml:1:1: healht is not a setting, did you mean health?')
+    expect(refused('seal:\n  password: x\n')).toMatch(/allowed here are type, keyFile, cluster, verifier, epoch/)
+    expect(refused('audit:\n  sink: x\n')).toMatch(/audit has none yet/)
+  })
+
+  it('is refused with every wrong line at once', () => {
+    expect(refused('kmip: { port: -1 }\nlog: { level: loud }\n').split('\n')).toHaveLength(2)
+  })
+
+  it('is refused for a section that is a value, a list or empty', () => {
+    expect(refused('kmip: 5\n')).toMatch(/krypton.yaml:1:7: kmip must be a section with settings: host, port/)
+    expect(refused('- kmip\n')).toMatch(/the file must be a section/)
+    expect(refused('kmip:\n')).toMatch(/kmip must be a section/)
+  })
+
+  it('is refused for a key that stands twice', () => {
+    expect(refused('log: { level: info }\nlog: { level: warn }\n')).toMatch(/krypton.yaml:2:1: Map keys must be unique/)
+  })
+
+  it('is refused for broken YAML, an alias and a second document', () => {
+    expect(refused('kmip: [\n')).toMatch(/krypton.yaml:\d+:\d+/)
+    expect(refused('kmip: &a { port: 1 }\nhealth: *a\n')).toMatch(/aliases/)
+    expect(refused('kmip: {}\n---\nkmip: {}\n')).toMatch(/krypton.yaml:2/)
+  })
+
+  it('is refused when it is missing or too large', () => {
+    expect(() => loadConfig({ file: join(directory, 'none.yaml') })).toThrow(/cannot read the configuration/)
+    expect(refused(`#${'x'.repeat(1024 * 1024)}\n`)).toMatch(/larger than/)
+  })
+
+  it('does not repeat a long value, which could be a secret in the wrong place', () => {
+    expect(refused(`log: { level: ${'s'.repeat(64)} }\n`)).not.toMatch(/s{41}/)
+  })
+
+  it('cannot reach the prototype of what is built from it', () => {
+    expect(refused('__proto__: { port: 1 }\n')).toMatch(/__proto__ is not a setting/)
+  })
+})
+
+describe('the environment', () => {
+  it('refuses a value that is not allowed, with the name of the variable', () => {
+    expect(() => loadConfig({ environment: { KRYPTON_KMIP_PORT: '99999' } })).toThrow(
+      'KRYPTON_KMIP_PORT: kmip.port must be a whole number from 0 to 65535, it is 99999',
+    )
+    expect(() => loadConfig({ environment: { KRYPTON_HEALTH_ENABLED: 'yes' } })).toThrow(/true or false/)
+    expect(() => loadConfig({ environment: { KRYPTON_SEAL_CLUSTER: 'xyz' } })).toThrow(/text of the form/)
+    expect(() => loadConfig({ environment: { KRYPTON_KMIP_HOST: '' } })).toThrow(/it is empty/)
+  })
+
+  it('refuses a misspelt variable of a section with the likely name', () => {
+    expect(() => loadConfig({ environment: { KRYPTON_KMIP_PROT: '1' } })).toThrow(/did you mean KRYPTON_KMIP_PORT/)
+  })
+
+  it('leaves alone what Kubernetes sets for a service of this name, and says so where names collide', () => {
+    const kubernetes = { KRYPTON_KMIP_SERVICE_HOST: '10.0.0.1', KRYPTON_KMIP_PORT_5696_TCP: 'tcp://10.0.0.1:5696' }
+    expect(loadConfig({ environment: kubernetes }).config.kmip.port).toBe(5696)
+    expect(() => loadConfig({ environment: { KRYPTON_KMIP_PORT: 'tcp://10.0.0.1:5696' } })).toThrow(
+      /enableServiceLinks/,
+    )
+  })
+})
+
+describe('settings together', () => {
+  it('wants all three pins or none', () => {
+    expect(refused('seal: { epoch: 1 }\n')).toMatch(/krypton.yaml:1:16: seal.epoch needs the other pins too/)
+    const pins = `seal: { cluster: "${'0'.repeat(32)}", verifier: "${'0'.repeat(64)}", epoch: 1 }\n`
+    expect(loadConfig({ file: file(pins) }).config.seal.epoch).toBe(1)
+  })
+
+  it('wants different ports for KMIP and health on one address', () => {
+    expect(refused('kmip: { port: 7000 }\nhealth: { port: 7000 }\n')).toMatch(/health.port must be another port/)
+  })
+})
