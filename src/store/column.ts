@@ -40,3 +40,18 @@ export function nullable<K extends ColumnKind>(column: Column<K>): Column<K, tru
 
 /** Length of an identifier. */
 export const idBytes = 16
+
+/** Throws a TypeError when `value` is not one of the column: a mistake of the caller, found before anything is written. */
+export function checkValue(name: string, { kind, nullable }: Column, value: unknown): void {
+  if (value === null ? !nullable : !isOfKind[kind](value)) {
+    throw new TypeError(`column ${name} takes ${nullable ? 'null or ' : ''}a value of kind ${kind}`)
+  }
+}
+
+const isOfKind: Readonly<Record<ColumnKind, (value: unknown) => boolean>> = {
+  id: (value) => value instanceof Uint8Array && value.byteLength === idBytes,
+  bytes: (value) => value instanceof Uint8Array,
+  text: (value) => typeof value === 'string',
+  integer: (value) => Number.isSafeInteger(value),
+  flag: (value) => typeof value === 'boolean',
+}

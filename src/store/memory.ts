@@ -1,3 +1,4 @@
+import { checkValue } from './column.ts'
 import { KryptonError } from '../errors.ts'
 import { findColumns } from './find-columns.ts'
 import { compareInOrder, matchesTypeAndState } from './locate-match.ts'
@@ -72,6 +73,7 @@ export class MemoryStore implements Store {
 
   async commit(unit: Unit): Promise<void> {
     if (this.#closed) throw new KryptonError('store-failed', 'the store is closed: start the server again')
+    for (const change of unit.changes) if (change.kind !== 'delete') checkRow(change.table, change.row)
     const refusal = refusalOf(unit, this.#before)
     if (refusal !== undefined) throw refusal
     for (const change of unit.changes) if (change.kind === 'delete') this.#apply(change)
@@ -125,6 +127,10 @@ function copyOf<T extends object>(row: T): T {
     if (value instanceof Uint8Array) Object.assign(copy, { [name]: Buffer.from(value) })
   }
   return copy
+}
+
+function checkRow(table: ChangeableTable, row: Values): void {
+  for (const [name, column] of Object.entries(tableOf(table).columns)) checkValue(name, column, row[name])
 }
 
 function compareBy(columns: readonly string[], a: Values, b: Values): number {

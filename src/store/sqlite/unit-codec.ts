@@ -1,4 +1,4 @@
-import { type Column, type Columns, idBytes } from '../column.ts'
+import { checkValue, type Column, type Columns } from '../column.ts'
 import { type AuditRow, auditColumns, type ChangeableTable, type Section, tableNames, tableOf } from '../schema.ts'
 import type { Change, Unit } from '../store.ts'
 import type { Values } from '../row-key.ts'
@@ -76,23 +76,18 @@ class Encoder {
   }
 
   #value(name: string, column: Column, value: unknown): void {
-    if (value === null && column.nullable) return this.byte(0)
-    this.byte(1)
-    const { kind } = column
-    if (kind === 'integer' && Number.isSafeInteger(value)) return this.number(Number(value))
-    if (kind === 'flag' && typeof value === 'boolean') return this.byte(value ? 1 : 0)
-    if (kind === 'text' && typeof value === 'string') {
+    checkValue(name, column, value)
+    this.byte(value === null ? 0 : 1)
+    if (typeof value === 'number') this.number(value)
+    else if (typeof value === 'boolean') this.byte(value ? 1 : 0)
+    else if (typeof value === 'string') {
       const length = this.#buffer.write(value, this.#offset + 4)
       this.#offset = this.#buffer.writeUInt32LE(length, this.#offset) + length
-      return
-    }
-    if (value instanceof Uint8Array && (kind === 'bytes' || (kind === 'id' && value.byteLength === idBytes))) {
+    } else if (value instanceof Uint8Array) {
       this.#offset = this.#buffer.writeUInt32LE(value.byteLength, this.#offset)
       this.#buffer.set(value, this.#offset)
       this.#offset += value.byteLength
-      return
     }
-    throw new TypeError(`column ${name} takes ${column.nullable ? 'null or ' : ''}a value of kind ${kind}`)
   }
 }
 

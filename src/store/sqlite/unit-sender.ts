@@ -21,10 +21,10 @@ export class UnitSender {
 
   /** Resolves when the unit is durable. Rejects as `Store.commit` says. */
   send(unit: Unit): Promise<void> {
-    if (this.#dead !== undefined) return Promise.reject(this.#dead)
-    const number = this.#next++
-    const bytes = encodeUnit(unit)
     return new Promise((resolve, reject) => {
+      if (this.#dead !== undefined) throw this.#dead
+      const bytes = encodeUnit(unit)
+      const number = this.#next++
       if (this.#waiting.size === 0) this.#port.ref()
       this.#waiting.set(number, { resolve, reject })
       this.#port.postMessage({ number, unit: bytes } satisfies UnitMessage, [bytes.buffer])

@@ -1,0 +1,161 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, copyFileSync, mkdirSync, openSync, readdirSync, statSync, writeFileSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { Worker } from 'node:worker_threads'
+import { describe, expect, test } from 'vitest'
+import type { KryptonError } from '../../src/errors.ts'
+import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts'
+import { temporaryDirectory } from './directories.ts'
+import { auditOf, insertObject, keyOfObject, objectRow, scopeOf, unitOf } from './rows.ts'
+
+const onFatal = (error: KryptonError) => {
+  throw error
+}
+
+describe('the directory of a SQLite store', () => {
+  test('and its files are for their owner only', async () => {
+    const { data } = temporaryDirectory()
+    const store = await openSqliteStore({ directory: data, onFatal })
+    await store.commit(unitOf(insertObject(objectRow(1))))
+    expect(statSync(data).mode & 0o777).toBe(0o700)
+    for (const file of readdirSync(data)) expect(statSync(join(data, file)).mode & 0o777, file).toBe(0o600)
+    await store.close()
+  })
+
+  test('keeps its rows from one opening to the next', async () => {
+    const { data } = temporaryDirectory()
+    const row = objectRow(1)
+    const first = await openSqliteStore({ directory: data, onFatal })
+    await first.commit(unitOf(insertObject(row)))
+    await first.close()
+    const second = await openSqliteStore({ directory: data, onFatal })
+    expect(second.get('objects', keyOfObject(row))).toEqual(row)
+    await second.close()
+  })
+
+  test('is refused to a second server, and free again when the first has closed', async () => {
+    const { data } = temporaryDirectory()
+    const store = await openSqliteStore({ directory: data, onFatal })
+    await expect(openSqliteStore({ directory: data, onFatal })).rejects.toMatchObject({ code: 'store-locked' })
+    await store.close()
+    const again = await openSqliteStore({ directory: data, onFatal })
+    await again.close()
+  })
+
+  test('is refused to another process, and free again when the first was killed', async () => {
+    const { data } = temporaryDirectory()
+    const child = spawn(process.execPath, [join(import.meta.dirname, 'hold-store.ts'), data], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    await once(child.stdout, 'data')
+    await expect(openSqliteStore({ directory: data, onFatal })).rejects.toMatchObject({ code: 'store-locked' })
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    const store = await openSqliteStore({ directory: data, onFatal })
+    expect(store.get('objects', keyOfObject(objectRow(1)))).toEqual(objectRow(1))
+    await store.close()
+  })
+})
+
+describe('a file', () => {
+  test('of a newer format is refused, with both formats named', async () => {
+    const { data } = temporaryDirectory()
+    await (await openSqliteStore({ directory: data, onFatal })).close()
+    const database = new DatabaseSync(join(data, 'data.db'))
+    database.exec('PRAGMA user_version = 7')
+    database.close()
+    await expect(openSqliteStore({ directory: data, onFatal })).rejects.toMatchObject({
+      code: 'store-format',
+      message: expect.stringMatching(/format 7.*format 1/u),
+    })
+  })
+
+  test('that is no database is refused', async () => {
+    const { data } = temporaryDirectory()
+    mkdirSync(data)
+    writeFileSync(join(data, 'data.db'), 'x'.repeat(10_000))
+    await expect(openSqliteStore({ directory: data, onFatal })).rejects.toMatchObject({ code: 'store-format' })
+  })
+
+  test('that was damaged while a server died is refused', async () => {
+    const { path, data } = temporaryDirectory()
+    const store = await openSqliteStore({ directory: data, onFatal })
+    for (let n = 0; n < 200; n++) await store.commit(unitOf(insertObject(objectRow(n))))
+    // what a kill leaves: the write-ahead log is there. Then a row is put where its tree does not expect it.
+    const left = join(path, 'left')
+    mkdirSync(left)
+    for (const file of readdirSync(data)) copyFileSync(join(data, file), join(left, file))
+    await store.close()
+    const checkpoint = new DatabaseSync(join(left, 'data.db'))
+    checkpoint.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    checkpoint.close()
+    spoilLeaf(join(left, 'data.db'))
+    writeFileSync(join(left, 'data.db-wal'), Buffer.alloc(32))
+    await expect(openSqliteStore({ directory: left, onFatal })).rejects.toMatchObject({
+      code: 'store-format',
+      message: expect.stringContaining('damaged'),
+    })
+  })
+})
+
+test('another thread reads and writes through a connection of its own, and its close leaves the store open', async () => {
+  const { data } = temporaryDirectory()
+  const store = await openSqliteStore({ directory: data, onFatal })
+  const connection = store.connect()
+  const worker = new Worker(join(import.meta.dirname, 'connected-thread.ts'), {
+    workerData: connection,
+    transferList: [connection.port],
+  })
+  const [seen] = await once(worker, 'message')
+  await once(worker, 'exit')
+  expect(seen).toEqual({ found: 1, moved: true })
+  expect(store.get('objects', keyOfObject(objectRow(5)))).toEqual(objectRow(5))
+  await store.commit(unitOf(insertObject(objectRow(6))))
+  await store.close()
+})
+
+test('a full disk fails the unit, leaves nothing of it, keeps the reads going, and writes go on when there is space', async () => {
+  const { data } = temporaryDirectory()
+  const store = await openSqliteStore({ directory: data, onFatal }, { pagesMax: 60 })
+  const full = async () => {
+    for (let n = 0; n < 1_000; n++)
+      await store.commit({ ...unitOf(insertObject(objectRow(n))), audit: [auditOf('Create')] })
+  }
+  await expect(full()).rejects.toMatchObject({ code: 'store-failed', message: expect.stringContaining('disk is full') })
+  const kept = store.locate({ ...scopeOf(), now: 0, limit: 1_000 })
+  expect(store.audit('data', 0, 1_000)).toHaveLength(kept.length)
+  const freed = kept
+    .slice(0, 50)
+    .map((row) => ({ table: 'objects', kind: 'delete', key: keyOfObject(row), expectedVersion: 1 }) as const)
+  await store.commit(unitOf(freed))
+  await store.commit(unitOf(insertObject(objectRow(2_000))))
+  expect(store.get('objects', keyOfObject(objectRow(2_000)))).toBeDefined()
+  await store.close()
+})
+
+test('a write that fails on the way to the disk is fatal: what waits is refused, and whatever comes after', async () => {
+  const { data } = temporaryDirectory()
+  const script = join(import.meta.dirname, 'write-past-limit.ts')
+  // files may not grow past 1 MiB: the kernel refuses the write with an error that is not "disk full"
+  const child = spawn('sh', ['-c', 'ulimit -f 1024; exec "$0" "$@"', process.execPath, script, data], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const chunks: Buffer[] = []
+  child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
+  await once(child, 'exit')
+  const seen: unknown = JSON.parse(Buffer.concat(chunks).toString())
+  expect(seen).toMatchObject({ fatal: 1, waiting: ['store-failed'], after: 'store-failed' })
+})
+
+/** Overwrites the cells of a leaf page of a table's tree. */
+function spoilLeaf(path: string): void {
+  const database = new DatabaseSync(path)
+  const page = Number(database.prepare("SELECT rootpage FROM sqlite_schema WHERE name = 'objects'").get()?.['rootpage'])
+  database.close()
+  const bytes = Buffer.alloc(200, 0x5a)
+  const file = openSync(path, 'r+')
+  writeSync(file, bytes, 0, bytes.length, (page - 1) * 4096 + 8)
+  closeSync(file)
+}
