@@ -1,0 +1,126 @@
+import { LRUCache } from 'lru-cache'
+import {
+  checkValidity,
+  type VerifiedCertificate,
+  verifyClientCertificate,
+} from '../certificates/verify-client-certificate.ts'
+import type { Clock } from '../clock.ts'
+import { digest } from '../crypto/digest.ts'
+import { isKryptonError, KryptonError } from '../errors.ts'
+import { limits } from '../limits.ts'
+import type { ClientDirectory } from '../tenants/client-directory.ts'
+import { RecordState, systemTenant } from '../tenants/records.ts'
+import { type Principal, principalOf } from './principal.ts'
+
+/** Who a certificate is, as of one version of trust. */
+interface Identified {
+  readonly trustVersion: number
+  readonly validity: Pick<VerifiedCertificate, 'notBefore' | 'notAfter'>
+  readonly principal: Principal
+}
+
+interface Refused {
+  readonly trustVersion: number
+  readonly reason: string
+}
+
+/** The other end of one connection: its certificate, and what is known of it. */
+export interface Peer {
+  /** DER; undefined when the client sent none. */
+  readonly certificate: Buffer | undefined
+  /** SHA-256 of the certificate in hex: what it is remembered and counted by. */
+  readonly fingerprint: string
+  identified: Identified | undefined
+}
+
+/** The peer that showed this certificate (DER), or none. */
+export function peerOf(certificate: Buffer | undefined): Peer {
+  const fingerprint = certificate === undefined ? '' : digest('sha256', certificate).toString('hex')
+  return { certificate, fingerprint, identified: undefined }
+}
+
+/**
+ * Decides who a certificate is (KEYS.md 5). The outcome is remembered by the certificate's hash and forgotten when an authority, a
+ * client or a tenant changes; the certificate's dates are compared every time. One per thread.
+ */
+export class Authenticator {
+  readonly #directory: ClientDirectory
+  readonly #clock: Clock
+  readonly #clients = new LRUCache<string, Identified>({ max: limits.rememberedCertificatesMax })
+  readonly #strangers = new LRUCache<string, Refused>({ max: limits.rememberedStrangersMax })
+
+  constructor(directory: ClientDirectory, clock: Clock) {
+    this.#directory = directory
+    this.#clock = clock
+  }
+
+  /**
+   * Who the peer is at this moment: call it for every request. For a peer that is known it costs a load and two comparisons.
+   * @throws KryptonError client-unknown: the message is for the log, the client is told nothing of it
+   */
+  authenticate(peer: Peer): Principal | Promise<Principal> {
+    const identified = this.#remembered(peer)
+    return identified === undefined ? this.#identify(peer) : this.#principal(identified)
+  }
+
+  #remembered(peer: Peer): Identified | undefined {
+    const { trustVersion } = this.#directory
+    if (peer.identified?.trustVersion === trustVersion) return peer.identified
+    const known = this.#clients.get(peer.fingerprint)
+    peer.identified = known?.trustVersion === trustVersion ? known : undefined
+    return peer.identified
+  }
+
+  #principal(identified: Identified): Principal {
+    try {
+      checkValidity(identified.validity, this.#clock.now())
+    } catch (cause) {
+      throw asUnknown(cause)
+    }
+    return identified.principal
+  }
+
+  async #identify(peer: Peer): Promise<Principal> {
+    // Read before the rows are: a change in between makes the outcome stale, never too new.
+    const { trustVersion } = this.#directory
+    const refused = this.#strangers.get(peer.fingerprint)
+    if (refused?.trustVersion === trustVersion) throw new KryptonError('client-unknown', refused.reason)
+    try {
+      const identified = { trustVersion, ...(await this.#lookUp(peer.certificate)) }
+      this.#clients.set(peer.fingerprint, identified)
+      peer.identified = identified
+      return this.#principal(identified)
+    } catch (cause) {
+      const error = asUnknown(cause)
+      if (peer.identified === undefined) this.#strangers.set(peer.fingerprint, { trustVersion, reason: error.message })
+      throw error
+    }
+  }
+
+  async #lookUp(certificate: Buffer | undefined): Promise<Pick<Identified, 'validity' | 'principal'>> {
+    if (certificate === undefined) throw new KryptonError('client-unknown', 'the client sent no certificate')
+    const { authority, leafKeyHash, notBefore, notAfter } = verifyClientCertificate(
+      certificate,
+      await this.#directory.authorities(),
+    )
+    await this.#directory.verifyAuthority(authority)
+    const found = await this.#directory.find({ issuerKeyHash: authority.publicKeyHash, leafKeyHash })
+    if (found === undefined) throw new KryptonError('client-unknown', 'no client is bound to these public keys')
+    const { client, tenantActive } = found
+    if (!authority.tenant.equals(systemTenant) && !authority.tenant.equals(client.scope.tenant)) {
+      throw new KryptonError('client-unknown', "the authority is another tenant's than the client")
+    }
+    if (client.state !== RecordState.active) {
+      throw new KryptonError('client-unknown', `client ${client.name} of tenant ${client.tenantName} is revoked`)
+    }
+    if (!tenantActive) throw new KryptonError('client-unknown', `tenant ${client.tenantName} is not active`)
+    return { validity: { notBefore, notAfter }, principal: principalOf(client) }
+  }
+}
+
+/** What is wrong with a certificate makes its bearer unknown; a fault of ours stays what it is. */
+function asUnknown(cause: unknown): KryptonError {
+  if (isKryptonError(cause, 'client-unknown')) return cause
+  if (isKryptonError(cause, 'certificate-invalid')) return new KryptonError('client-unknown', cause.message, { cause })
+  throw cause
+}

@@ -1,0 +1,181 @@
+import { isIP } from 'node:net'
+import { webcrypto } from 'node:crypto'
+import { randomIdentifier } from '../crypto/random.ts'
+import { KryptonError } from '../errors.ts'
+import { limits } from '../limits.ts'
+import { newKeyPair, privateKeyPem, readPrivateKey } from './key-pair.ts'
+import { p256, x509 } from './x509.ts'
+
+/** A certificate and, where it was made here, its private key. Whoever takes `privateKeyPem` wipes it. */
+export interface IssuedCertificate {
+  readonly certificatePem: string
+  /** DER. */
+  readonly certificate: Buffer
+  readonly privateKeyPem?: Buffer
+  readonly notAfter: Date
+}
+
+/** The server's own certification authority: a P-256 key, ten years, no intermediate authorities below it. */
+export class CertificateAuthority {
+  readonly certificatePem: string
+  /** DER. */
+  readonly certificate: Buffer
+  readonly #issuer: x509.X509Certificate
+  readonly #key: webcrypto.CryptoKey
+
+  private constructor(certificate: x509.X509Certificate, key: webcrypto.CryptoKey) {
+    this.#issuer = certificate
+    this.#key = key
+    this.certificatePem = pemOf(certificate)
+    this.certificate = Buffer.from(certificate.rawData)
+  }
+
+  /** Makes a new one; its key is given once as PEM, to be written to a file of mode 0400 and wiped. */
+  static async create(name: string, now: Date): Promise<{ authority: CertificateAuthority; privateKeyPem: Buffer }> {
+    const keys = await newKeyPair()
+    const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+      serialNumber: serialNumber(),
+      name: commonName(name),
+      keys,
+      signingAlgorithm: p256,
+      notBefore: startOf(now),
+      notAfter: daysAfter(now, limits.authorityDays),
+      extensions: [
+        new x509.BasicConstraintsExtension(true, 0, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+        await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+      ],
+    })
+    const authority = new CertificateAuthority(certificate, keys.privateKey)
+    return { authority, privateKeyPem: await privateKeyPem(keys.privateKey) }
+  }
+
+  /** Opens one from its two files. Throws 'certificate-invalid' when they cannot be read or do not belong together. */
+  static async open(certificatePem: string, keyPem: Uint8Array): Promise<CertificateAuthority> {
+    const certificate = readCertificate(certificatePem)
+    const key = await readPrivateKey(keyPem)
+    const probe = Buffer.from('krypton certificate authority')
+    const signature = await webcrypto.subtle.sign(p256, key, probe)
+    const publicKey = await certificate.publicKey.export(p256, ['verify']).catch(() => undefined)
+    if (publicKey === undefined || !(await webcrypto.subtle.verify(p256, publicKey, signature, probe))) {
+      throw new KryptonError(
+        'certificate-invalid',
+        'the private key does not belong to the certificate: give both of one authority',
+      )
+    }
+    return new CertificateAuthority(certificate, key)
+  }
+
+  /** A server's certificate with a fresh key, for localhost and `hosts` (names and addresses). */
+  async issueServer(hosts: readonly string[], now: Date): Promise<IssuedCertificate> {
+    const names = [...new Set(['localhost', '127.0.0.1', '::1', ...hosts])]
+    const keys = await newKeyPair()
+    const alternatives = names.map((value) => ({ type: isIP(value) === 0 ? ('dns' as const) : ('ip' as const), value }))
+    const certificate = await this.#issue({
+      subject: commonName('Krypton server'),
+      publicKey: keys.publicKey,
+      now,
+      days: limits.serverCertificateDays,
+      extensions: [
+        new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
+        new x509.SubjectAlternativeNameExtension(alternatives),
+      ],
+    })
+    return issued(certificate, await privateKeyPem(keys.privateKey))
+  }
+
+  /** A client's certificate. With `csr` (PEM) it is for that key, whose possession the request proves; else for a fresh one. Throws 'certificate-invalid'. */
+  async issueClient(request: { readonly name: string; readonly csr?: string }, now: Date): Promise<IssuedCertificate> {
+    const { name, csr } = request
+    const keys = csr === undefined ? await newKeyPair() : undefined
+    const publicKey = keys === undefined ? await requestedKey(csr!) : keys.publicKey
+    const certificate = await this.#issue({
+      subject: commonName(name),
+      publicKey,
+      now,
+      days: limits.clientCertificateDays,
+      extensions: [new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth])],
+    })
+    return issued(certificate, keys === undefined ? undefined : await privateKeyPem(keys.privateKey))
+  }
+
+  async #issue(leaf: {
+    readonly subject: x509.JsonName
+    readonly publicKey: webcrypto.CryptoKey | x509.PublicKey
+    readonly now: Date
+    readonly days: number
+    readonly extensions: x509.Extension[]
+  }): Promise<x509.X509Certificate> {
+    const end = daysAfter(leaf.now, leaf.days)
+    return x509.X509CertificateGenerator.create({
+      serialNumber: serialNumber(),
+      subject: leaf.subject,
+      issuer: this.#issuer.subject,
+      publicKey: leaf.publicKey,
+      signingKey: this.#key,
+      signingAlgorithm: p256,
+      notBefore: startOf(leaf.now),
+      // A certificate that outlives its authority would fail on a day that nobody expects.
+      notAfter: end < this.#issuer.notAfter ? end : this.#issuer.notAfter,
+      extensions: [
+        new x509.BasicConstraintsExtension(false, undefined, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+        ...leaf.extensions,
+        await x509.AuthorityKeyIdentifierExtension.create(this.#issuer.publicKey),
+        await x509.SubjectKeyIdentifierExtension.create(leaf.publicKey),
+      ],
+    })
+  }
+}
+
+/** The certificate in a PEM text. Throws 'certificate-invalid'. */
+export function readCertificate(pem: string): x509.X509Certificate {
+  try {
+    return new x509.X509Certificate(pem)
+  } catch (cause) {
+    throw new KryptonError('certificate-invalid', 'give the certificate as X.509 in PEM', { cause })
+  }
+}
+
+/** The key of a PKCS #10 request, whose signature proves that the asker holds the private part. */
+async function requestedKey(csr: string): Promise<x509.PublicKey> {
+  let request: x509.Pkcs10CertificateRequest
+  let proven: boolean
+  try {
+    request = new x509.Pkcs10CertificateRequest(csr)
+    proven = await request.verify()
+  } catch (cause) {
+    throw new KryptonError('certificate-invalid', 'give the certificate request as PKCS #10 in PEM', { cause })
+  }
+  if (!proven) {
+    throw new KryptonError(
+      'certificate-invalid',
+      'sign the certificate request with the private key that belongs to it',
+    )
+  }
+  return request.publicKey
+}
+
+function issued(certificate: x509.X509Certificate, keyPem: Buffer | undefined): IssuedCertificate {
+  return {
+    certificatePem: pemOf(certificate),
+    certificate: Buffer.from(certificate.rawData),
+    privateKeyPem: keyPem,
+    notAfter: certificate.notAfter,
+  }
+}
+
+const pemOf = (certificate: x509.X509Certificate): string => `${certificate.toString('pem')}\n`
+
+/** As a structure, so that a comma or an equals sign in a name stays part of it. */
+const commonName = (name: string): x509.JsonName => [{ CN: [name] }]
+
+/** Positive and 128 bits of chance: RFC 5280 section 4.1.2.2 asks for a positive number of at most 20 bytes. */
+function serialNumber(): string {
+  return `01${randomIdentifier().toString('hex')}`
+}
+
+/** An hour ago, because clients' clocks differ. */
+const startOf = (now: Date): Date => new Date(now.getTime() - 3_600_000)
+
+const daysAfter = (now: Date, days: number): Date => new Date(now.getTime() + days * 86_400_000)

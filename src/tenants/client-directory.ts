@@ -1,0 +1,67 @@
+import type { KeyChain } from '../hierarchy/key-chain.ts'
+import type { Store } from '../store/store.ts'
+import { VersionSlot } from '../store/version-table.ts'
+import { type Authority, readAuthority } from './authority.ts'
+import { clientOfRow } from './client-of-row.ts'
+import { type Client, type KeyIdentity, RecordState, systemTenant } from './records.ts'
+
+/** What the registry holds, as the threads that serve clients look it up: by public keys, every row verified before it is believed. */
+export class ClientDirectory {
+  readonly #store: Store
+  readonly #keyChain: KeyChain
+  #authorities: { readonly trustVersion: number; readonly all: readonly Authority[] } | undefined
+
+  constructor(store: Store, keyChain: KeyChain) {
+    this.#store = store
+    this.#keyChain = keyChain
+  }
+
+  /** Changes whenever a tenant, an authority or a client does: what was looked up before is then stale. */
+  get trustVersion(): number {
+    return this.#store.versions.read(VersionSlot.trust)
+  }
+
+  /** The authorities in force. Their rows are not verified yet: `verifyAuthority` does it for the one that counts. */
+  async authorities(): Promise<readonly Authority[]> {
+    const { trustVersion } = this
+    if (this.#authorities?.trustVersion === trustVersion) return this.#authorities.all
+    const rows = await this.#store.find('authorities', {})
+    const all = rows.map(readAuthority).filter((authority) => authority.state === RecordState.active)
+    this.#authorities = { trustVersion, all }
+    return all
+  }
+
+  /** Throws 'row-mac-mismatch' when the authority is not as it was registered. */
+  async verifyAuthority(authority: Authority): Promise<void> {
+    const { row, tenant } = authority
+    if (row === undefined) throw new Error('an authority that was not read from the store')
+    const keys = tenant.equals(systemTenant) ? this.#keyChain.system() : await this.#keyChain.tenant(tenant)
+    keys.verifyRow('authorities', row)
+    if (!authority.publicKeyHash.equals(row.public_key_hash)) throw new Error('an authority beside its public key')
+  }
+
+  /** The client of these keys with its tenant and service, revoked or not; undefined when there is none. Throws 'row-mac-mismatch'. */
+  async find(identity: KeyIdentity): Promise<{ client: Client; tenantActive: boolean } | undefined> {
+    const [row] = await this.#store.find('clients', {
+      issuer_key_hash: identity.issuerKeyHash,
+      leaf_key_hash: identity.leafKeyHash,
+    })
+    if (row === undefined) return undefined
+    const { tenant, system, service } = row
+    const keys = await this.#keyChain.tenant(Buffer.from(tenant.buffer, tenant.byteOffset, tenant.byteLength))
+    keys.verifyRow('clients', row)
+    const tenantRow = await this.#store.get('tenants', { tenant })
+    const systemRow = await this.#store.get('systems', { tenant, system })
+    const serviceRow = await this.#store.get('services', { tenant, system, service })
+    if (tenantRow === undefined || systemRow === undefined || serviceRow === undefined) return undefined
+    keys.verifyRow('tenants', tenantRow)
+    keys.verifyRow('systems', systemRow)
+    keys.verifyRow('services', serviceRow)
+    const client = clientOfRow(row, {
+      tenantName: tenantRow.name,
+      systemName: systemRow.name,
+      serviceName: serviceRow.name,
+    })
+    return { client, tenantActive: tenantRow.state === RecordState.active }
+  }
+}

@@ -1,0 +1,40 @@
+import type { Scope } from '../hierarchy/key-chain.ts'
+import type { AllowedOperations } from './allowed-operations.ts'
+
+export type { Scope }
+
+/** `state` of rows of tenants, systems, services, authorities and clients. */
+export const RecordState = { active: 1, revoked: 2 } as const
+export type RecordState = (typeof RecordState)[keyof typeof RecordState]
+
+/** The tenant of what belongs to the server itself. */
+export const systemTenant: Buffer = Buffer.alloc(16)
+
+export interface Tenant {
+  readonly tenant: Buffer
+  readonly name: string
+  readonly state: RecordState
+  /** Seconds since 1970. */
+  readonly created: number
+}
+
+/** Who vouches for a client, and the client: SHA-256 of both public keys. A renewed certificate of the same key has the same. */
+export interface KeyIdentity {
+  readonly issuerKeyHash: Buffer
+  readonly leafKeyHash: Buffer
+}
+
+/** The binding of a pair of public keys to a service of a tenant. */
+export interface Client extends KeyIdentity {
+  readonly scope: Scope
+  readonly client: Buffer
+  readonly tenantName: string
+  readonly systemName: string
+  readonly serviceName: string
+  readonly name: string
+  readonly operations: AllowedOperations
+  readonly state: RecordState
+  /** Seconds since 1970. */
+  readonly created: number
+  readonly revoked: number | undefined
+}

@@ -1,0 +1,291 @@
+import { auditEvent } from '../audit/audit-event.ts'
+import { readAuthorityCertificate } from '../certificates/authority-certificate.ts'
+import { type Clock, dateTime } from '../clock.ts'
+import { isKryptonError, KryptonError } from '../errors.ts'
+import { createServiceKeys, createTenantKeys, type KeyChain, type RowKeys, type Scope } from '../hierarchy/key-chain.ts'
+import type { AuditRow, Row, TableName } from '../store/schema.ts'
+import type { Change, Store } from '../store/store.ts'
+import { encodeAllowedOperations } from './allowed-operations.ts'
+import { type Authority, readAuthority } from './authority.ts'
+import { clientOfRow } from './client-of-row.ts'
+import { checkName } from './name.ts'
+import { type Client, type KeyIdentity, RecordState, systemTenant, type Tenant } from './records.ts'
+
+export interface NewClient extends KeyIdentity {
+  readonly tenant: string
+  /** 'default' where nothing is said. */
+  readonly system?: string
+  readonly service?: string
+  readonly name: string
+  /** KMIP numbers; absent: all operations. */
+  readonly operations?: Iterable<number>
+}
+
+export interface NewAuthority {
+  /** DER or PEM. */
+  readonly certificate: Uint8Array | string
+  /** Name of the tenant whose clients it vouches for; absent: the server's own authority, for clients of any tenant. */
+  readonly tenant?: string
+}
+
+/** Makes and changes tenants, their systems, services, clients and authorities. Every change is authenticated, audited, and durable when it is told. */
+export class TenantRegistry {
+  readonly #store: Store
+  readonly #keyChain: KeyChain
+  readonly #clock: Clock
+  readonly #newIdentifier: () => Buffer
+
+  /** @param newIdentifier 16 fresh random bytes */
+  constructor(store: Store, keyChain: KeyChain, clock: Clock, newIdentifier: () => Buffer) {
+    this.#store = store
+    this.#keyChain = keyChain
+    this.#clock = clock
+    this.#newIdentifier = newIdentifier
+  }
+
+  /** A new tenant with the system and the service `default`. Throws 'invalid-field', 'already-exists'. */
+  async createTenant(name: string, actor: string): Promise<Tenant> {
+    checkName('tenant', name)
+    if ((await this.#store.find('tenants', { name })).length > 0) throw nameIsTaken('tenant', name)
+    const scope = { tenant: this.#newIdentifier(), system: this.#newIdentifier(), service: this.#newIdentifier() }
+    // Keys first: a row that refers to a key that was lost in a crash would be worse than a key that nothing refers to.
+    await this.#store.commit(await createTenantKeys(this.#keyChain, scope, actor))
+    const keys = await this.#keyChain.tenant(scope.tenant)
+    const created = dateTime(this.#clock)
+    const row = { tenant: scope.tenant, name, state: RecordState.active, created }
+    const changes = [
+      insert('tenants', row, keys),
+      insert('systems', { ...systemRow(scope, defaultName, created) }, keys),
+      insert('services', { ...serviceRow(scope, defaultName, created) }, keys),
+    ]
+    await this.#commit(changes, this.#event(scope.tenant, actor, 'TenantCreate', { detail: name }), () =>
+      nameIsTaken('tenant', name),
+    )
+    return row
+  }
+
+  /**
+   * Binds a pair of public keys to a service, which is made when it is new, as is its system.
+   * Throws 'not-found' for the tenant, 'already-exists' for the name or the keys, 'invalid-field' for a name.
+   */
+  async createClient(request: NewClient, actor: string): Promise<Client> {
+    const { name, system = defaultName, service = defaultName } = request
+    checkName('system', system)
+    checkName('service', service)
+    checkName('client', name)
+    const { tenant } = await this.#tenantNamed(request.tenant)
+    const keys = await this.#keyChain.tenant(tenant)
+    if ((await this.#store.find('clients', { tenant, name })).length > 0) throw nameIsTaken('client', name)
+    const created = dateTime(this.#clock)
+    const { scope, changes } = await this.#scopeNamed({ tenant, system, service, created, keys }, actor)
+    const client = this.#newIdentifier()
+    const row = {
+      ...scope,
+      client,
+      name,
+      issuer_key_hash: request.issuerKeyHash,
+      leaf_key_hash: request.leafKeyHash,
+      operations: encodeAllowedOperations(request.operations),
+      state: RecordState.active,
+      created,
+      revoked: null,
+    }
+    changes.push(insert('clients', row, keys))
+    const event = this.#event(tenant, actor, 'ClientCreate', { object: client, detail: name })
+    await this.#commit(changes, event, () => clientIsThere(name))
+    return clientOfRow(row, { tenantName: request.tenant, systemName: system, serviceName: service })
+  }
+
+  /** Ends what a client may do, on open connections too; a second time changes nothing. Throws 'not-found'. */
+  async revokeClient(tenantName: string, name: string, actor: string): Promise<Client> {
+    const { tenant } = await this.#tenantNamed(tenantName)
+    const keys = await this.#keyChain.tenant(tenant)
+    const [found] = await this.#store.find('clients', { tenant, name })
+    if (found === undefined) {
+      throw new KryptonError('not-found', `there is no client ${name} in this tenant: krypton client list shows them`)
+    }
+    keys.verifyRow('clients', found)
+    if (found.state === RecordState.revoked) return this.#named(found, tenantName)
+    const { mac: _, ...old } = found
+    const row = { ...old, state: RecordState.revoked, revoked: dateTime(this.#clock), row_version: old.row_version + 1 }
+    const signed = { ...row, mac: keys.macRow('clients', row) }
+    const change: Change = { table: 'clients', kind: 'update', row: signed, expectedVersion: old.row_version }
+    const event = this.#event(tenant, actor, 'ClientRevoke', { object: found.client, detail: name })
+    await this.#store.commit({ section: 'data', changes: [change], audit: [event] })
+    return this.#named(signed, tenantName)
+  }
+
+  /**
+   * Registers an authority by its public key. Registering one of the same tenant again changes nothing.
+   * Throws 'certificate-invalid', 'not-found' for the tenant, 'already-exists' when its public key is another tenant's or the server's.
+   */
+  async registerAuthority(request: NewAuthority, actor: string): Promise<Authority> {
+    const { certificate, tenant: tenantName } = request
+    const read = readAuthorityCertificate(certificate)
+    const tenant = tenantName === undefined ? systemTenant : (await this.#tenantNamed(tenantName)).tenant
+    const [known] = await this.#store.find('authorities', { public_key_hash: read.publicKeyHash })
+    if (known !== undefined) {
+      if (!equal(known.tenant, tenant)) throw authorityIsTaken()
+      const keys = await this.#keysOf(tenant)
+      keys.verifyRow('authorities', known)
+      return readAuthority(known)
+    }
+    const keys = await this.#keysOf(tenant)
+    const row = {
+      authority: this.#newIdentifier(),
+      tenant,
+      public_key_hash: read.publicKeyHash,
+      certificate: read.certificate,
+      state: RecordState.active,
+      created: dateTime(this.#clock),
+    }
+    const event = this.#event(tenant, actor, 'AuthorityRegister', { object: row.authority })
+    const change = insert('authorities', row, keys)
+    await this.#commit([change], event, authorityIsTaken)
+    return readAuthority(row)
+  }
+
+  async listTenants(): Promise<Tenant[]> {
+    const rows = await this.#store.find('tenants', {})
+    return Promise.all(
+      rows.map(async (row) => {
+        const keys = await this.#keyChain.tenant(asBuffer(row.tenant))
+        keys.verifyRow('tenants', row)
+        return tenantOfRow(row)
+      }),
+    )
+  }
+
+  /** Throws 'not-found' for the tenant. */
+  async listClients(tenantName: string): Promise<Client[]> {
+    const { tenant } = await this.#tenantNamed(tenantName)
+    const keys = await this.#keyChain.tenant(tenant)
+    const rows = await this.#store.find('clients', { tenant })
+    return Promise.all(
+      rows.map(async (row) => {
+        keys.verifyRow('clients', row)
+        return this.#named(row, tenantName)
+      }),
+    )
+  }
+
+  async #tenantNamed(name: string): Promise<Tenant> {
+    const [row] = await this.#store.find('tenants', { name })
+    if (row === undefined)
+      throw new KryptonError('not-found', `there is no tenant ${name}: add it with krypton tenant add`)
+    const keys = await this.#keyChain.tenant(asBuffer(row.tenant))
+    keys.verifyRow('tenants', row)
+    return tenantOfRow(row)
+  }
+
+  /** The identifiers of a system and a service; for new ones their keys are made durable and their rows returned as changes. */
+  async #scopeNamed(wanted: WantedScope, actor: string): Promise<{ scope: Scope; changes: Change[] }> {
+    const { tenant, created, keys } = wanted
+    const changes: Change[] = []
+    const [system] = await this.#store.find('systems', { tenant, name: wanted.system })
+    const [service] =
+      system === undefined
+        ? []
+        : await this.#store.find('services', { tenant, system: system.system, name: wanted.service })
+    const scope = {
+      tenant,
+      system: system === undefined ? this.#newIdentifier() : asBuffer(system.system),
+      service: service === undefined ? this.#newIdentifier() : asBuffer(service.service),
+    }
+    if (system === undefined) changes.push(insert('systems', systemRow(scope, wanted.system, created), keys))
+    else keys.verifyRow('systems', system)
+    if (service === undefined) {
+      await this.#store.commit(await createServiceKeys(this.#keyChain, scope, actor))
+      changes.push(insert('services', serviceRow(scope, wanted.service, created), keys))
+    } else {
+      keys.verifyRow('services', service)
+    }
+    return { scope, changes }
+  }
+
+  async #named(row: Row<'clients'>, tenantName: string): Promise<Client> {
+    const { tenant, system, service } = row
+    const keys = await this.#keyChain.tenant(asBuffer(tenant))
+    const systemFound = await this.#store.get('systems', { tenant, system })
+    const serviceFound = await this.#store.get('services', { tenant, system, service })
+    if (systemFound === undefined || serviceFound === undefined) {
+      throw new KryptonError('not-found', `the service of client ${row.name} is gone: restore the store from a backup`)
+    }
+    keys.verifyRow('systems', systemFound)
+    keys.verifyRow('services', serviceFound)
+    return clientOfRow(row, { tenantName, systemName: systemFound.name, serviceName: serviceFound.name })
+  }
+
+  /** The keys that authenticate rows of a tenant, or of the server itself. */
+  #keysOf(tenant: Buffer): RowKeys | Promise<RowKeys> {
+    return equal(tenant, systemTenant) ? this.#keyChain.system() : this.#keyChain.tenant(tenant)
+  }
+
+  #event(tenant: Buffer, actor: string, operation: string, more: { object?: Buffer; detail?: string } = {}): AuditRow {
+    return auditEvent({ clock: this.#clock, tenant, actor, operation, result: 'success', ...more })
+  }
+
+  /** Somebody else may have come first with the same name or key: the store's unique indexes decide. */
+  async #commit(changes: readonly Change[], event: AuditRow, taken: () => KryptonError): Promise<void> {
+    try {
+      await this.#store.commit({ section: 'data', changes, audit: [event] })
+    } catch (error) {
+      throw isKryptonError(error, 'store-unique') ? taken() : error
+    }
+  }
+}
+
+interface WantedScope {
+  readonly tenant: Buffer
+  readonly system: string
+  readonly service: string
+  readonly created: number
+  readonly keys: RowKeys
+}
+
+const defaultName = 'default'
+
+function insert<T extends TableName>(table: T, row: Omit<Row<T>, 'row_version' | 'mac'>, keys: RowKeys): Change {
+  const versioned = { ...row, row_version: 1 }
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a row of T without its last two columns, and those two
+  return {
+    table,
+    kind: 'insert',
+    row: { ...versioned, mac: keys.macRow(table, versioned as never) },
+  } as unknown as Change
+}
+
+const systemRow = ({ tenant, system }: Scope, name: string, created: number) => ({
+  tenant,
+  system,
+  name,
+  state: RecordState.active,
+  created,
+})
+
+const serviceRow = ({ tenant, system, service }: Scope, name: string, created: number) => ({
+  tenant,
+  system,
+  service,
+  name,
+  state: RecordState.active,
+  created,
+})
+
+function tenantOfRow(row: Row<'tenants'>): Tenant {
+  const state = row.state === RecordState.active ? RecordState.active : RecordState.revoked
+  return { tenant: asBuffer(row.tenant), name: row.name, state, created: row.created }
+}
+
+const nameIsTaken = (kind: string, name: string): KryptonError =>
+  new KryptonError('already-exists', `choose another name: there is a ${kind} ${name} already`)
+
+const clientIsThere = (name: string): KryptonError =>
+  new KryptonError('already-exists', `use a name and a key of its own for client ${name}: one of them is bound already`)
+
+const authorityIsTaken = (): KryptonError =>
+  new KryptonError('already-exists', 'use an authority of your own: this public key is registered for somebody else')
+
+const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+const equal = (left: Uint8Array, right: Uint8Array): boolean => Buffer.compare(left, right) === 0
