@@ -1,0 +1,113 @@
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
+import {
+  type CounterName,
+  type Counters,
+  cutReasons,
+  latencyBucketSeconds,
+  operationsEnd,
+} from './counters.ts'
+
+export { Counters, type CutReason } from './counters.ts'
+
+/** Names of operations by their KMIP number, for labels: passed in, because telemetry knows no KMIP. */
+export type OperationNames = (operation: number) => string | undefined
+
+/** The text of /metrics: the sum of all threads' counters, and the process's own figures. */
+export class Metrics {
+  readonly #threads: readonly Counters[]
+  readonly #registry = new Registry()
+
+  constructor(threads: readonly Counters[], operationName: OperationNames) {
+    this.#threads = threads
+    collectDefaultMetrics({ register: this.#registry })
+    const gauge = (name: string, help: string, counter: CounterName): void => {
+      const metric: Gauge = new Gauge({ name, help, registers: [this.#registry], collect: () => metric.set(this.#sum(counter)) })
+    }
+    const count = (name: string, help: string, counter: CounterName): void => {
+      const metric: Counter = new Counter({
+        name,
+        help,
+        registers: [this.#registry],
+        collect: () => {
+          metric.reset()
+          metric.inc(this.#sum(counter))
+        },
+      })
+    }
+    gauge('krypton_connections_open', 'Connections open now', 'connectionsOpen')
+    gauge('krypton_handshakes_waiting', 'Connections that wait for a handshake', 'handshakesWaiting')
+    count('krypton_connections_total', 'Connections accepted', 'connectionsTotal')
+    count('krypton_handshakes_total', 'TLS handshakes completed', 'handshakesOk')
+    count('krypton_handshakes_failed_total', 'TLS handshakes that failed', 'handshakesFailed')
+    count('krypton_unknown_clients_total', 'Connections whose certificate is bound to no client', 'unknownClients')
+    count('krypton_received_bytes_total', 'Bytes of requests', 'bytesReceived')
+    count('krypton_sent_bytes_total', 'Bytes of answers', 'bytesSent')
+    this.#countCuts()
+    this.#countOperations(operationName)
+  }
+
+  /** In the text format of Prometheus. */
+  async text(): Promise<string> {
+    return `${await this.#registry.metrics()}${this.#latency()}`
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType
+  }
+
+  #countCuts(): void {
+    const metric: Counter<'reason'> = new Counter({
+      name: 'krypton_connections_cut_total',
+      help: 'Connections that the server ended, by reason',
+      labelNames: ['reason'],
+      registers: [this.#registry],
+      collect: () => {
+        metric.reset()
+        for (const reason of cutReasons) {
+          metric.inc({ reason }, this.#total((counters) => counters.readCut(reason)))
+        }
+      },
+    })
+  }
+
+  #countOperations(operationName: OperationNames): void {
+    const metric: Counter<'operation' | 'result'> = new Counter({
+      name: 'krypton_operations_total',
+      help: 'KMIP operations, by operation and result',
+      labelNames: ['operation', 'result'],
+      registers: [this.#registry],
+      collect: () => {
+        metric.reset()
+        for (let operation = 0; operation < operationsEnd; operation++) {
+          for (const ok of [true, false]) {
+            const value = this.#total((counters) => counters.readOperation(operation, ok))
+            if (value === 0) continue
+            metric.inc({ operation: operationName(operation) ?? 'other', result: ok ? 'success' : 'failure' }, value)
+          }
+        }
+      },
+    })
+  }
+
+  /** By hand: the library fills histograms only by single observations. */
+  #latency(): string {
+    const name = 'krypton_request_duration_seconds'
+    const lines = [`# HELP ${name} From the last byte of a request to its answer`, `# TYPE ${name} histogram`]
+    const buckets = this.#threads.map((counters) => counters.readLatency())
+    let total = 0
+    for (const [index, end] of [...latencyBucketSeconds, '+Inf'].entries()) {
+      for (const thread of buckets) total += thread[index]!
+      lines.push(`${name}_bucket{le="${end}"} ${total}`)
+    }
+    lines.push(`${name}_sum ${this.#sum('latencySecondsSum')}`, `${name}_count ${total}`)
+    return `\n${lines.join('\n')}\n`
+  }
+
+  #sum(counter: CounterName): number {
+    return this.#total((counters) => counters.read(counter))
+  }
+
+  #total(read: (counters: Counters) => number): number {
+    return this.#threads.reduce((sum, counters) => sum + read(counters), 0)
+  }
+}
