@@ -1,0 +1,140 @@
+import { existsSync, mkdirSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { CertificateAuthority } from './certificates/certificate-authority.ts'
+import { systemClock } from './clock.ts'
+import type { Config } from './config.ts'
+import { randomIdentifier } from './crypto/random.ts'
+import { KryptonError } from './errors.ts'
+import { createStaticKeyFile, openStaticKey } from './external-keys/static.ts'
+import { KeyChain, type RootKeys } from './hierarchy/key-chain.ts'
+import { writeInstanceFile } from './instance-file.ts'
+import { initializeSeal, isInitialized, type RootPins, unseal } from './seal/seal.ts'
+import { openSqliteStore, type SqliteStore } from './store/sqlite/sqlite-store.ts'
+import { TenantRegistry } from './tenants/tenant-registry.ts'
+
+/** What an instance is made of on disk, opened: its store, its root, and the authority of its certificates. */
+export interface Instance {
+  readonly store: SqliteStore
+  readonly root: RootKeys
+  readonly keyChain: KeyChain
+  readonly registry: TenantRegistry
+  readonly authority: CertificateAuthority
+}
+
+/** What `init` prints and the configuration pins, in hex. */
+export interface InitResult {
+  readonly cluster: string
+  readonly verifier: string
+  readonly epoch: number
+  /** What was made, by absolute path. */
+  readonly files: readonly string[]
+}
+
+export interface InitializeOptions {
+  readonly directory: string
+  /** The store is marked as a development one for ever. */
+  readonly development: boolean
+  /** Names and addresses in the server's certificate. */
+  readonly hosts: readonly string[]
+  readonly config: Config
+}
+
+/**
+ * Makes an instance: seal key, store and root, authority, server's certificate. The server's certificate is written last: where
+ * it is, everything else is. An attempt that was cut short is finished by the next one, which overwrites neither key nor root.
+ * @throws KryptonError already-exists: there is a root, and it is not of this kind
+ */
+export async function initializeInstance({ directory, development, hosts, config }: InitializeOptions): Promise<InitResult> {
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  if (!existsSync(config.seal.keyFile)) createStaticKeyFile(config.seal.keyFile)
+  const store = await openSqliteStore({ directory: config.store.directory, onFatal: () => undefined })
+  try {
+    const seal = openStaticKey({ file: config.seal.keyFile, dataDirectory: config.store.directory })
+    const root = (await isInitialized(store))
+      ? await unseal(store, seal, { production: !development })
+      : await initializeSeal(store, seal, systemClock, { development, region: config.server.region, actor })
+    if (root.development !== development) {
+      throw new KryptonError('already-exists', `${config.store.directory} holds another kind of store: use another directory`)
+    }
+    const keyChain = new KeyChain(store, root, systemClock)
+    const now = new Date(systemClock.now())
+    const authority = await authorityIn(directory, now)
+    const registry = new TenantRegistry(store, keyChain, systemClock, randomIdentifier)
+    await registry.registerAuthority({ certificate: authority.certificate }, actor)
+    const server = await authority.issueServer(hosts, now)
+    writeInstanceFile(config.kmip.keyFile, server.privateKeyPem!, 0o400)
+    server.privateKeyPem!.fill(0)
+    writeInstanceFile(config.kmip.certificateFile, server.certificatePem, 0o644)
+    const pins = { cluster: hex(root.cluster), verifier: hex(root.verifier), epoch: root.epoch }
+    keyChain.forget()
+    const { certificateFile, keyFile } = config.kmip
+    const { key, certificate } = authorityFiles(directory)
+    return { ...pins, files: [config.seal.keyFile, key, certificate, keyFile, certificateFile] }
+  } finally {
+    await store.close()
+  }
+}
+
+/**
+ * Opens what `initializeInstance` made. `onFatal` is called once when the store can no longer promise anything.
+ * @throws KryptonError store-locked, store-format, seal-failed, development-store, config-invalid, certificate-invalid
+ */
+export async function openInstance(config: Config, onFatal: (error: KryptonError) => void): Promise<Instance> {
+  const store = await openSqliteStore({ directory: config.store.directory, onFatal })
+  try {
+    const seal = openStaticKey({ file: config.seal.keyFile, dataDirectory: config.store.directory })
+    const production = config.server.profile === 'production'
+    const root = await unseal(store, seal, { production, pins: pinsOf(config) })
+    const keyChain = new KeyChain(store, root, systemClock)
+    const registry = new TenantRegistry(store, keyChain, systemClock, randomIdentifier)
+    return { store, root, keyChain, registry, authority: await openAuthority(config.server.directory) }
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}
+
+/** The authority of an instance, made if it has none. Its key is written before its certificate, so that both are there or it is made anew. */
+async function authorityIn(directory: string, now: Date): Promise<CertificateAuthority> {
+  const files = authorityFiles(directory)
+  if (existsSync(files.certificate)) return openAuthority(directory)
+  const { authority, privateKeyPem } = await CertificateAuthority.create('Krypton CA', now)
+  writeInstanceFile(files.key, privateKeyPem, 0o400)
+  privateKeyPem.fill(0)
+  writeInstanceFile(files.certificate, authority.certificatePem, 0o644)
+  return authority
+}
+
+async function openAuthority(directory: string): Promise<CertificateAuthority> {
+  const files = authorityFiles(directory)
+  const key = await readInstanceFile(files.key)
+  try {
+    return await CertificateAuthority.open((await readInstanceFile(files.certificate)).toString('utf8'), key)
+  } finally {
+    key.fill(0)
+  }
+}
+
+/** Reads a file that the instance needs. Throws 'config-invalid'. */
+export async function readInstanceFile(file: string): Promise<Buffer> {
+  try {
+    return await readFile(file)
+  } catch (cause) {
+    throw new KryptonError('config-invalid', `cannot read ${file}: run krypton init, or put the file back`, { cause })
+  }
+}
+
+function authorityFiles(directory: string): { certificate: string; key: string } {
+  return { certificate: join(directory, 'ca.pem'), key: join(directory, 'ca.key') }
+}
+
+/** The configuration's check has seen to it that there are all three pins or none. */
+function pinsOf({ seal: { cluster, verifier, epoch } }: Config): RootPins | undefined {
+  if (cluster === undefined || verifier === undefined || epoch === undefined) return undefined
+  return { cluster: Buffer.from(cluster, 'hex'), verifier: Buffer.from(verifier, 'hex'), epoch }
+}
+
+const actor = 'operator:init'
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
