@@ -26,6 +26,18 @@ export function patternsOf({ name, secret }: Canary): Pattern[] {
   return patterns
 }
 
+/**
+ * Text with the numbers of printed bytes brought to one form, `1,2,3`: printers set them apart by blanks and line ends, and JSON
+ * of a Uint8Array names each by its index.
+ */
+export function plainNumbers(text: Buffer): Buffer {
+  const plain = text
+    .toString('latin1')
+    .replaceAll(/"\d+":/g, '')
+    .replaceAll(/(?<=\d)[\s,]+(?=\d)/g, ',')
+  return Buffer.from(plain, 'latin1')
+}
+
 /** Every form that something in this process or a library might give bytes. Text forms are searched in UTF-16 too. */
 function formsOf(window: Buffer): [string, Buffer][] {
   const numbers = [...window]
@@ -34,7 +46,6 @@ function formsOf(window: Buffer): [string, Buffer][] {
     ['HEX', window.toString('hex').toUpperCase()],
     ['inspected Buffer', window.toString('hex').replace(/..(?=.)/g, '$& ')],
     ['numbers', numbers.join(',')],
-    ['inspected numbers', numbers.join(', ')],
     ['percent', numbers.map((byte) => `%${byte.toString(16).padStart(2, '0')}`).join('')],
   ]
   for (const phase of [0, 1, 2]) {

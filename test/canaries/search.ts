@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Canary, Pattern } from './canary.ts'
-import { patternsOf } from './canary.ts'
+import { patternsOf, plainNumbers } from './canary.ts'
 
 /** Something that left the server and where it was. */
 export interface Evidence {
@@ -20,7 +20,9 @@ export interface Hit {
 /** Every canary in every piece of evidence; the first place of each form counts. */
 export function search(canaries: readonly Canary[], evidence: readonly Evidence[]): Hit[] {
   const patterns = canaries.flatMap(patternsOf)
-  return evidence.flatMap(({ where, bytes }) => patterns.flatMap((pattern) => hitOf(pattern, where, bytes)))
+  return evidence.flatMap(({ where, bytes }) =>
+    [bytes, plainNumbers(bytes)].flatMap((haystack) => patterns.flatMap((pattern) => hitOf(pattern, where, haystack))),
+  )
 }
 
 function hitOf({ canary, form, bytes }: Pattern, where: string, haystack: Buffer): Hit[] {
