@@ -1,12 +1,13 @@
 import { Type, type TProperties } from 'typebox'
+import { limits } from '../limits.ts'
 
 /** Bodies, parameters and answers of the routes, in JSON Schema; /v1/openapi.json is made of them. */
 const closed = <T extends TProperties>(properties: T) => Type.Object(properties, { additionalProperties: false })
 
 /** Names of tenants, systems, services and clients. They stand in paths and certificates, so they stay plain. */
 export const Name = Type.String({
-  pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$',
-  description: 'A letter or digit, then up to 62 letters, digits, dots, underscores or hyphens.',
+  pattern: `^[A-Za-z0-9][A-Za-z0-9._-]{0,${limits.nameCharactersMax - 1}}$`,
+  description: 'A letter or digit, then letters, digits, dots, underscores and hyphens.',
 })
 
 const Identifier = Type.String({ description: '16 bytes in hex.' })

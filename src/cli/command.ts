@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { join } from 'node:path'
 import { AdminClient } from '../admin/client.ts'
 import { KryptonError } from '../errors.ts'
+import { limits } from '../limits.ts'
 import { Output, outputFormats, type OutputFlags } from './output.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -49,9 +50,9 @@ export async function ask<T>(
 
 /** A name that may stand in paths and certificates. Throws 'usage' with the allowed form. */
 export function checkName(what: string, name: string): void {
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(name))
+  if (name.length > limits.nameCharactersMax || !/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name))
     throw new KryptonError(
       'usage',
-      `${what} must be a letter or digit, then up to 62 letters, digits, dots, underscores or hyphens`,
+      `${what} must be a letter or digit, then up to ${limits.nameCharactersMax - 1} letters, digits, dots, underscores or hyphens`,
     )
 }

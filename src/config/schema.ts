@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox'
+import { limits } from '../limits.ts'
 
 /**
  * Every setting there is, with its default: the one description from which the checks of the file, the names of the
@@ -38,7 +39,7 @@ export const configSchema = Type.Object(
           description: 'Name of the region that this cluster serves.',
         }),
         threads: count(1, { minimum: 1, maximum: 64 }, 'Listener threads, each with its own TLS socket on the port.'),
-        drainMs: milliseconds(10_000, 'How long open requests may take to finish after SIGTERM.'),
+        drainMs: milliseconds(limits.drainMs, 'How long open requests may take to finish after SIGTERM.'),
       },
       section,
     ),
@@ -108,12 +109,22 @@ export const configSchema = Type.Object(
     audit: Type.Object({}, section),
     limits: Type.Object(
       {
-        connectionsMax: count(10_000, { minimum: 1, maximum: 1_000_000 }, 'Connections open at once.'),
-        handshakesMax: count(64, { minimum: 1, maximum: 10_000 }, 'TLS handshakes in flight in each listener thread.'),
-        handshakeMs: milliseconds(10_000, 'Time for a TLS handshake.'),
-        frameMs: milliseconds(10_000, 'Time from the first to the last byte of a request.'),
-        writeMs: milliseconds(10_000, 'Time in which a client must take its answer.'),
-        idleMs: milliseconds(300_000, 'A connection without a request for this long is closed.'),
+        connectionsMax: count(limits.connectionsMax, { minimum: 1, maximum: 1_000_000 }, 'Connections open at once.'),
+        connectionsPerCertificateMax: count(
+          limits.connectionsPerCertificateMax,
+          { minimum: 1, maximum: 1_000_000 },
+          'Connections open at once with one certificate.',
+        ),
+        handshakesMax: count(
+          limits.handshakesMax,
+          { minimum: 1, maximum: 10_000 },
+          'TLS handshakes that one listener thread works on at once.',
+        ),
+        handshakeMs: milliseconds(limits.handshakeMs, 'Time for a TLS handshake, from the connection on.'),
+        firstByteMs: milliseconds(limits.firstByteMs, 'Time from the handshake to the first byte of a request.'),
+        frameMs: milliseconds(limits.frameMs, 'Time from the first to the last byte of a request.'),
+        writeMs: milliseconds(limits.writeMs, 'Time in which a client must take its answer.'),
+        idleMs: milliseconds(limits.idleMs, 'A connection without a request for this long is closed.'),
       },
       section,
     ),

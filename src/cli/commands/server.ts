@@ -58,6 +58,7 @@ export const addServerCommand: AddCommand = (program, terminal) => {
       const krypton = await start(config)
       try {
         if (flags.dev === true) await greet(krypton, config, output)
+        else if (output.format !== 'table') output.thing({ addresses: krypton.addresses })
         else output.talk(`Krypton serves KMIP on ${krypton.addresses.kmip.host} port ${krypton.addresses.kmip.port}.\n`)
         if ((await untilStopped(krypton)) === 'fatal')
           throw new KryptonError('store-failed', 'the server stopped by itself: its log says why')
@@ -75,11 +76,11 @@ export const addServerCommand: AddCommand = (program, terminal) => {
 
 /** The heavy parts are loaded only by the commands that run a server: the others start in a tenth of the time. */
 async function start(config: Config): Promise<Krypton> {
-  const [{ startKrypton }, { createLog }] = await Promise.all([
+  const [{ startKrypton }, { openLog }] = await Promise.all([
     import('../../krypton.ts'),
     import('../../telemetry/log.ts'),
   ])
-  return startKrypton({ config, log: createLog({ level: config.log.level }) })
+  return startKrypton({ config, log: openLog(config.log.level) })
 }
 
 async function prepareDevelopment(flags: ServerCommandFlags, config: Config): Promise<void> {
