@@ -64,7 +64,7 @@ export const limits = {
   /** Connections with one certificate: connect-per-operation clients of a large fleet share one. */
   connectionsPerCertificateMax: 4_096,
   /** TLS handshakes that one thread works on: each is some 0.8 ms of its time, so this bounds what the served wait. */
-  handshakesMax: 256,
+  handshakesMax: 64,
   /** A handshake holds its place for so long at most: a slow client's is finished beside the count. */
   handshakePlaceMs: 250,
   /** Connections whose greeting has come and that wait for a place: 10,000 that reconnect at once. */
@@ -120,6 +120,8 @@ export const limits = {
   storeCheckpointPages: 1_000,
   /** Units in one transaction: more would keep the first of them waiting for no gain, the sync is shared by then. */
   storeGroupMax: 256,
+  /** Prepared statements of a connection: Locate has one for each number of tokens and of lists, a client chooses both. */
+  storeStatementsMax: 256,
   /** Entries of an index that are counted to choose the rarest of several tokens. */
   storeProbeMax: 1_000,
 } as const

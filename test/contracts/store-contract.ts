@@ -338,6 +338,20 @@ export function storeContract(open: () => Promise<Store>): void {
       )
     })
 
+    test('takes more tokens than SQLite joins tables', async () => {
+      const row = objectRow(1)
+      const tokens = Array.from({ length: 100 }, (_, n) => ({ attribute: `x-${n}`, token: Buffer.of(n) }))
+      const index = tokens.map((token): Change => ({
+        table: 'object_index',
+        kind: 'insert',
+        row: { ...nameRow(row), ...token },
+      }))
+      await store.commit(unitOf([{ table: 'objects', kind: 'insert', row }, ...index]))
+      expect(await store.locate({ ...scopeOf(), tokens, now: 0, limit: 10 })).toEqual([row])
+      tokens.push({ attribute: 'x-100', token: Buffer.of(100) })
+      expect(await store.locate({ ...scopeOf(), tokens, now: 0, limit: 10 })).toEqual([])
+    })
+
     test('answers as the memory store does, whatever is asked', async () => {
       const oracle = new MemoryStore()
       const rows = Array.from({ length: 60 }, (_, n) => datedObject(n))

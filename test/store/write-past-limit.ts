@@ -2,7 +2,7 @@ import { isKryptonError } from '../../src/errors.ts'
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts'
 import { insertObject, objectRow, unitOf } from './rows.ts'
 
-/** Writes until the kernel refuses, then once more, and prints what the store said. */
+/** Writes until the kernel refuses, then once more, and prints what the store said; ends when it was told that this is fatal. */
 process.on('SIGXFSZ', () => {})
 let fatal = 0
 const store = await openSqliteStore({ directory: process.argv[2]!, onFatal: () => fatal++ })
@@ -17,5 +17,6 @@ for (let n = 0; waiting.size === 0; n += 20) {
   }
 }
 const after = await store.commit(unitOf(insertObject(objectRow(-1)))).then(() => 'durable', codeOf)
+while (fatal === 0) await new Promise((resolve) => setTimeout(resolve, 5))
 console.log(JSON.stringify({ fatal, waiting: [...waiting], after, written }))
 process.exit()

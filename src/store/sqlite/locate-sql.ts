@@ -26,15 +26,6 @@ export function locateStatement(query: LocateQuery, statements: Statements): Bou
 function byTokens(query: LocateQuery, statements: Statements): Bound {
   const [rarest, ...others] = rarestFirst(query, statements)
   const list = new Sql(`SELECT ${objectColumns} FROM object_index AS listed`)
-  others.forEach(({ attribute, token }, at) => {
-    list.add(
-      `CROSS JOIN object_index AS other${at} ON ${scopeOf(`other${at}.`)} AND other${at}.attribute = ? AND other${at}.token = ?`,
-      ...scope(query),
-      attribute,
-      token,
-    )
-    list.add(`AND other${at}.sequence = listed.sequence AND other${at}.object = listed.object`)
-  })
   list.add(`CROSS JOIN objects ON ${scopeOf('objects.')} AND objects.object = listed.object`, ...scope(query))
   list.add(
     `WHERE ${scopeOf('listed.')} AND listed.attribute = ? AND listed.token = ?`,
@@ -42,6 +33,15 @@ function byTokens(query: LocateQuery, statements: Statements): Bound {
     rarest!.attribute,
     rarest!.token,
   )
+  for (const { attribute, token } of others) {
+    list.add(
+      `AND EXISTS (SELECT 1 FROM object_index AS other WHERE ${scopeOf('other.')} AND other.attribute = ? AND other.token = ?`,
+      ...scope(query),
+      attribute,
+      token,
+    )
+    list.add('AND other.sequence = listed.sequence AND other.object = listed.object)')
+  }
   addAfter(list, query, 'listed.')
   if (query.objectType !== undefined) list.add('AND objects.object_type = ?', query.objectType)
   if (query.states !== undefined) addStates(list, query)

@@ -1,6 +1,7 @@
+import { limits } from '../../limits.ts'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 
-/** The statements of one connection, each prepared once. Their number is bounded by the code that asks. */
+/** The statements of one connection, each prepared once while it is among the last that were made. */
 export class Statements {
   readonly #database: DatabaseSync
   readonly #prepared = new Map<string, StatementSync>()
@@ -16,6 +17,7 @@ export class Statements {
       statement = this.#database.prepare(sql)
       statement.setReturnArrays(true)
       this.#prepared.set(sql, statement)
+      if (this.#prepared.size > limits.storeStatementsMax) this.#prepared.delete(this.#prepared.keys().next().value!)
     }
     return statement
   }

@@ -1,0 +1,71 @@
+import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
+import { describe, expect, test } from 'vitest'
+import type { LocateQuery } from '../../src/store/store.ts'
+import { locateStatement } from '../../src/store/sqlite/locate-sql.ts'
+import { createSection } from '../../src/store/sqlite/schema-sql.ts'
+import { SectionWriter } from '../../src/store/sqlite/section-writer.ts'
+import { Statements } from '../../src/store/sqlite/statements.ts'
+import { idOf, insertObject, nameRow, objectRow, scopeOf, unitOf } from './rows.ts'
+
+const database = new DatabaseSync(':memory:')
+database.exec(createSection('data'))
+const statements = new Statements(database)
+const rows = Array.from({ length: 40 }, (_, n) => ({ ...objectRow(n), object_type: 2 + (n % 2), state: 1 + (n % 6) }))
+new SectionWriter(database, 'data').commit(rows.map((row) => unitOf(insertObject(row))))
+
+const [name, group] = [nameRow(rows[0]!), { attribute: 'objectGroup', token: Buffer.of(1) }]
+const after = { sequence: 5, object: idOf(5) }
+const queries: Record<string, Partial<LocateQuery>> = {
+  'for everything': {},
+  'after a place': { after },
+  'by type': { objectType: 2 },
+  'by state': { states: [5] },
+  'by type and state': { objectType: 2, states: [5, 6], after },
+  'by states that dates bring about': { states: [2, 3], after },
+  'by type and such states': { states: [2, 3], objectType: 2 },
+  'by a token': { tokens: [name] },
+  'by a token, after a place': { tokens: [name], after },
+  'by tokens, type and states': { tokens: [name, group], objectType: 2, states: [2, 3] },
+}
+
+describe('a search', () => {
+  test.each(Object.entries(queries))('%s goes by indexes only', (_, query) => {
+    const plan = planOf({ ...scopeOf(), now: 50, limit: 10, ...query })
+    expect(plan.filter((step) => /\bSCAN (objects|object_index|listed AS|other)/u.test(step))).toEqual([])
+    for (const step of plan.filter((step) => step.includes('SEARCH')))
+      expect(step).toMatch(/tenant=\? AND system=\? AND service=\? AND /u)
+  })
+
+  test.each([
+    'for everything',
+    'by type',
+    'by state',
+    'after a place',
+    'by a token',
+    'by a token, after a place',
+    'by tokens, type and states',
+  ])('%s reads its page in the order of the answer, without sorting what it does not return', (what) => {
+    const plan = planOf({ ...scopeOf(), now: 50, limit: 10, ...queries[what] })
+    expect(plan.filter((step) => step.includes('TEMP B-TREE'))).toEqual([])
+  })
+})
+
+test('the list of a service with many types and states costs a look-up for each, not for each object', () => {
+  const explained = database
+    .prepare(
+      `EXPLAIN QUERY PLAN SELECT object_type, state FROM objects WHERE tenant = ? AND system = ? AND service = ? AND (object_type, state) > (?, ?) ORDER BY object_type, state LIMIT 1`,
+    )
+    .all()
+  expect(explained.map(({ detail }) => detail)).toEqual([
+    expect.stringMatching(/SEARCH objects USING COVERING INDEX object_state .*\(object_type,state\)>/u),
+  ])
+})
+
+function planOf(query: LocateQuery): string[] {
+  const { sql, parameters } = locateStatement(query, statements)
+  const values: SQLInputValue[] = [...parameters]
+  return database
+    .prepare(`EXPLAIN QUERY PLAN ${sql}`)
+    .all(...values)
+    .map(({ detail }) => String(detail))
+}
