@@ -43,7 +43,10 @@ function specifiers(text: string): string[] {
     /\bnew URL\(\s*['"]([^'"]+\.ts)['"]\s*,\s*import\.meta\.url/g,
     /\bimport\.meta\.resolve\(\s*['"]([^'"]+)['"]/g,
   ]
-  return forms.flatMap((form) => [...text.matchAll(form)].map((match) => match[1] ?? ''))
+  const found = forms.flatMap((form) => [...text.matchAll(form)].map((match) => match[1] ?? ''))
+  // A worker's file ends like the file that starts it: .ts in a checkout, .js when compiled.
+  const workers = text.matchAll(/\bnew URL\(\s*`([^`$]+)\$\{extname\(import\.meta\.url\)\}`/g)
+  return [...found, ...[...workers].map((match) => `${match[1]}.ts`)]
 }
 
 /** Comments blanked: an import in an example of a comment is none. Line comments only where the line starts with one. */
