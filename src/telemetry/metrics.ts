@@ -1,11 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
-import {
-  type CounterName,
-  type Counters,
-  cutReasons,
-  latencyBucketSeconds,
-  operationsEnd,
-} from './counters.ts'
+import { type CounterName, type Counters, cutReasons, latencyBucketSeconds, operationsEnd } from './counters.ts'
 
 export { Counters, type CutReason } from './counters.ts'
 
@@ -21,7 +15,12 @@ export class Metrics {
     this.#threads = threads
     collectDefaultMetrics({ register: this.#registry })
     const gauge = (name: string, help: string, counter: CounterName): void => {
-      const metric: Gauge = new Gauge({ name, help, registers: [this.#registry], collect: () => metric.set(this.#sum(counter)) })
+      const metric: Gauge = new Gauge({
+        name,
+        help,
+        registers: [this.#registry],
+        collect: () => metric.set(this.#sum(counter)),
+      })
     }
     const count = (name: string, help: string, counter: CounterName): void => {
       const metric: Counter = new Counter({
@@ -64,7 +63,10 @@ export class Metrics {
       collect: () => {
         metric.reset()
         for (const reason of cutReasons) {
-          metric.inc({ reason }, this.#total((counters) => counters.readCut(reason)))
+          metric.inc(
+            { reason },
+            this.#total((counters) => counters.readCut(reason)),
+          )
         }
       },
     })

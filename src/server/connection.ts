@@ -1,0 +1,358 @@
+import type { TLSSocket } from 'node:tls'
+import type { Peer } from '../auth/authenticate.ts'
+import type { Clock } from '../clock.ts'
+import { isKryptonError } from '../errors.ts'
+import { limits } from '../limits.ts'
+import type { Counters, CutReason } from '../telemetry/counters.ts'
+import type { Log } from '../telemetry/log.ts'
+import { FrameReader } from '../ttlv/frame-reader.ts'
+import type { Answer, Responder } from './answer.ts'
+import type { ConnectionLimits } from './connection-limits.ts'
+
+/** What all connections of a listener share. */
+export interface ConnectionSurroundings {
+  readonly responder: Responder
+  readonly limits: ConnectionLimits
+  readonly clock: Clock
+  readonly counters: Counters
+  readonly log: Log
+  /** Bytes of frames that have partly come, over all connections: against `limits.partialFramesBytesMax`. */
+  partialFramesBytes: number
+}
+
+/** A request that has come and is not answered yet. Answers leave in the order of slots. */
+interface Slot {
+  readonly frame: Buffer
+  readonly startedMs: number
+  answer: Answer | undefined
+}
+
+/**
+ * One TLS connection after its handshake. Frames in, answers out in the same order: one answer is one write and, up to 16 KiB, one TLS
+ * record. Not a byte is parsed before the peer is known. Invariant: while answers queue up, or too many requests wait, nothing is read.
+ */
+export class Connection {
+  readonly peer: Peer
+  readonly #socket: TLSSocket
+  readonly #around: ConnectionSurroundings
+  readonly #reader: FrameReader
+  readonly #slots: Slot[] = []
+  #state: 'identifying' | 'known' | 'unknown' | 'ending' | 'closed' = 'identifying'
+  /** The peer sends no more: the connection ends with its last answer. */
+  #ended = false
+  #draining = false
+  #reading = false
+  #partialBytes = 0
+  #writesPending = 0
+  #anythingCame = false
+  /** Milliseconds of the monotonic clock. */
+  #quietSinceMs: number
+  #frameSinceMs = 0
+  #writeSinceMs = 0
+  #endingSinceMs = 0
+
+  constructor(socket: TLSSocket, peer: Peer, around: ConnectionSurroundings) {
+    this.peer = peer
+    this.#socket = socket
+    this.#around = around
+    this.#reader = new FrameReader(() => this.#frameBytesMax())
+    this.#quietSinceMs = around.clock.monotonic()
+    // Node would join queued writes into one record and clients that read a whole body at once would break, and copies of keys would stay
+    // behind. undefined makes it write one after the other.
+    Object.defineProperty(socket, '_writev', { value: undefined })
+    socket.on('data', (chunk: Buffer) => this.#onData(chunk))
+    socket.on('end', () => this.#onEnd())
+    socket.on('error', (error) => this.#onError(error))
+    socket.on('close', () => this.#onClose())
+    socket.pause()
+    this.#identify()
+  }
+
+  /** Ends the connection when its time is over; the listener asks a few times a second. */
+  enforceTime(nowMs: number): void {
+    const reason = this.#overdue(nowMs)
+    if (reason !== undefined) this.cut(reason)
+  }
+
+  /** Takes no more requests, answers those it has, then ends. */
+  drain(): void {
+    if (this.#draining) return
+    this.#draining = true
+    this.#endIfDone()
+  }
+
+  /** Ends it at once, for a reason that is counted. */
+  cut(reason: CutReason): void {
+    if (this.#state === 'closed') return
+    this.#around.counters.cut(reason)
+    this.#around.log.debug('connection cut', { reason, remote: this.#socket.remoteAddress })
+    this.#socket.destroy()
+  }
+
+  #overdue(nowMs: number): CutReason | undefined {
+    const { limits: bounds } = this.#around
+    if (this.#state === 'closed') return undefined
+    if (this.#state === 'ending')
+      return nowMs - this.#endingSinceMs > limits.lingerMs + bounds.writeMs ? 'drain' : undefined
+    if (this.#writesPending > 0) return nowMs - this.#writeSinceMs > bounds.writeMs ? 'write-slow' : undefined
+    if (this.#slots.length > 0 || this.#state === 'identifying') return undefined
+    if (this.#partialBytes > 0) {
+      const elapsedMs = nowMs - this.#frameSinceMs
+      const slow = this.#partialBytes < (elapsedMs / 1000) * limits.frameBytesPerSecondMin
+      return elapsedMs > bounds.frameMs || (slow && elapsedMs > bounds.frameGraceMs) ? 'frame-slow' : undefined
+    }
+    const quietMs = nowMs - this.#quietSinceMs
+    if (this.#anythingCame) return quietMs > bounds.idleMs ? 'idle' : undefined
+    return quietMs > bounds.firstByteMs ? 'first-byte-slow' : undefined
+  }
+
+  #identify(): void {
+    try {
+      const known = this.#around.responder.identify(this.peer)
+      if (known instanceof Promise) {
+        known.then(
+          () => this.#onKnown(),
+          (error: unknown) => this.#onUnknown(error),
+        )
+      } else {
+        this.#onKnown()
+      }
+    } catch (error) {
+      this.#onUnknown(error)
+    }
+  }
+
+  #onKnown(): void {
+    if (this.#state !== 'identifying') return
+    this.#state = 'known'
+    this.#quietSinceMs = this.#around.clock.monotonic()
+    this.#read()
+  }
+
+  /** The refusal waits for the first byte: a probe that only connects gets none, and a client that writes first reads it whole. */
+  #onUnknown(error: unknown): void {
+    if (this.#state === 'closed' || this.#state === 'ending') return
+    if (!isKryptonError(error, 'client-unknown')) return this.#onFault(error)
+    const { counters, log } = this.#around
+    counters.add('unknownClients')
+    log.warn('unknown client refused', {
+      reason: error.message,
+      remote: this.#socket.remoteAddress,
+      certificate: this.peer.fingerprint,
+    })
+    this.#state = 'unknown'
+    this.#read()
+  }
+
+  #onFault(error: unknown): void {
+    this.#around.log.error('connection ended by a fault', error)
+    this.cut('internal')
+  }
+
+  #onData(chunk: Buffer): void {
+    this.#around.counters.add('bytesReceived', chunk.length)
+    if (this.#state === 'known') {
+      this.#anythingCame = true
+      this.#reader.push(chunk)
+      this.#pump()
+    } else {
+      // Of somebody unknown, or after the end: dropped unread, so that the other side can read our last answer.
+      chunk.fill(0)
+      if (this.#state === 'unknown') {
+        this.#around.counters.cut('unknown-client')
+        this.#endWith(this.#around.responder.refuseUnknown())
+      }
+    }
+  }
+
+  /** Takes whole frames as long as there is room for their answers. */
+  #pump(): void {
+    const nowMs = this.#around.clock.monotonic()
+    let took = false
+    try {
+      while (this.#hasRoom()) {
+        const frame = this.#reader.next()
+        if (frame === undefined) break
+        took = true
+        this.#take(frame, nowMs)
+      }
+    } catch (error) {
+      return this.#onBadFrame(error)
+    }
+    this.#countPartial(took, nowMs)
+    this.#flush()
+    if (this.#state !== 'known') return
+    if (this.#hasRoom()) this.#read()
+    else this.#stopReading()
+  }
+
+  #take(frame: Buffer, startedMs: number): void {
+    const slot: Slot = { frame, startedMs, answer: undefined }
+    this.#slots.push(slot)
+    let answer: Answer | Promise<Answer>
+    try {
+      answer = this.#around.responder.respond(frame, this.peer)
+    } catch (error) {
+      return this.#onFailedRequest(slot, error)
+    }
+    if (answer instanceof Promise) {
+      answer.then(
+        (settled) => this.#settle(slot, settled),
+        (error: unknown) => {
+          this.#onFailedRequest(slot, error)
+          this.#flush()
+        },
+      )
+    } else {
+      this.#finish(slot, answer)
+    }
+  }
+
+  #settle(slot: Slot, answer: Answer): void {
+    this.#finish(slot, answer)
+    this.#flush()
+    if (this.#state === 'known' && !this.#reading && this.#hasRoom()) this.#pump()
+  }
+
+  #finish(slot: Slot, answer: Answer): void {
+    // Whatever it carried: a registered key, a plaintext, a password. The answer holds copies of what it needs.
+    slot.frame.fill(0)
+    slot.answer = answer
+  }
+
+  #onFailedRequest(slot: Slot, error: unknown): void {
+    slot.frame.fill(0)
+    if (!isKryptonError(error, 'client-unknown')) return this.#onFault(error)
+    const { counters, log } = this.#around
+    counters.add('unknownClients')
+    log.warn('client refused on an open connection', {
+      reason: error.message,
+      remote: this.#socket.remoteAddress,
+      certificate: this.peer.fingerprint,
+    })
+    counters.cut('unknown-client')
+    slot.answer = { bytes: this.#around.responder.refuseUnknown(), sensitive: false, close: true }
+  }
+
+  /** Bytes that cannot be cut: answered after what was asked before, then nothing more is read. */
+  #onBadFrame(error: unknown): void {
+    if (!isKryptonError(error)) return this.#onFault(error)
+    this.#around.counters.cut('frame-invalid')
+    this.#around.log.info('bytes that are no frame', { reason: error.message, remote: this.#socket.remoteAddress })
+    const bytes = this.#around.responder.refuseFrame(error)
+    const frame = Buffer.alloc(0)
+    const answer = { bytes: bytes ?? frame, sensitive: false, close: true }
+    this.#slots.push({ frame, startedMs: this.#around.clock.monotonic(), answer })
+    this.#stopReading()
+    this.#flush()
+  }
+
+  /** Writes the answers at the head of the queue, up to the first that is not there yet. */
+  #flush(): void {
+    const { counters, clock } = this.#around
+    while (this.#state === 'known') {
+      const slot = this.#slots[0]
+      if (slot?.answer === undefined) break
+      this.#slots.shift()
+      counters.request(clock.monotonic() - slot.startedMs)
+      if (slot.answer.close === true) this.#endWith(slot.answer.bytes)
+      else this.#write(slot.answer)
+    }
+    this.#endIfDone()
+  }
+
+  #write({ bytes, sensitive }: Answer): void {
+    this.#around.counters.add('bytesSent', bytes.length)
+    if (this.#writesPending === 0) this.#writeSinceMs = this.#around.clock.monotonic()
+    this.#writesPending += 1
+    this.#socket.write(bytes, sensitive ? () => this.#onWritten(bytes) : this.#written)
+  }
+
+  readonly #written = (): void => this.#onWritten(undefined)
+
+  /** Also called for answers that were never sent, when the connection breaks. */
+  #onWritten(sensitive: Buffer | undefined): void {
+    sensitive?.fill(0)
+    this.#writesPending -= 1
+    const nowMs = this.#around.clock.monotonic()
+    this.#writeSinceMs = nowMs
+    this.#quietSinceMs = nowMs
+    if (this.#state === 'known' && !this.#reading && this.#hasRoom()) this.#pump()
+  }
+
+  #hasRoom(): boolean {
+    return (
+      !this.#draining &&
+      this.#state === 'known' &&
+      this.#slots.length < limits.pipelinedRequestsMax &&
+      this.#socket.writableLength < limits.queuedAnswerBytesMax
+    )
+  }
+
+  #read(): void {
+    if (this.#reading || this.#state === 'closed') return
+    this.#reading = true
+    // A frame that we kept waiting is as young as the moment in which we read on.
+    this.#frameSinceMs = this.#around.clock.monotonic()
+    this.#socket.resume()
+  }
+
+  #stopReading(): void {
+    if (!this.#reading) return
+    this.#reading = false
+    this.#socket.pause()
+  }
+
+  /** How long the next frame may be: less when many half frames of others are held already. */
+  #frameBytesMax(): number {
+    const half = this.#around.partialFramesBytes > limits.partialFramesBytesMax / 2
+    return half ? limits.frameBytesMaxUnknown : limits.frameBytesMaxKnown
+  }
+
+  #countPartial(tookFrame: boolean, nowMs: number): void {
+    const pending = this.#reader.pendingBytes
+    if (tookFrame || this.#partialBytes === 0) this.#frameSinceMs = nowMs
+    this.#around.partialFramesBytes += pending - this.#partialBytes
+    this.#partialBytes = pending
+    if (pending > 0 && this.#around.partialFramesBytes > limits.partialFramesBytesMax) this.cut('memory')
+  }
+
+  #onEnd(): void {
+    this.#ended = true
+    if (this.#state === 'unknown' || this.#state === 'ending') this.#socket.end()
+    else this.#endIfDone()
+  }
+
+  #endIfDone(): void {
+    if (this.#state === 'known' && (this.#ended || this.#draining) && this.#slots.length === 0) this.#endWith(undefined)
+  }
+
+  /** A last answer, then our side closes; what still comes is dropped for a moment, since a reset could overtake the answer. */
+  #endWith(bytes: Buffer | undefined): void {
+    this.#state = 'ending'
+    this.#endingSinceMs = this.#around.clock.monotonic()
+    for (const slot of this.#slots) slot.frame.fill(0)
+    this.#slots.length = 0
+    if (bytes !== undefined && bytes.length > 0) {
+      this.#around.counters.add('bytesSent', bytes.length)
+      this.#socket.end(bytes)
+    } else {
+      this.#socket.end()
+    }
+    this.#reading = false
+    this.#read()
+  }
+
+  #onError(error: Error): void {
+    // Peers that vanish, or close without close_notify, end their own conversation and nothing else.
+    this.#around.log.debug('connection broke', { reason: error.message, remote: this.#socket.remoteAddress })
+    this.#socket.destroy()
+  }
+
+  #onClose(): void {
+    this.#state = 'closed'
+    for (const slot of this.#slots) slot.frame.fill(0)
+    this.#around.partialFramesBytes -= this.#partialBytes
+    this.#partialBytes = 0
+  }
+}

@@ -1,0 +1,198 @@
+import { constants } from 'node:crypto'
+import type { AddressInfo, Socket } from 'node:net'
+import { createServer, type Server, type TLSSocket } from 'node:tls'
+import { peerOf } from '../auth/authenticate.ts'
+import type { Clock } from '../clock.ts'
+import { limits } from '../limits.ts'
+import type { Counters } from '../telemetry/counters.ts'
+import type { Log } from '../telemetry/log.ts'
+import type { Responder } from './answer.ts'
+import { Connection, type ConnectionSurroundings } from './connection.ts'
+import { type ConnectionLimits, defaultConnectionLimits } from './connection-limits.ts'
+import { HandshakeGate } from './handshake-gate.ts'
+
+export interface ListenerOptions {
+  readonly host: string
+  /** 0 takes a free one. */
+  readonly port: number
+  /** PEM. */
+  readonly certificate: string | Buffer
+  /** PEM. */
+  readonly privateKey: string | Buffer
+  readonly tlsMin?: 'TLSv1.2' | 'TLSv1.3'
+  /** Several threads listen on the same port and the kernel spreads the connections. */
+  readonly reusePort?: boolean
+  readonly limits?: Partial<ConnectionLimits>
+}
+
+/** What a listener works with. */
+export interface ListenerParts {
+  readonly responder: Responder
+  readonly clock: Clock
+  readonly counters: Counters
+  readonly log: Log
+}
+
+/** The TLS socket of one thread and all its connections. */
+export class Listener {
+  readonly #server: Server
+  readonly #limits: ConnectionLimits
+  readonly #around: ConnectionSurroundings
+  readonly #gate: HandshakeGate
+  readonly #connections = new Set<Connection>()
+  readonly #perCertificate = new Map<string, number>()
+  /** Sockets in their handshake, for the end. */
+  readonly #raw = new Set<Socket>()
+  readonly #sweep: NodeJS.Timeout
+  #stopping = false
+
+  private constructor(options: ListenerOptions, parts: ListenerParts) {
+    this.#limits = { ...defaultConnectionLimits, ...options.limits }
+    this.#around = { ...parts, limits: this.#limits, partialFramesBytes: 0 }
+    this.#server = createServer(tlsOptions(options, this.#limits))
+    this.#server.maxConnections = this.#limits.connectionsMax
+    // Node's own listener begins the handshake on an accepted socket; the gate decides when it may.
+    const [begin] = this.#server.listeners('connection')
+    this.#server.removeAllListeners('connection')
+    this.#gate = new HandshakeGate(
+      (socket) => begin?.call(this.#server, socket),
+      this.#limits,
+      parts.clock,
+      parts.counters,
+    )
+    this.#server.on('connection', (socket: Socket) => this.#onAccepted(socket))
+    this.#server.on('drop', () => parts.counters.cut('too-many-connections'))
+    this.#server.on('secureConnection', (socket) => this.#onSecure(socket))
+    this.#server.on('tlsClientError', (error, socket) => this.#onHandshakeFailed(error, socket))
+    this.#sweep = setInterval(() => this.#enforceTime(), limits.sweepMs)
+    this.#sweep.unref()
+  }
+
+  /** Listens. Rejects when the address cannot be had or the certificate and key are wrong. */
+  static async listen(options: ListenerOptions, parts: ListenerParts): Promise<Listener> {
+    const listener = new Listener(options, parts)
+    const server = listener.#server
+    try {
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject)
+        const { host, port, reusePort = false } = options
+        server.listen({ host, port, backlog: acceptBacklog, ...(reusePort ? { reusePort } : {}) }, () => {
+          server.off('error', reject)
+          resolve()
+        })
+      })
+    } catch (error) {
+      clearInterval(listener.#sweep)
+      throw error
+    }
+    server.on('error', (error) => parts.log.error('the KMIP socket failed', error))
+    return listener
+  }
+
+  /** Where it listens. */
+  get address(): { host: string; port: number } {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a TCP server that listens has an AddressInfo
+    const { address, port } = this.#server.address() as AddressInfo
+    return { host: address, port }
+  }
+
+  get connectionCount(): number {
+    return this.#connections.size
+  }
+
+  /** Takes no more connections, answers the requests that have come, ends every connection; after `drainMs` whatever is left. */
+  async stop(drainMs: number = limits.drainMs): Promise<void> {
+    if (this.#stopping) return
+    this.#stopping = true
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
+    this.#gate.stop()
+    for (const connection of this.#connections) connection.drain()
+    const deadline = setTimeout(() => this.#cutAll(), drainMs)
+    await closed
+    clearTimeout(deadline)
+    clearInterval(this.#sweep)
+  }
+
+  #cutAll(): void {
+    for (const connection of this.#connections) connection.cut('drain')
+    for (const socket of this.#raw) socket.destroy()
+  }
+
+  #onAccepted(socket: Socket): void {
+    this.#around.counters.add('connectionsTotal')
+    this.#raw.add(socket)
+    socket.once('close', () => this.#raw.delete(socket))
+    this.#gate.admit(socket)
+  }
+
+  #onSecure(socket: TLSSocket): void {
+    this.#gate.ended()
+    const { counters } = this.#around
+    counters.add('handshakesOk')
+    const peer = peerOf(socket.getPeerX509Certificate()?.raw)
+    const count = (this.#perCertificate.get(peer.fingerprint) ?? 0) + 1
+    if (this.#stopping || count > this.#limits.connectionsPerCertificateMax) {
+      counters.cut(this.#stopping ? 'drain' : 'too-many-of-certificate')
+      socket.on('error', () => socket.destroy())
+      socket.destroy()
+      return
+    }
+    this.#perCertificate.set(peer.fingerprint, count)
+    counters.add('connectionsOpen')
+    const connection = new Connection(socket, peer, this.#around)
+    this.#connections.add(connection)
+    socket.once('close', () => this.#onClosed(connection))
+  }
+
+  #onClosed(connection: Connection): void {
+    this.#connections.delete(connection)
+    this.#around.counters.add('connectionsOpen', -1)
+    const { fingerprint } = connection.peer
+    const left = (this.#perCertificate.get(fingerprint) ?? 1) - 1
+    if (left === 0) this.#perCertificate.delete(fingerprint)
+    else this.#perCertificate.set(fingerprint, left)
+  }
+
+  #onHandshakeFailed(error: NodeJS.ErrnoException, socket: TLSSocket): void {
+    this.#gate.ended()
+    const { counters, log } = this.#around
+    counters.add('handshakesFailed')
+    if (error.code === 'ERR_TLS_HANDSHAKE_TIMEOUT') counters.cut('handshake-slow')
+    log.debug('handshake failed', { reason: error.message, remote: socket.remoteAddress })
+    socket.destroy()
+  }
+
+  #enforceTime(): void {
+    const nowMs = this.#around.clock.monotonic()
+    this.#gate.enforceTime(nowMs)
+    for (const connection of this.#connections) connection.enforceTime(nowMs)
+  }
+}
+
+function tlsOptions(options: ListenerOptions, bounds: ConnectionLimits) {
+  return {
+    cert: options.certificate,
+    key: options.privateKey,
+    minVersion: options.tlsMin ?? ('TLSv1.2' as const),
+    maxVersion: 'TLSv1.3' as const,
+    requestCert: true,
+    // TLS proves that the client holds its key; who it is `auth/` decides. An empty list of authorities sends no names and verifies no chain,
+    // and spares the loading of Node's own list.
+    rejectUnauthorized: false,
+    ca: [],
+    // Without tickets and without a session cache nobody resumes past the check of a certificate, and a handshake is cheaper. For TLS 1.3 this
+    // makes tickets that open nothing; `NumTickets = 0` in OpenSSL's configuration leaves them out.
+    secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION | cleansePlaintext,
+    handshakeTimeout: Number.isFinite(bounds.handshakeMs) ? bounds.handshakeMs : 2 ** 31 - 1,
+    noDelay: true,
+    // Clients that close their side after the request still get its answer.
+    allowHalfOpen: true,
+    pauseOnConnect: false,
+  }
+}
+
+/** SSL_OP_CLEANSE_PLAINTEXT of OpenSSL 3 (ssl.h, bit 1), which Node has no name for: received plaintext is wiped when it was handed over. */
+const cleansePlaintext = 2
+
+/** Connections that the kernel holds until they are accepted: a fleet that reconnects at once; the kernel's own bound applies too. */
+const acceptBacklog = 4_096
