@@ -107,7 +107,8 @@ export const KeyBlock = struct(
       const { keyFormatType, keyValue, wrappedKeyValue, keyWrappingData } = keyBlock
       if (wrappedKeyValue !== undefined) {
         if (keyValue !== undefined) throw new KryptonError('invalid-message', 'Send Key Value once in Key Block')
-        if (keyWrappingData === undefined) {
+        // a PKCS#12 file is wrapped by its own password: the OASIS cases send it so
+        if (keyWrappingData === undefined && keyFormatType !== KeyFormatType.PKCS12) {
           throw new KryptonError(
             'invalid-message',
             'Send Key Wrapping Data with a Key Value that is wrapped, else send Key Value as a Structure',

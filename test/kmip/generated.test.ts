@@ -1,0 +1,38 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { generate } from '../../scripts/generate-kmip.ts'
+import { attributeNames, attributeTable } from '../../src/kmip/attribute.ts'
+import * as enums from '../../src/kmip/enums.ts'
+import { Tag, tagTable } from '../../src/kmip/tags.ts'
+import { absent, sharedDirectory } from './shared.ts'
+
+test('tags.ts and enums.ts are what the tables say', () => {
+  const words = (source: string) => source.replaceAll(/[\s"'()[\]]|,(?=[\s)}\]]|$)/g, '')
+  for (const { path, text } of generate()) expect(words(readFileSync(path, 'utf8'))).toBe(words(text))
+})
+
+test('each attribute has its own tag, of the same name and not newer', () => {
+  for (const name of attributeNames) {
+    const { tag, attributeName, since } = attributeTable[name]
+    expect(tagTable.get(tag)).toMatchObject({ name: attributeName })
+    expect(since).toBeGreaterThanOrEqual(tagTable.get(tag)!.since)
+  }
+  expect(attributeNames).toHaveLength(50)
+})
+
+test.skipIf(sharedDirectory === undefined)(
+  `tags and enumerations are those of the OASIS cases' tables (else: ${absent})`,
+  () => {
+    const load = (name: string) =>
+      JSON.parse(readFileSync(join(sharedDirectory!, 'oasis', name), 'utf8')) as Record<string, unknown>
+    expect(Object.values(load('tags.json')).map(Number).sort()).toEqual(Object.values(Tag).map(Number).sort())
+    const tables = enums as unknown as Record<string, Record<string, number>>
+    for (const file of ['enums.json', 'masks.json']) {
+      for (const [name, values] of Object.entries(load(file))) {
+        if (typeof values !== 'object' || values === null) continue // a second name of a table
+        expect(Object.values(tables[name]!).sort(), name).toEqual(Object.values(values).sort())
+      }
+    }
+  },
+)
