@@ -1,4 +1,11 @@
-import type { AdminServices, Client as ClientView, CreatedClient, NewClient, Status, Tenant as TenantView } from './admin/services.ts'
+import type {
+  AdminServices,
+  Client as ClientView,
+  CreatedClient,
+  NewClient,
+  Status,
+  Tenant as TenantView,
+} from './admin/services.ts'
 import { readAuthorityCertificate } from './certificates/authority-certificate.ts'
 import { verifyClientCertificate } from './certificates/verify-client-certificate.ts'
 import type { Clock } from './clock.ts'

@@ -45,7 +45,12 @@ export interface InitializeOptions {
  * it is, everything else is. An attempt that was cut short is finished by the next one, which overwrites neither key nor root.
  * @throws KryptonError already-exists: there is a root, and it is not of this kind
  */
-export async function initializeInstance({ directory, development, hosts, config }: InitializeOptions): Promise<InitResult> {
+export async function initializeInstance({
+  directory,
+  development,
+  hosts,
+  config,
+}: InitializeOptions): Promise<InitResult> {
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   if (!existsSync(config.seal.keyFile)) createStaticKeyFile(config.seal.keyFile)
   const store = await openSqliteStore({ directory: config.store.directory, onFatal: () => undefined })
@@ -55,7 +60,10 @@ export async function initializeInstance({ directory, development, hosts, config
       ? await unseal(store, seal, { production: !development })
       : await initializeSeal(store, seal, systemClock, { development, region: config.server.region, actor })
     if (root.development !== development) {
-      throw new KryptonError('already-exists', `${config.store.directory} holds another kind of store: use another directory`)
+      throw new KryptonError(
+        'already-exists',
+        `${config.store.directory} holds another kind of store: use another directory`,
+      )
     }
     const keyChain = new KeyChain(store, root, systemClock)
     const now = new Date(systemClock.now())

@@ -32,7 +32,14 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
 export const leaves: ReadonlySet<string> = new Set(['errors', 'limits', 'clock', 'telemetry', 'version'])
 
 /** Files that put the parts together: they may import anything, and only the commands that run a server import them. */
-export const compositionRoots: ReadonlySet<string> = new Set(['src/krypton.ts', 'src/listener-thread.ts'])
+export const compositionRoots: ReadonlySet<string> = new Set([
+  'src/krypton.ts',
+  'src/instance.ts',
+  'src/instance-file.ts',
+  'src/administration.ts',
+  'src/listener-thread.ts',
+  'src/listener-threads.ts',
+])
 
 /** What the CLI may import besides: its own command's folder by name, and these. */
 const commandMayImport: Readonly<Record<string, readonly string[]>> = {

@@ -1,0 +1,186 @@
+import { Administration, operationName } from './administration.ts'
+import { type AdminHttpServer, startAdminServer } from './admin/http-server.ts'
+import type { Status } from './admin/services.ts'
+import { systemClock } from './clock.ts'
+import type { Config } from './config.ts'
+import { KryptonError } from './errors.ts'
+import { exportRootKeys } from './hierarchy/key-chain.ts'
+import { type Instance, openInstance } from './instance.ts'
+import { type Address, ListenerThreads } from './listener-threads.ts'
+import { Counters } from './telemetry/counters.ts'
+import { HealthServer } from './telemetry/health-server.ts'
+import type { Log } from './telemetry/log.ts'
+import { Metrics } from './telemetry/metrics.ts'
+import { version } from './version.ts'
+
+export { initializeInstance, type InitializeOptions, type InitResult } from './instance.ts'
+
+export interface StartOptions {
+  readonly config: Config
+  readonly log: Log
+}
+
+/** A server that runs. */
+export interface Krypton {
+  readonly addresses: {
+    readonly kmip: Address
+    readonly health: Address | undefined
+    /** The Unix socket. */
+    readonly admin: string
+  }
+  readonly development: boolean
+  /** Drains and lets go of everything; calling it again waits for the same end. */
+  stop(): Promise<void>
+  /** 'signal' after `stop` was called; 'fatal' when the server had to stop by itself: its log says why. */
+  readonly stopped: Promise<'signal' | 'fatal'>
+}
+
+/**
+ * Starts a server on an instance: opens the store, unseals it, starts the threads that serve KMIP, and last the admin socket and the
+ * health port, so that whoever can reach them finds a server that serves.
+ * @throws KryptonError config-invalid, store-locked, store-format, seal-failed, development-store, certificate-invalid
+ */
+export async function startKrypton({ config, log }: StartOptions): Promise<Krypton> {
+  if (config.native === 'required') {
+    throw new KryptonError(
+      'config-invalid',
+      'native: required cannot be met: this version has no native addon; set native to auto, and keys are held by JavaScript',
+    )
+  }
+  const server = new RunningServer(config, log)
+  try {
+    await server.start()
+  } catch (error) {
+    await server.stop()
+    throw error
+  }
+  return server
+}
+
+class RunningServer implements Krypton {
+  readonly #config: Config
+  readonly #log: Log
+  readonly #started = new Date(systemClock.now())
+  readonly #threads: ListenerThreads
+  readonly stopped: Promise<'signal' | 'fatal'>
+  #tellStopped: (reason: 'signal' | 'fatal') => void = () => undefined
+  #ending: Promise<void> | undefined
+  #instance: Instance | undefined
+  #admin: AdminHttpServer | undefined
+  #health: { readonly server: HealthServer; readonly address: Address } | undefined
+
+  constructor(config: Config, log: Log) {
+    this.#config = config
+    this.#log = log
+    this.#threads = new ListenerThreads((error) => this.#fail('a listener thread died', error))
+    this.stopped = new Promise((resolve) => (this.#tellStopped = resolve))
+  }
+
+  get addresses(): Krypton['addresses'] {
+    return { kmip: this.#threads.address, health: this.#health?.address, admin: this.#config.admin.socket }
+  }
+
+  get development(): boolean {
+    return this.#opened().root.development
+  }
+
+  async start(): Promise<void> {
+    const config = this.#config
+    this.#instance = await openInstance(config, (error) => this.#fail('the store cannot go on', error))
+    const { store, root } = this.#instance
+    const counters: Counters[] = []
+    for (let thread = 0; thread < config.server.threads; thread += 1) {
+      const own = new Counters()
+      counters.push(own)
+      await this.#threads.start({ config, store: store.connect(), root: exportRootKeys(root), counters: own.memory })
+    }
+    const administration = new Administration(this.#instance, systemClock, () => this.#status())
+    const report = (message: string, error: unknown): void => this.#log.error(message, error)
+    this.#admin = await startAdminServer(administration, report, config.admin.socket)
+    if (config.health.enabled) await this.#startHealth(new Metrics(counters, operationName))
+    this.#log.info('serving', { ...this.addresses.kmip, threads: config.server.threads, development: root.development })
+  }
+
+  async stop(): Promise<void> {
+    this.#ending ??= this.#end('signal')
+    return this.#ending
+  }
+
+  async #startHealth(metrics: Metrics): Promise<void> {
+    const server = new HealthServer({
+      ready: () => ({
+        ok: this.#ending === undefined,
+        detail: { state: this.#ending === undefined ? 'unsealed' : 'draining', warnings: this.#warnings() },
+      }),
+      version: () => ({ version, node: process.versions.node }),
+      metrics,
+    })
+    const { host, port } = this.#config.health
+    try {
+      const { address, port: given } = await server.listen(host, port)
+      this.#health = { server, address: { host: address, port: given } }
+    } catch (cause) {
+      throw new KryptonError(
+        'config-invalid',
+        `cannot serve health on ${host} port ${port}: choose another with health.port or --health-port`,
+        { cause },
+      )
+    }
+  }
+
+  #status(): Status {
+    const { root } = this.#opened()
+    return {
+      version,
+      state: 'unsealed',
+      profile: root.development ? 'development' : 'production',
+      pid: process.pid,
+      started: this.#started.toISOString(),
+      kmip: this.#threads.address,
+      health: this.#health?.address,
+      threads: this.#config.server.threads,
+      native: 'off',
+      seal: {
+        type: this.#config.seal.type,
+        cluster: hex(root.cluster),
+        verifier: hex(root.verifier),
+        epoch: root.epoch,
+      },
+      warnings: this.#warnings(),
+    }
+  }
+
+  /** What an operator has to know while everything works. */
+  #warnings(): string[] {
+    const warnings = [
+      'rollback is not detected: there is no anchor outside the database',
+      'keys are held by JavaScript: memory is not locked',
+      'the seal is static: whoever reads its key file and the database reads every key',
+    ]
+    if (this.#opened().root.development) warnings.push('this is a development store: nobody should trust its keys')
+    return warnings
+  }
+
+  #opened(): Instance {
+    if (this.#instance === undefined) throw new Error('the instance is not open')
+    return this.#instance
+  }
+
+  #fail(message: string, error: unknown): void {
+    this.#log.fatal(message, error)
+    this.#ending ??= this.#end('fatal')
+  }
+
+  /** In the order in which things hang on each other: nobody new, those who are served, then what served them. */
+  async #end(reason: 'signal' | 'fatal'): Promise<void> {
+    await this.#admin?.close()
+    await this.#threads.stop()
+    await this.#health?.server.stop()
+    this.#instance?.keyChain.forget()
+    await this.#instance?.store.close()
+    this.#log.info('stopped')
+    this.#tellStopped(reason)
+  }
+}
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')

@@ -1,0 +1,103 @@
+import { readFileSync } from 'node:fs'
+import { parentPort, workerData } from 'node:worker_threads'
+import { Authenticator } from './auth/authenticate.ts'
+import { systemClock } from './clock.ts'
+import { randomBytes } from './crypto/random.ts'
+import { isKryptonError, KryptonError } from './errors.ts'
+import { importRootKeys, KeyChain } from './hierarchy/key-chain.ts'
+import { Keystore } from './keystore/keystore.ts'
+import { type ListenerThreadData, type ListenerThreadMessage, stopListening } from './listener-threads.ts'
+import { executeBatch } from './operations/execute-batch.ts'
+import { failureOf } from './operations/result.ts'
+import { KmipResponder } from './server/kmip-responder.ts'
+import { Listener } from './server/listener.ts'
+import { connectSqliteStore } from './store/sqlite/sqlite-store.ts'
+import { Counters } from './telemetry/counters.ts'
+import { openLog } from './telemetry/log.ts'
+import { ClientDirectory } from './tenants/client-directory.ts'
+import { version } from './version.ts'
+
+/** Entry of a listener thread: its own TLS socket, connections, caches and reader of the store; writes go to the one writer. */
+const port = parentPort
+if (port === null) throw new Error('listener-thread is the entry of a worker')
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- ListenerThreads starts this thread, with this data
+const data = workerData as ListenerThreadData
+const { config } = data
+const log = openLog(config.log.level)
+const counters = new Counters(data.counters)
+const store = connectSqliteStore(data.store)
+const keyChain = new KeyChain(store, importRootKeys(data.root), systemClock)
+const keystore = new Keystore(store, keyChain, systemClock)
+const services = {
+  keystore,
+  clock: systemClock,
+  randomBytes,
+  serverVersion: version,
+  onFault: (error: unknown) => log.error('a request failed by a fault of ours', error),
+}
+
+const responder = new KmipResponder({
+  authenticator: new Authenticator(new ClientDirectory(store, keyChain), systemClock),
+  executeBatch: (request, principal) => executeBatch(request, principal, services),
+  failureOf: (error) => failureOf(error, services.onFault),
+  clock: systemClock,
+  counters,
+  log,
+})
+
+const tell = (message: ListenerThreadMessage): void => port.postMessage(message)
+
+try {
+  const listener = await listen()
+  tell({ kind: 'listening', address: listener.address })
+  port.on('message', (message) => {
+    if (message === stopListening) void stop(listener)
+  })
+} catch (error) {
+  const { code, message } = refusalOf(error)
+  tell({ kind: 'refused', code, message })
+  await store.close()
+}
+
+async function listen(): Promise<Listener> {
+  const { host, certificateFile, keyFile, tlsMin } = config.kmip
+  const certificate = readFileSync(certificateFile)
+  const privateKey = readFileSync(keyFile)
+  try {
+    return await Listener.listen(
+      {
+        host,
+        port: data.port,
+        certificate,
+        privateKey,
+        tlsMin,
+        reusePort: config.server.threads > 1,
+        limits: config.limits,
+      },
+      { responder, clock: systemClock, counters, log },
+    )
+  } finally {
+    privateKey.fill(0)
+  }
+}
+
+/** Answers what has come, then lets go of keys and store; the thread ends by itself when nothing is left. */
+async function stop(listener: Listener): Promise<void> {
+  await listener.stop(config.server.drainMs)
+  keyChain.forget()
+  await store.close()
+  port?.close()
+}
+
+function refusalOf(error: unknown): KryptonError {
+  if (isKryptonError(error)) return error
+  const { host, port: wanted } = { host: config.kmip.host, port: data.port }
+  const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
+  const advice =
+    reason === 'EADDRINUSE'
+      ? 'another program listens there: choose another with kmip.port or --kmip-port'
+      : 'check kmip.host, kmip.port, kmip.certificateFile and kmip.keyFile'
+  return new KryptonError('config-invalid', `cannot serve KMIP on ${host} port ${wanted} (${reason}): ${advice}`, {
+    cause: error,
+  })
+}
