@@ -14,6 +14,8 @@ export interface Target {
   readonly certFile?: string
   readonly keyFile?: string
   readonly tls?: SecureVersion
+  /** Sent as server name (SNI); absent: none is sent to an address. */
+  readonly serverName?: string
 }
 
 const answerMsMax = 15_000
@@ -32,7 +34,7 @@ export class KmipConnection {
   }
 
   static open(target: Target): Promise<KmipConnection> {
-    const { host, port, caFile, certFile, keyFile, tls } = target
+    const { host, port, caFile, certFile, keyFile, tls, serverName } = target
     return new Promise((resolve, reject) => {
       const socket = connect({
         host,
@@ -41,6 +43,7 @@ export class KmipConnection {
         ...(certFile === undefined ? {} : { cert: readFileSync(certFile) }),
         ...(keyFile === undefined ? {} : { key: readFileSync(keyFile) }),
         ...(tls === undefined ? {} : { minVersion: tls, maxVersion: tls }),
+        ...(serverName === undefined ? {} : { servername: serverName }),
       })
       socket.once('error', reject)
       socket.once('secureConnect', () => {

@@ -76,6 +76,15 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('over %s', (tls) => {
   })
 })
 
+it.each([undefined, 'localhost', '127.0.0.1'])(
+  'a client is served whatever server name it sends: %s, as drivers send a name, none, or the address itself',
+  async (serverName) => {
+    identifierOf(
+      await exchangeOnce({ ...server.target(), ...(serverName === undefined ? {} : { serverName }) }, createKey()),
+    )
+  },
+)
+
 it('a certificate that is not valid yet is refused', async () => {
   const identity = await server.addClient('early', 'open')
   const validity = { notBefore: new Date(Date.now() + 3_600_000), notAfter: new Date(Date.now() + 7_200_000) }
