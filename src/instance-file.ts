@@ -7,7 +7,7 @@ export function writeInstanceFile(file: string, content: string | Uint8Array, mo
   const descriptor = openSync(unfinished, 'wx', mode)
   try {
     const bytes = typeof content === 'string' ? Buffer.from(content) : content
-    for (let written = 0; written < bytes.byteLength; ) written += writeSync(descriptor, bytes, written)
+    for (let written = 0; written < bytes.byteLength;) written += writeSync(descriptor, bytes, written)
     fsyncSync(descriptor)
   } finally {
     closeSync(descriptor)
