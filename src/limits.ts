@@ -31,6 +31,12 @@ export const limits = {
   attributeInstancesMax: 512,
   /** Key material of one object: the largest is an Opaque Object. */
   materialBytesMax: 1024 * 1024,
+  /** Rows that a Locate reads at a time: a page is verified without letting anybody else on, about 2 ms. */
+  locatePageRows: 256,
+  /** Objects that one thread remembers. */
+  cachedObjectsMax: 100_000,
+  /** Bytes that they may take: about 50,000 keys with their attributes. */
+  cachedObjectBytesMax: 128 * 1024 * 1024,
   /** A request that lost a race for a row is run again; after this many times the asker is told to try again. */
   conflictRetriesMax: 8,
   /** One part of a record's associated data: its length field is a u16. */

@@ -1,0 +1,66 @@
+import { encodeAttributeValue } from '../kmip/attribute.ts'
+import type { Attributes } from '../kmip/attribute.ts'
+import type { WireAttribute } from '../kmip/attributes-1x.ts'
+import type { CustomValue } from '../kmip/attribute.ts'
+import type { ManagedObject } from '../objects/managed-object.ts'
+import { isDestroyed } from '../objects/state.ts'
+
+/** A value that Locate finds by index: the attribute's name inside the server, and what its token is made of. */
+export interface IndexValue {
+  readonly attribute: string
+  readonly bytes: Buffer
+}
+
+/**
+ * What of an object is indexed: Name, Alternative Name, Object Group and custom attributes, each value once. Of a name it is the text,
+ * whatever its type: so a filter that gives no type finds it, and one text is one name of a service. A destroyed object
+ * lets go of its Names: they may be given to another.
+ */
+export function indexValuesOf(object: ManagedObject): Map<string, IndexValue> {
+  const values = new Map<string, IndexValue>()
+  const { attributes } = object
+  for (const name of attributes.names()) {
+    if (name === 'name' && isDestroyed(object.fields.state)) continue
+    for (const { value } of attributes.instances(name)) {
+      const bytes = indexBytes(name, value)
+      if (bytes !== undefined) values.set(`${name}\0${bytes.toString('latin1')}`, { attribute: name, bytes })
+    }
+  }
+  return values
+}
+
+/** The values that a filter's matches have in the index; undefined for a filter that the index cannot answer. */
+export function indexValueOf(filter: WireAttribute): IndexValue | undefined {
+  const bytes = indexBytes(filter.name, filter.value)
+  return bytes === undefined ? undefined : { attribute: filter.name, bytes }
+}
+
+/** True if two sets of attributes have the very same values to index, without encoding them: most changes touch none. */
+export function sameIndexedValues(before: Attributes, after: Attributes): boolean {
+  const names = new Set([...before.names(), ...after.names()].filter(isIndexed))
+  for (const name of names) {
+    const own = before.instances(name)
+    const other = after.instances(name)
+    if (own.length !== other.length || own.some(({ value }, i) => value !== other[i]!.value)) return false
+  }
+  return true
+}
+
+function isIndexed(name: string): boolean {
+  return name === 'name' || name === 'alternativeName' || name === 'objectGroup' || isCustom(name)
+}
+
+function indexBytes(name: string, value: unknown): Buffer | undefined {
+  if (name === 'name') return textBytes((value as { nameValue?: string }).nameValue) // read under this name, as are those below
+  if (name === 'alternativeName') return textBytes((value as { alternativeNameValue?: string }).alternativeNameValue)
+  if (name === 'objectGroup') return textBytes(value as string)
+  return isCustom(name) ? encodeAttributeValue(name as never, value as CustomValue as never) : undefined
+}
+
+function isCustom(name: string): boolean {
+  return name.startsWith('x-') || name.startsWith('y-')
+}
+
+function textBytes(text: string | undefined): Buffer | undefined {
+  return text === undefined ? undefined : Buffer.from(text, 'utf8')
+}

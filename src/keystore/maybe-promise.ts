@@ -1,0 +1,8 @@
+import type { MaybePromise } from '../store/store.ts'
+
+export type { MaybePromise } from '../store/store.ts'
+
+/** Goes on with a value at once when it is there, or when its promise is kept: what is cached costs no promise. */
+export function next<T, U>(value: MaybePromise<T>, go: (value: T) => MaybePromise<U>): MaybePromise<U> {
+  return value instanceof Promise ? value.then(go) : go(value)
+}

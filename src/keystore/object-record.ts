@@ -1,0 +1,64 @@
+import type { ObjectContext, Scope, Unauthenticated } from '../hierarchy/key-chain.ts'
+import type { ObjectType, State } from '../kmip/enums.ts'
+import { ManagedObject } from '../objects/managed-object.ts'
+import type { ObjectFields } from '../objects/managed-object.ts'
+import type { Row } from '../store/schema.ts'
+
+/** The row of an object as it is to be written. */
+export function rowOf(scope: Scope, object: ManagedObject): Unauthenticated<'objects'> {
+  const { fields } = object
+  return {
+    tenant: scope.tenant,
+    system: scope.system,
+    service: scope.service,
+    object: fields.id,
+    sequence: fields.sequence,
+    object_type: fields.objectType,
+    state: fields.state,
+    activation_date: fields.activationDate ?? null,
+    deactivation_date: fields.deactivationDate ?? null,
+    algorithm: fields.algorithm,
+    length_bits: fields.lengthBits,
+    key_format_type: fields.keyFormatType,
+    data_type: fields.dataType,
+    attributes: object.encodedAttributes,
+    key_version: fields.keyVersion,
+    blob_version: fields.blobVersion,
+    record: fields.record,
+    row_version: fields.rowVersion,
+  }
+}
+
+/** The object in a row whose MAC was verified: what it says was written here. */
+export function objectOf(row: Row<'objects'>): ManagedObject {
+  const fields: ObjectFields = {
+    id: row.object,
+    sequence: row.sequence,
+    objectType: row.object_type as ObjectType, // only these are written
+    state: row.state as State, // as above
+    activationDate: row.activation_date ?? undefined,
+    deactivationDate: row.deactivation_date ?? undefined,
+    algorithm: row.algorithm,
+    lengthBits: row.length_bits,
+    keyFormatType: row.key_format_type,
+    dataType: row.data_type,
+    keyVersion: row.key_version,
+    blobVersion: row.blob_version,
+    record: row.record,
+    rowVersion: row.row_version,
+  }
+  return new ManagedObject(fields, row.attributes)
+}
+
+/** What an object's record is bound to, besides where the object lives. */
+export function recordContext({ fields }: ManagedObject): ObjectContext {
+  return {
+    object: fields.id,
+    // The material of an identifier never changes: a key that replaces another has an identifier of its own (KMIP 1.4 section 4.4).
+    objectVersion: 1,
+    objectType: fields.objectType,
+    algorithm: fields.algorithm,
+    lengthBits: fields.lengthBits,
+    blobVersion: fields.blobVersion,
+  }
+}

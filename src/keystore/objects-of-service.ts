@@ -1,0 +1,111 @@
+import type { Secret } from '../crypto/secret.ts'
+import type { KeyChain, Scope, ServiceKeys, TenantKeys } from '../hierarchy/key-chain.ts'
+import type { ManagedObject } from '../objects/managed-object.ts'
+import { parseUniqueIdentifier } from '../objects/unique-identifier.ts'
+import type { Row } from '../store/schema.ts'
+import type { LocateQuery, Store, Unit } from '../store/store.ts'
+import type { IndexValue } from './index-values.ts'
+import { next } from './maybe-promise.ts'
+import type { MaybePromise } from './maybe-promise.ts'
+import type { ObjectCache } from './object-cache.ts'
+import { objectOf, recordContext } from './object-record.ts'
+
+/**
+ * The stored objects of one service. Everything here is bound to its scope when it is made: nobody hands in a tenant. A row counts only
+ * after its MAC was verified; the cache holds none that was not.
+ */
+export class ObjectsOfService {
+  readonly scope: Scope
+  readonly nextSequence: () => number
+  readonly #store: Store
+  readonly #keyChain: KeyChain
+  readonly #cache: ObjectCache
+  readonly #cachePrefix: string
+
+  constructor(
+    store: Store,
+    keyChain: KeyChain,
+    cache: ObjectCache,
+    scope: Scope,
+    cachePrefix: string,
+    nextSequence: () => number,
+  ) {
+    this.#store = store
+    this.#keyChain = keyChain
+    this.#cache = cache
+    this.scope = scope
+    this.#cachePrefix = cachePrefix
+    this.nextSequence = nextSequence
+  }
+
+  /** The object as it is stored; undefined when the service has none of that identifier, whoever else may. */
+  get(uniqueIdentifier: string): MaybePromise<ManagedObject | undefined> {
+    const cached = this.#cache.get(this.#cachePrefix + uniqueIdentifier)
+    return cached ?? this.#load(uniqueIdentifier)
+  }
+
+  /** Keys that open nothing: row MACs and index tokens. */
+  tenantKeys(): MaybePromise<TenantKeys> {
+    return this.#keyChain.tenant(this.scope.tenant)
+  }
+
+  /** Keys that open and seal key material. */
+  serviceKeys(): MaybePromise<ServiceKeys> {
+    return this.#keyChain.service(this.scope)
+  }
+
+  /** The key material of an object that has some. Whoever asks for it wipes it. */
+  open(object: ManagedObject): MaybePromise<Secret> {
+    const keys = this.serviceKeys()
+    return keys instanceof Promise ? keys.then((opened) => openObject(opened, object)) : openObject(keys, object)
+  }
+
+  /** A page of the service's objects, in the order of their sequence: those in which `values` are indexed. */
+  page(values: readonly IndexValue[], query: PageQuery): MaybePromise<ManagedObject[]> {
+    return next(this.tenantKeys(), (keys) => {
+      const tokens = values.map(({ attribute, bytes }) => ({ attribute, token: keys.indexToken(attribute, bytes) }))
+      // The slots of what will be found are not known yet: what is read here is not put into the cache.
+      return next(this.#store.locate({ ...this.scope, ...query, tokens }), (rows) =>
+        rows.map((row) => this.#verified(keys, row)),
+      )
+    })
+  }
+
+  /** Makes a unit durable. */
+  commit(unit: Unit): Promise<void> {
+    return this.#store.commit(unit)
+  }
+
+  /** Lets go of an object that turned out to be older than the store's. */
+  forget(uniqueIdentifier: string): void {
+    this.#cache.delete(this.#cachePrefix + uniqueIdentifier)
+  }
+
+  #load(uniqueIdentifier: string): MaybePromise<ManagedObject | undefined> {
+    const object = parseUniqueIdentifier(uniqueIdentifier)
+    if (object === undefined) return undefined
+    const { tenant, system, service } = this.scope
+    const place = this.#cache.versionOf(object)
+    return next(this.tenantKeys(), (keys) =>
+      next(this.#store.get('objects', { tenant, system, service, object }), (row) => {
+        if (row === undefined) return undefined
+        keys.verifyRow('objects', row)
+        const managed = objectOf(row)
+        this.#cache.set(this.#cachePrefix + uniqueIdentifier, managed, place)
+        return managed
+      }),
+    )
+  }
+
+  #verified(keys: TenantKeys, row: Row<'objects'>): ManagedObject {
+    keys.verifyRow('objects', row)
+    return objectOf(row)
+  }
+}
+
+/** What a page is asked for, besides the index values. */
+export type PageQuery = Omit<LocateQuery, 'tenant' | 'system' | 'service' | 'tokens'>
+
+function openObject(keys: ServiceKeys, object: ManagedObject): Secret {
+  return keys.openObject(recordContext(object), object.fields.keyVersion, object.fields.record)
+}

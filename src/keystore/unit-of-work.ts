@@ -1,0 +1,205 @@
+import type { Secret } from '../crypto/secret.ts'
+import { KryptonError } from '../errors.ts'
+import type { TenantKeys } from '../hierarchy/key-chain.ts'
+import type { ManagedObject } from '../objects/managed-object.ts'
+import { isDestroyed } from '../objects/state.ts'
+import type { AuditRow } from '../store/schema.ts'
+import type { Change } from '../store/store.ts'
+import type { AnswerBytes } from './copied-once.ts'
+import { secretCopiedOnce } from './copied-once.ts'
+import { indexValuesOf, sameIndexedValues } from './index-values.ts'
+import { next } from './maybe-promise.ts'
+import type { MaybePromise } from './maybe-promise.ts'
+import { recordContext, rowOf } from './object-record.ts'
+import type { ObjectsOfService } from './objects-of-service.ts'
+
+/** The audit row of a change of that object, by whoever runs the unit. */
+export type Auditor = (object: Buffer) => AuditRow
+
+/** A place in a unit to which it can be taken back. */
+export interface Mark {
+  readonly steps: number
+  readonly answers: number
+}
+
+interface Pending {
+  /** As it is stored; undefined for an object that is made here. */
+  readonly stored: ManagedObject | undefined
+  readonly current: ManagedObject
+}
+
+interface Step {
+  readonly uniqueIdentifier: string
+  readonly before: Pending | undefined
+  readonly audit: AuditRow
+}
+
+/**
+ * What one request reads and changes. Reads see the request's own changes; nothing is written before `commit`, which writes all of it at
+ * once with its audit rows and says which versions of the rows it was computed from. Dropping the unit undoes it.
+ */
+export class UnitOfWork {
+  readonly objects: ObjectsOfService
+  readonly #audit: Auditor
+  #pending: Map<string, Pending> | undefined
+  readonly #steps: Step[] = []
+  readonly #answers: AnswerBytes[] = []
+
+  constructor(objects: ObjectsOfService, audit: Auditor) {
+    this.objects = objects
+    this.#audit = audit
+  }
+
+  /**
+   * The object as this request sees it.
+   * @throws KryptonError item-not-found: the same for what does not exist and for what is another service's or tenant's
+   */
+  get(uniqueIdentifier: string): MaybePromise<ManagedObject> {
+    const pending = this.#pending?.get(uniqueIdentifier)
+    if (pending !== undefined) return pending.current
+    const stored = this.objects.get(uniqueIdentifier)
+    return stored instanceof Promise ? stored.then(found) : found(stored)
+  }
+
+  /** The objects that this request has made or changed so far. */
+  changed(): ManagedObject[] {
+    return this.#pending === undefined ? [] : [...this.#pending.values()].map(({ current }) => current)
+  }
+
+  /** True if this request has made or changed that object. */
+  hasChanged(uniqueIdentifier: string): boolean {
+    return this.#pending?.has(uniqueIdentifier) ?? false
+  }
+
+  /** Adds a new object, its material sealed; without material it has none here. `material` stays the caller's. */
+  create(draft: ManagedObject, material: Uint8Array | Secret | undefined): MaybePromise<ManagedObject> {
+    if (material === undefined) return this.#put(undefined, draft)
+    return next(this.objects.serviceKeys(), (keys) => {
+      const keyVersion = keys.activeVersion
+      const record = keys.sealObject(recordContext(draft), material)
+      return this.#put(undefined, draft.with({ keyVersion, record }))
+    })
+  }
+
+  /** Puts `after` in place of `before`, which `get` gave and from which it was computed. */
+  update(before: ManagedObject, after: ManagedObject): ManagedObject {
+    return this.#put(before, after)
+  }
+
+  /**
+   * True if another live object of the service has this Name. Two requests may both be told no: then the later one to commit is refused
+   * by the store, and is run again.
+   */
+  isNameTaken(nameValue: string, own?: string): MaybePromise<boolean> {
+    const wanted = Buffer.from(nameValue, 'utf8')
+    for (const object of this.changed()) {
+      if (object.uniqueIdentifier !== own && hasName(object, nameValue)) return true
+    }
+    const page = this.objects.page([{ attribute: 'name', bytes: wanted }], { now: 0, limit: 1 })
+    return next(page, ([holder]) => {
+      if (holder === undefined || holder.uniqueIdentifier === own) return false
+      return !this.hasChanged(holder.uniqueIdentifier)
+    })
+  }
+
+  /** Key material for one answer: it is wiped when it was copied there, or when the answer is dropped. */
+  openForAnswer(object: ManagedObject): MaybePromise<AnswerBytes> {
+    const secret = this.objects.open(object)
+    return secret instanceof Promise ? secret.then((opened) => this.#answer(opened)) : this.#answer(secret)
+  }
+
+  /** Takes bytes for the answer into the unit's care: see `openForAnswer`. */
+  answerWith(bytes: AnswerBytes): AnswerBytes {
+    this.#answers.push(bytes)
+    return bytes
+  }
+
+  mark(): Mark {
+    return { steps: this.#steps.length, answers: this.#answers.length }
+  }
+
+  /** Takes back what happened since the mark. */
+  rollback({ steps, answers }: Mark): void {
+    while (this.#steps.length > steps) {
+      const { uniqueIdentifier, before } = this.#steps.pop()!
+      if (before === undefined) this.#pending?.delete(uniqueIdentifier)
+      else this.#pending?.set(uniqueIdentifier, before)
+    }
+    while (this.#answers.length > answers) this.#answers.pop()!.wipe()
+  }
+
+  /** Ends the unit with nothing written and no key left in it. */
+  drop(): void {
+    this.rollback({ steps: 0, answers: 0 })
+  }
+
+  /**
+   * Writes the changes and their audit rows; undefined when there are none. Rejects with 'store-conflict' or 'store-unique' when another
+   * request was faster: then the whole request is run again, on a new unit.
+   */
+  commit(): Promise<void> | undefined {
+    if (this.#pending === undefined || this.#steps.length === 0) return undefined
+    return this.#commit(this.#pending)
+  }
+
+  async #commit(pending: ReadonlyMap<string, Pending>): Promise<void> {
+    const keys = await this.objects.tenantKeys()
+    const changes: Change[] = []
+    for (const one of pending.values()) this.#addChanges(changes, keys, one)
+    try {
+      await this.objects.commit({ section: 'data', changes, audit: this.#steps.map(({ audit }) => audit) })
+    } catch (error) {
+      for (const uniqueIdentifier of pending.keys()) this.objects.forget(uniqueIdentifier)
+      throw error
+    }
+  }
+
+  #addChanges(changes: Change[], keys: TenantKeys, { stored, current }: Pending): void {
+    const { scope } = this.objects
+    const expectedVersion = stored?.fields.rowVersion ?? 0
+    const row = rowOf(scope, current.with({ rowVersion: expectedVersion + 1 }))
+    const authenticated = { ...row, mac: keys.macRow('objects', row) }
+    if (stored === undefined) changes.push({ table: 'objects', kind: 'insert', row: authenticated })
+    else changes.push({ table: 'objects', kind: 'update', row: authenticated, expectedVersion })
+
+    if (stored !== undefined && stored.fields.state === current.fields.state) {
+      if (sameIndexedValues(stored.attributes, current.attributes)) return
+    }
+    const before = stored === undefined ? new Map<string, never>() : indexValuesOf(stored)
+    const after = indexValuesOf(current)
+    const place = { ...scope, sequence: current.fields.sequence, object: current.fields.id }
+    for (const [key, { attribute, bytes }] of before) {
+      if (after.has(key)) continue
+      const token = keys.indexToken(attribute, bytes)
+      changes.push({ table: 'object_index', kind: 'delete', key: { ...place, attribute, token } })
+    }
+    for (const [key, { attribute, bytes }] of after) {
+      if (before.has(key)) continue
+      const token = keys.indexToken(attribute, bytes)
+      changes.push({ table: 'object_index', kind: 'insert', row: { ...place, attribute, token } })
+    }
+  }
+
+  #put(stored: ManagedObject | undefined, current: ManagedObject): ManagedObject {
+    const { uniqueIdentifier } = current
+    this.#pending ??= new Map()
+    const before = this.#pending.get(uniqueIdentifier)
+    this.#steps.push({ uniqueIdentifier, before, audit: this.#audit(current.fields.id) })
+    this.#pending.set(uniqueIdentifier, { stored: before === undefined ? stored : before.stored, current })
+    return current
+  }
+
+  #answer(secret: Secret): AnswerBytes {
+    return this.answerWith(secretCopiedOnce(secret))
+  }
+}
+
+function hasName(object: ManagedObject, nameValue: string): boolean {
+  if (isDestroyed(object.fields.state)) return false
+  return object.attributes.all('name').some(({ value }) => value.nameValue === nameValue)
+}
+
+function found(object: ManagedObject | undefined): ManagedObject {
+  if (object !== undefined) return object
+  throw new KryptonError('item-not-found', 'Name an object of this service: there is none with this Unique Identifier')
+}

@@ -1,0 +1,267 @@
+import { KryptonError } from '../errors.ts'
+import { attributeByWireName, attributeDefinition, Attributes, encodeAttributeValue } from '../kmip/attribute.ts'
+import type { AttributeName, AttributeValues } from '../kmip/attribute.ts'
+import { isCustomName } from '../kmip/attribute.ts'
+import type { WireAttribute } from '../kmip/attributes-1x.ts'
+import { ObjectType, State } from '../kmip/enums.ts'
+import { limits } from '../limits.ts'
+import type { ManagedObject } from './managed-object.ts'
+import { isDestroyed, stateName } from './state.ts'
+
+/**
+ * What a client may do to attributes (KMIP 1.4 section 3, the tables of rules). Custom attributes may be of any type; names that start
+ * with y- are taken from clients too: real ones send them.
+ */
+
+/** An attribute that was added, changed or taken away, and all attributes after that. */
+export interface AttributeChange {
+  readonly attributes: Attributes
+  readonly name: string
+  readonly index: number
+  readonly value: unknown
+}
+
+/**
+ * Puts the attributes of a request that makes an object into `attributes`, in which those that the server sets are put later.
+ * @throws KryptonError invalid-field, index-out-of-bounds, application-namespace-not-supported
+ */
+export function setRequested(
+  attributes: Attributes,
+  objectType: ObjectType,
+  requested: readonly WireAttribute[],
+): void {
+  let instances = 0
+  for (const { name, attributeName, value } of requested) {
+    const definition = attributeDefinition(name)
+    if (definition !== undefined) {
+      if (name === 'objectType' && value === objectType) continue
+      if (!isSettable(name) || !appliesTo(name, objectType)) {
+        throw new KryptonError('invalid-field', `Leave out ${attributeName}: a client does not set it for this object`)
+      }
+      if (!definition.multiple && attributes.has(name)) {
+        throw new KryptonError('invalid-field', `Send ${attributeName} once: an object has one`)
+      }
+    }
+    if (++instances > limits.attributeInstancesMax) throw tooMany()
+    attributes.addValue(name, checkedValue(name, value))
+  }
+  checkDates(attributes)
+}
+
+/** Add Attribute (4.14). @throws KryptonError with the reasons of section 11.15 */
+export function addAttribute(object: ManagedObject, attribute: WireAttribute, now: number): AttributeChange {
+  const { name, attributeName, index, value } = attribute
+  checkNotDestroyed(object, now)
+  if (index !== undefined) {
+    throw new KryptonError('invalid-field', 'Leave out Attribute Index: the server gives a new attribute its index')
+  }
+  const definition = attributeDefinition(name)
+  if (definition !== undefined && (!isAddable(name) || !appliesTo(name, object.fields.objectType))) {
+    throw readOnly(attributeName)
+  }
+  const attributes = object.attributes.clone()
+  if (definition?.multiple === false && attributes.has(name)) {
+    throw new KryptonError('illegal-operation', `Use Modify Attribute: the object has a ${attributeName} already`)
+  }
+  checkState(object, name, attributeName, now)
+  if (countInstances(attributes) >= limits.attributeInstancesMax) throw tooMany()
+  const checked = checkedValue(name, value)
+  const at = attributes.addValue(name, checked)
+  follow(attributes, name)
+  checkDates(attributes)
+  return { attributes, name, index: at, value: checked }
+}
+
+/** Modify Attribute (4.15). @throws KryptonError with the reasons of section 11.16 */
+export function modifyAttribute(object: ManagedObject, attribute: WireAttribute, now: number): AttributeChange {
+  const { name, attributeName, index = 0, value } = attribute
+  checkNotDestroyed(object, now)
+  if (attributeDefinition(name)?.modifiableByClient === false) throw readOnly(attributeName)
+  const attributes = object.attributes.clone()
+  if (!attributes.has(name)) {
+    throw new KryptonError('invalid-field', `Add ${attributeName} first: the object has none`)
+  }
+  if (!attributes.has(name, index)) throw noInstance(attributeName, index)
+  checkState(object, name, attributeName, now)
+  if (name === 'usageLimits') checkUnused(attributes)
+  const checked = checkedValue(name, value)
+  attributes.putValue(name, index, checked)
+  follow(attributes, name)
+  checkDates(attributes)
+  return { attributes, name, index, value: checked }
+}
+
+/** Delete Attribute (4.16). @throws KryptonError with the reasons of section 11.17 */
+export function deleteAttribute(
+  object: ManagedObject,
+  attributeName: string,
+  index: number | undefined,
+  now: number,
+): AttributeChange {
+  checkNotDestroyed(object, now)
+  const name = attributeByWireName(attributeName) ?? attributeName
+  const definition = attributeDefinition(name)
+  if (definition === undefined && !isCustomName(attributeName)) {
+    throw new KryptonError('item-not-found', 'Name an attribute of the object: there is none of this name')
+  }
+  if (definition?.deletableByClient === false) throw readOnly(attributeName)
+  const at = index ?? 0
+  const attributes = object.attributes.clone()
+  const instance = attributes.instances(name).find((candidate) => candidate.index === at)
+  if (instance === undefined) throw noInstance(attributeName, at)
+  if (name === 'usageLimits') checkUnused(attributes)
+  attributes.remove(name, at)
+  return { attributes, name, index: at, value: instance.value }
+}
+
+/** True if two values of an attribute are the same. */
+export function sameValue<K extends AttributeName>(name: K, a: AttributeValues[K], b: AttributeValues[K]): boolean {
+  return encodeAttributeValue(name, a).equals(encodeAttributeValue(name, b))
+}
+
+/** Set by the server in general, and yet sent by clients with what they make: the length of the key they want, for example. */
+const settableThough: ReadonlySet<string> = new Set(['cryptographicAlgorithm', 'cryptographicLength'])
+
+function isSettable(name: string): boolean {
+  return attributeDefinition(name)?.setBy !== 'server' || settableThough.has(name)
+}
+
+function isAddable(name: string): boolean {
+  // Fresh is the server's to keep once the object is there, and so is the mask (3.19, 3.34).
+  return attributeDefinition(name)?.setBy !== 'server' && name !== 'fresh'
+}
+
+/** Attributes that not every object may have, as far as the objects go that are served ("Applies to Object Types"). */
+const applications: Readonly<Partial<Record<AttributeName, readonly ObjectType[]>>> = {
+  cryptographicDomainParameters: [],
+  cryptographicAlgorithm: [ObjectType.SymmetricKey, ObjectType.SecretData],
+  cryptographicLength: [ObjectType.SymmetricKey, ObjectType.SecretData],
+  processStartDate: [ObjectType.SymmetricKey],
+  protectStopDate: [ObjectType.SymmetricKey],
+  usageLimits: [ObjectType.SymmetricKey],
+  activationDate: [ObjectType.SymmetricKey, ObjectType.SecretData],
+  deactivationDate: [ObjectType.SymmetricKey, ObjectType.SecretData],
+  keyValueLocation: [ObjectType.SymmetricKey, ObjectType.SecretData],
+}
+
+function appliesTo(name: string, objectType: ObjectType): boolean {
+  return applications[name as AttributeName]?.includes(objectType) ?? true // a custom name is not in the table
+}
+
+/** The states in which dates may still be set (3.24 to 3.27). */
+const changeableIn: Readonly<Partial<Record<AttributeName, readonly State[]>>> = {
+  activationDate: [State.PreActive],
+  processStartDate: [State.PreActive, State.Active],
+  protectStopDate: [State.PreActive, State.Active],
+  deactivationDate: [State.PreActive, State.Active],
+}
+
+function checkState(object: ManagedObject, name: string, attributeName: string, now: number): void {
+  const states = changeableIn[name as AttributeName] // as above
+  if (states === undefined) return
+  const state = object.stateAt(now)
+  if (!states.includes(state)) {
+    throw new KryptonError(
+      'wrong-key-lifecycle-state',
+      `${attributeName} can be set only while the object is ${states.map(stateName).join(' or ')}: it is ${stateName(state)}`,
+    )
+  }
+  if (name !== 'processStartDate' && name !== 'protectStopDate') return
+  const date = object.attributes.first(name)
+  if (date !== undefined && date <= now) {
+    throw new KryptonError('permission-denied', `${attributeName} has passed: it can no longer be changed`)
+  }
+}
+
+function checkNotDestroyed(object: ManagedObject, now: number): void {
+  const state = object.stateAt(now)
+  if (!isDestroyed(state)) return
+  throw new KryptonError('wrong-key-lifecycle-state', `The object is ${stateName(state)}: its attributes are final`)
+}
+
+/** Puts a value into the form that is kept. */
+function checkedValue(name: string, value: unknown): unknown {
+  if (name === 'usageLimits') {
+    const limits = value as AttributeValues['usageLimits'] // it was read under this name
+    // The count is the server's: it starts at the total (3.21).
+    return { ...limits, usageLimitsCount: limits.usageLimitsTotal }
+  }
+  if (name === 'applicationSpecificInformation') {
+    const information = value as AttributeValues['applicationSpecificInformation'] // as above
+    if (information.applicationData === undefined) {
+      throw new KryptonError(
+        'application-namespace-not-supported',
+        'Send Application Data: the server makes none for any Application Namespace',
+      )
+    }
+  }
+  return value
+}
+
+/** What the server sets because of what a client set (3.49, 3.51). */
+function follow(attributes: Attributes, name: string): void {
+  if (name === 'sensitive') {
+    attributes.set(
+      'alwaysSensitive',
+      attributes.first('alwaysSensitive') === true && attributes.first('sensitive') === true,
+    )
+  } else if (name === 'extractable') {
+    attributes.set(
+      'neverExtractable',
+      attributes.first('neverExtractable') === true && attributes.first('extractable') === false,
+    )
+  }
+}
+
+/** Dates that exclude each other (3.25, 3.26). */
+function checkDates(attributes: Attributes): void {
+  const { activationDate, processStartDate, protectStopDate, deactivationDate } = {
+    activationDate: attributes.first('activationDate'),
+    processStartDate: attributes.first('processStartDate'),
+    protectStopDate: attributes.first('protectStopDate'),
+    deactivationDate: attributes.first('deactivationDate'),
+  }
+  if (isAfter(activationDate, processStartDate)) throw wrongOrder('Process Start Date', 'before Activation Date')
+  if (isAfter(protectStopDate, deactivationDate)) throw wrongOrder('Protect Stop Date', 'after Deactivation Date')
+  if (isAfter(activationDate, deactivationDate)) throw wrongOrder('Deactivation Date', 'before Activation Date')
+}
+
+function isAfter(a: number | undefined, b: number | undefined): boolean {
+  return a !== undefined && b !== undefined && a > b
+}
+
+function wrongOrder(name: string, where: string): KryptonError {
+  return new KryptonError('invalid-field', `Send another ${name}: it may not be ${where}`)
+}
+
+function checkUnused(attributes: Attributes): void {
+  const { usageLimitsTotal, usageLimitsCount } = attributes.first('usageLimits')!
+  if (usageLimitsCount === usageLimitsTotal) return
+  throw new KryptonError('permission-denied', 'Usage Limits are final: some of them has been used already')
+}
+
+function countInstances(attributes: Attributes): number {
+  let count = 0
+  for (const name of attributes.names()) count += attributes.instances(name).length
+  return count
+}
+
+function readOnly(attributeName: string): KryptonError {
+  return new KryptonError('permission-denied', `${shown(attributeName)} is not a client's to set here`)
+}
+
+function noInstance(attributeName: string, index: number): KryptonError {
+  return new KryptonError(
+    'item-not-found',
+    `Name an attribute of the object: it has no ${shown(attributeName)} with index ${index}`,
+  )
+}
+
+function tooMany(): KryptonError {
+  return new KryptonError('index-out-of-bounds', `An object has at most ${limits.attributeInstancesMax} attributes`)
+}
+
+/** A client's own text in a message: short, so that it cannot fill a log. */
+function shown(attributeName: string): string {
+  return JSON.stringify(attributeName.slice(0, 64))
+}

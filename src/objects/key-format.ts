@@ -1,0 +1,79 @@
+import { KryptonError } from '../errors.ts'
+import { KeyFormatType, ObjectType } from '../kmip/enums.ts'
+import { isBytes } from '../kmip/key-block.ts'
+import type { KeyBlock, KeyMaterial } from '../kmip/key-block.ts'
+import { Tag } from '../kmip/tags.ts'
+
+/** The formats in which a symmetric key or a secret may come and go (KMIP 1.4 section 2.1.3): each is the same bytes in another dress. */
+const formats: Readonly<Partial<Record<ObjectType, readonly number[]>>> = {
+  [ObjectType.SymmetricKey]: [KeyFormatType.Raw, KeyFormatType.Opaque, KeyFormatType.TransparentSymmetricKey],
+  [ObjectType.SecretData]: [KeyFormatType.Raw, KeyFormatType.Opaque],
+}
+
+/**
+ * The key material of a Key Block, a view of the frame; undefined when the client keeps it to itself (section 3.41).
+ * @throws KryptonError key-format-type-not-supported, key-compression-type-not-supported, feature-not-supported
+ */
+export function materialOf(objectType: ObjectType, keyBlock: KeyBlock): Uint8Array | undefined {
+  if (keyBlock.keyWrappingData !== undefined) {
+    throw new KryptonError('feature-not-supported', 'Register the key unwrapped: wrapped keys are not served')
+  }
+  checkFormat(objectType, keyBlock.keyFormatType)
+  checkCompression(keyBlock.keyCompressionType)
+  const keyMaterial = keyBlock.keyValue?.keyMaterial
+  if (keyMaterial === undefined) return undefined
+  // What was read from a frame is a view of it, bytes or the field of a Transparent Symmetric Key, which the codec requires.
+  return (isBytes(keyMaterial) ? keyMaterial : keyMaterial.key) as Uint8Array
+}
+
+/**
+ * Key material in the dress of `keyFormatType`.
+ * @throws KryptonError key-format-type-not-supported
+ */
+export function keyMaterialAs<T extends NonNullable<KeyMaterial>>(
+  objectType: ObjectType,
+  keyFormatType: number,
+  material: T,
+): KeyMaterial {
+  checkFormat(objectType, keyFormatType)
+  return keyFormatType === KeyFormatType.TransparentSymmetricKey ? ({ key: material } as KeyMaterial) : material // material is bytes or their source
+}
+
+/** @throws KryptonError key-compression-type-not-supported: only public keys of elliptic curves are compressed */
+export function checkCompression(keyCompressionType: number | undefined): void {
+  if (keyCompressionType === undefined) return
+  throw new KryptonError(
+    'key-compression-type-not-supported',
+    'Leave out Key Compression Type: this is no EC public key',
+  )
+}
+
+/**
+ * Calls `use` with what a Digest is taken over (section 3.17): the bytes of the material, or for a transparent key the encoding of its
+ * Key Material structure, which is wiped afterwards.
+ */
+export function digestInput<T>(keyFormatType: number, material: Uint8Array, use: (bytes: Uint8Array) => T): T {
+  if (keyFormatType !== KeyFormatType.TransparentSymmetricKey) return use(material)
+  const padded = (material.byteLength + 7) & ~7
+  const structure = Buffer.alloc(16 + padded)
+  structure.writeUInt32BE(((Tag.KeyMaterial << 8) | 0x01) >>> 0, 0)
+  structure.writeUInt32BE(8 + padded, 4)
+  structure.writeUInt32BE(((Tag.Key << 8) | 0x08) >>> 0, 8)
+  structure.writeUInt32BE(material.byteLength, 12)
+  structure.set(material, 16)
+  try {
+    return use(structure)
+  } finally {
+    structure.fill(0)
+  }
+}
+
+function checkFormat(objectType: ObjectType, keyFormatType: number): void {
+  if (formats[objectType]?.includes(keyFormatType) === true) return
+  throw new KryptonError(
+    'key-format-type-not-supported',
+    objectType === ObjectType.SymmetricKey
+      ? 'Use Key Format Type Raw, Opaque or Transparent Symmetric Key'
+      : 'Use Key Format Type Raw or Opaque',
+  )
+}

@@ -1,0 +1,104 @@
+import type { Attributes } from '../kmip/attribute.ts'
+import type { ObjectType, State } from '../kmip/enums.ts'
+import { stateAt } from './state.ts'
+import type { Lifecycle } from './state.ts'
+import { decodeStored, encodeStored, hasState } from './stored-attributes.ts'
+import { uniqueIdentifierOf } from './unique-identifier.ts'
+
+/** What is known of an object without looking at its attributes. Zero stands for "has none". */
+export interface ObjectFields extends Lifecycle {
+  /** 16 bytes. */
+  readonly id: Buffer
+  /** Place in the order of creation. */
+  readonly sequence: number
+  readonly objectType: ObjectType
+  readonly algorithm: number
+  readonly lengthBits: number
+  /** As it was registered or created. */
+  readonly keyFormatType: number
+  /** Secret Data Type or Opaque Data Type. */
+  readonly dataType: number
+  /** The version of the Service Key that the record is under. */
+  readonly keyVersion: number
+  /** Counts the rewrites of the record. */
+  readonly blobVersion: number
+  /** The wrapped key material; empty when there is none: destroyed, or never given to the server. */
+  readonly record: Uint8Array
+  /** Counts the changes; 0 for an object that is not stored yet. */
+  readonly rowVersion: number
+}
+
+/** What Get must know of the attributes, so that it need not look at them each time. */
+export interface Serving {
+  readonly sensitive: boolean
+  readonly extractable: boolean
+  readonly fresh: boolean
+}
+
+/**
+ * A Managed Object in memory: its fields, and its attributes, which are decoded when they are first asked for. It never changes: a
+ * change makes a new one (`with`), so that caches and requests share it freely. Attributes handed out are cloned before they are changed.
+ */
+export class ManagedObject {
+  readonly fields: ObjectFields
+  readonly uniqueIdentifier: string
+  #encoded: Uint8Array | undefined
+  #attributes: Attributes | undefined
+  #serving: Serving | undefined
+
+  /** `attributes` are all of them, or what `encodedAttributes` gave. */
+  constructor(fields: ObjectFields, attributes: Attributes | Uint8Array) {
+    this.fields = fields
+    this.uniqueIdentifier = uniqueIdentifierOf(fields.id)
+    if (attributes instanceof Uint8Array) this.#encoded = attributes
+    else this.#attributes = attributes
+  }
+
+  /** Every attribute, with the state as it was last written. */
+  get attributes(): Attributes {
+    this.#attributes ??= decodeStored(this.fields, this.uniqueIdentifier, this.#encoded!) // one of the two was given
+    return this.#attributes
+  }
+
+  /** The attributes in the form that is stored: without what the fields say. */
+  get encodedAttributes(): Uint8Array {
+    this.#encoded ??= encodeStored(this.attributes)
+    return this.#encoded
+  }
+
+  get serving(): Serving {
+    this.#serving ??= {
+      sensitive: this.attributes.first('sensitive') === true,
+      extractable: this.attributes.first('extractable') !== false,
+      fresh: this.attributes.first('fresh') === true,
+    }
+    return this.#serving
+  }
+
+  /** The state at `now`, in seconds since 1970. */
+  stateAt(now: number): State {
+    return stateAt(this.fields, now)
+  }
+
+  /** Every attribute as of `now`. */
+  attributesAt(now: number): Attributes {
+    const state = this.stateAt(now)
+    if (state === this.fields.state || !hasState(this.fields.objectType)) return this.attributes
+    const attributes = this.attributes.clone()
+    attributes.set('state', state)
+    return attributes
+  }
+
+  /** The object after a change. `attributes`, when given, are all of them: dates and state in the fields follow from them. */
+  with(change: Partial<ObjectFields>, attributes?: Attributes): ManagedObject {
+    if (attributes === undefined) return new ManagedObject({ ...this.fields, ...change }, this.attributes)
+    const fields = {
+      ...this.fields,
+      ...change,
+      activationDate: attributes.first('activationDate'),
+      deactivationDate: attributes.first('deactivationDate'),
+    }
+    if (hasState(fields.objectType)) attributes.set('state', fields.state)
+    return new ManagedObject(fields, attributes)
+  }
+}

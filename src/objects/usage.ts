@@ -1,0 +1,50 @@
+import { KryptonError } from '../errors.ts'
+import { CryptographicUsageMask, ObjectType, State } from '../kmip/enums.ts'
+import type { ManagedObject } from './managed-object.ts'
+import { stateName } from './state.ts'
+
+/** What a client wants a key to do. `protects`: it makes protected data, rather than opening what was protected (KMIP 1.4 section 3.22). */
+export interface Use {
+  readonly name: string
+  readonly mask: number
+  readonly protects: boolean
+}
+
+export const uses = {
+  encrypt: { name: 'encryption', mask: CryptographicUsageMask.Encrypt, protects: true },
+  decrypt: { name: 'decryption', mask: CryptographicUsageMask.Decrypt, protects: false },
+} as const satisfies Record<string, Use>
+
+/**
+ * May the object be used so at `now`? Only an Active key protects, between Activation Date and Protect Stop Date. Data that was
+ * protected can still be opened with a key that was deactivated or compromised since, from its Process Start Date on: otherwise revoking
+ * a key would lose the data under it. A mask of 0 is a valid mask and allows no use at all; it does not hinder Get.
+ * @throws KryptonError permission-denied, wrong-key-lifecycle-state
+ */
+export function checkUse(object: ManagedObject, use: Use, now: number): void {
+  if (object.fields.objectType !== ObjectType.SymmetricKey) {
+    throw new KryptonError('permission-denied', `Use a Symmetric Key for ${use.name}: this object is none`)
+  }
+  const state = object.stateAt(now)
+  const allowed = use.protects ? state === State.Active : opens.has(state)
+  if (!allowed) {
+    const wanted = use.protects ? 'Active' : 'Active, Deactivated or Compromised'
+    throw new KryptonError(
+      'wrong-key-lifecycle-state',
+      `The key is ${stateName(state)}: it can be used for ${use.name} only while it is ${wanted}`,
+    )
+  }
+  const { attributes } = object
+  if (((attributes.first('cryptographicUsageMask') ?? 0) & use.mask) === 0) {
+    throw new KryptonError('permission-denied', `The key's Cryptographic Usage Mask does not allow ${use.name}`)
+  }
+  const date = attributes.first(use.protects ? 'protectStopDate' : 'processStartDate')
+  if (date !== undefined && (use.protects ? now > date : now < date)) {
+    throw new KryptonError(
+      'permission-denied',
+      use.protects ? 'The Protect Stop Date of the key has passed' : 'The Process Start Date of the key is yet to come',
+    )
+  }
+}
+
+const opens: ReadonlySet<State> = new Set([State.Active, State.Deactivated, State.Compromised])

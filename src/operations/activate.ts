@@ -1,0 +1,22 @@
+import { KryptonError } from '../errors.ts'
+import { next } from '../keystore/maybe-promise.ts'
+import type { Operation } from '../kmip/enums.ts'
+import { stateAfterActivate } from '../objects/state.ts'
+import { hasState } from '../objects/stored-attributes.ts'
+import type { Handler } from './handler.ts'
+import { changedObject } from './object-change.ts'
+
+/** KMIP 1.4 sections 4.19 and 11.20. */
+export const activate: Handler<typeof Operation.Activate> = (request, context) => {
+  const { unit, now } = context
+  return next(unit.get(context.identifier(request.uniqueIdentifier)), (object) => {
+    if (!hasState(object.fields.objectType)) {
+      throw new KryptonError('illegal-operation', 'Activate a key or a secret: an Opaque Object has no State')
+    }
+    const state = stateAfterActivate(object.stateAt(now))
+    const attributes = object.attributes.clone()
+    attributes.set('activationDate', now)
+    const { uniqueIdentifier } = unit.update(object, changedObject(object, now, attributes, { state }))
+    return { uniqueIdentifier }
+  })
+}

@@ -1,0 +1,71 @@
+import { digest } from '../crypto/digest.ts'
+import { KryptonError } from '../errors.ts'
+import { next } from '../keystore/maybe-promise.ts'
+import { KeyFormatType, ObjectType } from '../kmip/enums.ts'
+import type { Operation } from '../kmip/enums.ts'
+import { generatedLength, materialBytes, setParity } from '../objects/algorithms.ts'
+import { newObject } from '../objects/new-object.ts'
+import type { Handler } from './handler.ts'
+import { checkNames } from './names.ts'
+import { requestedAttributes, requestedNumber } from './requested-attributes.ts'
+
+/** KMIP 1.4 sections 4.1 and 11.2. A Cryptographic Length that is left out is the algorithm's usual one. */
+export const create: Handler<typeof Operation.Create> = (request, context) => {
+  const { unit, version, now } = context
+  const objectType = ObjectType.SymmetricKey
+  if (request.objectType !== objectType) {
+    throw new KryptonError('invalid-field', 'Create a Symmetric Key: objects of other types are registered')
+  }
+  const requested = requestedAttributes(request.templateAttribute)
+  const algorithm = requestedNumber(requested, 'cryptographicAlgorithm')
+  if (algorithm === undefined) throw missing('Cryptographic Algorithm')
+  if (requestedNumber(requested, 'cryptographicUsageMask') === undefined) throw missing('Cryptographic Usage Mask')
+  const lengthBits = generatedLength(algorithm, requestedNumber(requested, 'cryptographicLength'))
+
+  const material = context.randomBytes(materialBytes(algorithm, lengthBits))
+  setParity(algorithm, material)
+  const wipe = (): void => {
+    material.fill(0)
+  }
+  const make = () => {
+    const draft = newObject({
+      id: context.randomBytes(16),
+      sequence: unit.objects.nextSequence(),
+      objectType,
+      requested,
+      algorithm,
+      lengthBits,
+      keyFormatType: KeyFormatType.Raw,
+      dataType: 0,
+      digest: digest('sha256', material),
+      generated: true,
+      version,
+      now,
+    })
+    return next(checkNames(unit, draft, 'invalid-field'), () =>
+      next(unit.create(draft, material), ({ uniqueIdentifier }) => {
+        context.idPlaceholder = uniqueIdentifier
+        return { objectType, uniqueIdentifier }
+      }),
+    )
+  }
+  return finallyWipe(make, wipe)
+}
+
+function missing(attributeName: string): KryptonError {
+  return new KryptonError('missing-data', `Send ${attributeName} of the key to create`)
+}
+
+/** Runs `make`, and `wipe` when it has ended, whether that is now or later. */
+function finallyWipe<T>(make: () => T | Promise<T>, wipe: () => void): T | Promise<T> {
+  let made: T | Promise<T>
+  try {
+    made = make()
+  } catch (error) {
+    wipe()
+    throw error
+  }
+  if (made instanceof Promise) return made.finally(wipe)
+  wipe()
+  return made
+}

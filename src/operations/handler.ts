@@ -1,0 +1,63 @@
+import type { Principal } from '../auth/principal.ts'
+import type { ErrorCode } from '../errors.ts'
+import { KryptonError } from '../errors.ts'
+import type { MaybePromise } from '../keystore/maybe-promise.ts'
+import type { UnitOfWork } from '../keystore/unit-of-work.ts'
+import type { RequestPayload, ResponsePayload, ServedOperation } from '../kmip/payloads/index.ts'
+import type { KmipVersion } from '../kmip/version.ts'
+
+/**
+ * Answers one Batch Item. It returns the payload, or throws a KryptonError, after which what it changed is taken back. Without anything
+ * to wait for it returns no promise.
+ */
+export type Handler<O extends ServedOperation> = (
+  request: RequestPayload<O>,
+  context: OperationContext,
+) => MaybePromise<ResponsePayload<O>>
+
+/** What a handler works with. One for each run of a request. */
+export class OperationContext {
+  /** What is read and changed: the objects of the principal's service. */
+  readonly unit: UnitOfWork
+  readonly principal: Principal
+  readonly version: KmipVersion
+  /** Seconds since 1970, the same for the whole request. */
+  readonly now: number
+  readonly randomBytes: (count: number) => Buffer
+  readonly serverVersion: string
+  /** The ID Placeholder (KMIP 1.4 section 4): the identifier that the items before gave. */
+  idPlaceholder: string | undefined = undefined
+
+  constructor(parts: Omit<OperationContext, 'idPlaceholder' | 'identifier'>) {
+    this.unit = parts.unit
+    this.principal = parts.principal
+    this.version = parts.version
+    this.now = parts.now
+    this.randomBytes = parts.randomBytes
+    this.serverVersion = parts.serverVersion
+  }
+
+  /**
+   * The identifier in a request, or the ID Placeholder when there is none. Clients use the placeholder whatever their batch
+   * options say.
+   * @throws KryptonError item-not-found
+   */
+  identifier(uniqueIdentifier: string | undefined): string {
+    const identifier = uniqueIdentifier ?? this.idPlaceholder
+    if (identifier !== undefined) return identifier
+    throw new KryptonError(
+      'item-not-found',
+      'Send a Unique Identifier: no operation before this one in the request has given one',
+    )
+  }
+}
+
+/** A refusal whose answer carries a payload that says what was refused. */
+export class RefusalWithPayload extends KryptonError {
+  readonly payload: unknown
+
+  constructor(code: ErrorCode, message: string, payload: unknown) {
+    super(code, message)
+    this.payload = payload
+  }
+}

@@ -1,0 +1,64 @@
+import { Operation } from '../kmip/enums.ts'
+import type { ServedOperation } from '../kmip/payloads/index.ts'
+import { activate } from './activate.ts'
+import { addAttribute } from './add-attribute.ts'
+import { check } from './check.ts'
+import { create } from './create.ts'
+import { decrypt } from './decrypt.ts'
+import { deleteAttribute } from './delete-attribute.ts'
+import { destroy } from './destroy.ts'
+import { discoverVersions } from './discover-versions.ts'
+import { encrypt } from './encrypt.ts'
+import { getAttributeList } from './get-attribute-list.ts'
+import { getAttributes } from './get-attributes.ts'
+import { get } from './get.ts'
+import type { Handler } from './handler.ts'
+import { locate } from './locate.ts'
+import { modifyAttribute } from './modify-attribute.ts'
+import { query } from './query.ts'
+import { register } from './register.ts'
+import { revoke } from './revoke.ts'
+import { rngRetrieve } from './rng-retrieve.ts'
+
+/** Every operation that is served: one for each line of kmip/payloads/index.ts, no more and no fewer. */
+const handlers = {
+  [Operation.DiscoverVersions]: discoverVersions,
+  [Operation.Query]: query,
+  [Operation.Create]: create,
+  [Operation.Register]: register,
+  [Operation.Get]: get,
+  [Operation.GetAttributes]: getAttributes,
+  [Operation.GetAttributeList]: getAttributeList,
+  [Operation.AddAttribute]: addAttribute,
+  [Operation.ModifyAttribute]: modifyAttribute,
+  [Operation.DeleteAttribute]: deleteAttribute,
+  [Operation.Locate]: locate,
+  [Operation.Activate]: activate,
+  [Operation.Revoke]: revoke,
+  [Operation.Destroy]: destroy,
+  [Operation.Check]: check,
+  [Operation.Encrypt]: encrypt,
+  [Operation.Decrypt]: decrypt,
+  [Operation.RNGRetrieve]: rngRetrieve,
+} satisfies { readonly [O in ServedOperation]: Handler<O> }
+
+/** A handler that takes the payload that its own operation's struct has read. */
+export type AnyHandler = (...parameters: Parameters<Handler<never>>) => ReturnType<Handler<ServedOperation>>
+
+/** undefined for an operation that is not served. */
+export function handlerOf(operation: number): AnyHandler | undefined {
+  return byOperation[operation]
+}
+
+// As for the payloads: operations are small numbers.
+const byOperation: readonly (AnyHandler | undefined)[] = Array.from(
+  { length: Math.max(...Object.values(Operation)) + 1 },
+  (_, operation) => handlers[operation as ServedOperation] as AnyHandler | undefined, // undefined where there is no line
+)
+
+/** The name of an operation in audit records: `AddAttribute`. */
+export function operationName(operation: number): string {
+  return names.get(operation) ?? String(operation)
+}
+
+const names: ReadonlyMap<number, string> = new Map(Object.entries(Operation).map(([name, number]) => [number, name]))

@@ -1,0 +1,102 @@
+import {
+  ClientRegistrationMethod,
+  DestroyAction,
+  ObjectType,
+  ProfileName,
+  QueryFunction,
+  RNGAlgorithm,
+  RNGMode,
+} from '../kmip/enums.ts'
+import type { Operation } from '../kmip/enums.ts'
+import { payloads, payloadsOf } from '../kmip/payloads/index.ts'
+import type { QueryResponse } from '../kmip/payloads/query.ts'
+import type { Handler, OperationContext } from './handler.ts'
+
+/**
+ * KMIP 1.4 section 4.25. Clients refuse a server whose lists lack what they need, so everything that is served is in them, and nothing
+ * else. What the client's version does not know is left out when the answer is written. A function that the server does not know adds nothing.
+ */
+export const query: Handler<typeof Operation.Query> = ({ queryFunctions }, context) => {
+  const response: { -readonly [K in keyof QueryResponse]: QueryResponse[K] } = {}
+  for (const queryFunction of queryFunctions) Object.assign(response, answers.get(queryFunction)?.(context))
+  return response
+}
+
+const answers: ReadonlyMap<number, (context: OperationContext) => QueryResponse> = new Map<
+  number,
+  (context: OperationContext) => QueryResponse
+>([
+  // The handlers of operations/index.ts are those of this table: the compiler sees to it.
+  [
+    QueryFunction.QueryOperations,
+    ({ version }) => ({
+      operations: Object.keys(payloads)
+        .map(Number)
+        .filter((operation) => payloadsOf(operation)!.since <= version), // it is one of the table
+    }),
+  ],
+  [
+    QueryFunction.QueryObjects,
+    () => ({ objectTypes: [ObjectType.SymmetricKey, ObjectType.SecretData, ObjectType.OpaqueObject] }),
+  ],
+  [
+    QueryFunction.QueryServerInformation,
+    ({ serverVersion }) => ({
+      vendorIdentification: `Krypton ${serverVersion}`,
+      serverInformation: new Uint8Array(0),
+    }),
+  ],
+  // No Application Namespace, extension, attestation or validation: there is nothing to list for these.
+  [QueryFunction.QueryRNGs, () => ({ rngParameters: [{ rngAlgorithm: RNGAlgorithm.Unspecified }] })],
+  [QueryFunction.QueryProfiles, () => ({ profileInformation: profiles.map((profileName) => ({ profileName })) })],
+  [
+    QueryFunction.QueryCapabilities,
+    () => ({
+      capabilityInformation: [
+        {
+          streamingCapability: false,
+          asynchronousCapability: false,
+          attestationCapability: false,
+          batchUndoCapability: false,
+          batchContinueCapability: true,
+          destroyAction: DestroyAction.KeyMaterialDeleted,
+          rngMode: RNGMode.SharedInstantiation,
+        },
+      ],
+    }),
+  ],
+  [
+    QueryFunction.QueryClientRegistrationMethods,
+    () => ({
+      clientRegistrationMethods: [
+        ClientRegistrationMethod.ServerPreGenerated,
+        ClientRegistrationMethod.ClientGenerated,
+      ],
+    }),
+  ],
+])
+
+/** Profiles whose server side is served whole. */
+const profiles = [
+  ProfileName.BaselineServerBasicKMIPV1_2,
+  ProfileName.SymmetricKeyLifecycleServerKMIPV1_0,
+  ProfileName.SymmetricKeyLifecycleServerKMIPV1_1,
+  ProfileName.SymmetricKeyLifecycleServerKMIPV1_2,
+  ProfileName.BasicCryptographicServerKMIPV1_2,
+  ProfileName.SymmetricKeyFoundryServerKMIPV1_0,
+  ProfileName.SymmetricKeyFoundryServerKMIPV1_1,
+  ProfileName.SymmetricKeyFoundryServerKMIPV1_2,
+  ProfileName.OpaqueManagedObjectStoreServerKMIPV1_0,
+  ProfileName.OpaqueManagedObjectStoreServerKMIPV1_1,
+  ProfileName.OpaqueManagedObjectStoreServerKMIPV1_2,
+  ProfileName.BaselineServerBasicKMIPV1_3,
+  ProfileName.SymmetricKeyLifecycleServerKMIPV1_3,
+  ProfileName.BasicCryptographicServerKMIPV1_3,
+  ProfileName.SymmetricKeyFoundryServerKMIPV1_3,
+  ProfileName.OpaqueManagedObjectStoreServerKMIPV1_3,
+  ProfileName.BaselineServerBasicKMIPV1_4,
+  ProfileName.SymmetricKeyLifecycleServerKMIPV1_4,
+  ProfileName.BasicCryptographicServerKMIPV1_4,
+  ProfileName.SymmetricKeyFoundryServerKMIPV1_4,
+  ProfileName.OpaqueManagedObjectStoreServerKMIPV1_4,
+]
