@@ -69,3 +69,11 @@ function planOf(query: LocateQuery): string[] {
     .all(...values)
     .map(({ detail }) => String(detail))
 }
+
+test('a name is found, and its uniqueness checked, by the primary key of the index rows', () => {
+  const indexes = database
+    .prepare("SELECT name FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'object_index' AND sql IS NOT NULL")
+    .all()
+  expect(indexes).toEqual([])
+  expect(planOf({ ...scopeOf(), now: 0, limit: 1, tokens: [name] })[0]).toContain('PRIMARY KEY')
+})

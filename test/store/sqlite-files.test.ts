@@ -108,8 +108,9 @@ test('another thread reads and writes through a connection of its own, and its c
     workerData: connection,
     transferList: [connection.port],
   })
+  const exited = once(worker, 'exit')
   const [seen] = await once(worker, 'message')
-  await once(worker, 'exit')
+  await exited
   expect(seen).toEqual({ found: 1, moved: true })
   expect(store.get('objects', keyOfObject(objectRow(5)))).toEqual(objectRow(5))
   await store.commit(unitOf(insertObject(objectRow(6))))

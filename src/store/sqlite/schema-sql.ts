@@ -3,6 +3,7 @@ import {
   auditColumns,
   type ChangeableTable,
   type Condition,
+  type Index,
   type Section,
   type Table,
   tableNames,
@@ -51,11 +52,28 @@ function createTable(name: string, columns: Columns, key: readonly string[], opt
   return `CREATE TABLE ${name} (\n${lines.join(',\n')}\n) STRICT${options.rowid ? '' : ', WITHOUT ROWID'}`
 }
 
-function createIndexes(table: string, { indexes }: Table): string[] {
-  return Object.entries(indexes).map(([name, { columns, unique, where }]) => {
-    const condition = where === undefined ? '' : ` WHERE ${conditionSql(where)}`
-    return `CREATE ${unique === true ? 'UNIQUE ' : ''}INDEX ${name} ON ${table} (${columns.join(', ')})${condition}`
-  })
+function createIndexes(name: string, table: Table): string[] {
+  return Object.entries(table.indexes)
+    .filter(([, index]) => !beginsKey(table, index))
+    .map(([indexName, { columns, unique, where }]) => {
+      const condition = where === undefined ? '' : ` WHERE ${conditionSql(where)}`
+      return `CREATE ${unique === true ? 'UNIQUE ' : ''}INDEX ${indexName} ON ${name} (${columns.join(', ')})${condition}`
+    })
+}
+
+/**
+ * True if the primary key begins with the columns of the index and those that its condition fixes: then its tree answers what the index would.
+ * A unique one is kept by the preconditions, since there is one writer; a second tree costs a page more at every Create.
+ */
+function beginsKey({ key }: Table, { columns, where = [] }: Index): boolean {
+  const fixed = where.filter((condition) => 'equals' in condition).map(({ column }) => column)
+  const covered = [...columns, ...fixed]
+  const first = key.slice(0, covered.length)
+  return (
+    fixed.length === where.length &&
+    first.length === covered.length &&
+    first.every((column) => covered.includes(column))
+  )
 }
 
 function columnSql(name: string, { kind, nullable }: Column): string {
