@@ -5,6 +5,8 @@ import type { BenchServer } from './server.ts'
 
 const executable = join(import.meta.dirname, '../../bin/krypton')
 
+const identityFiles = ['ca.pem', 'client.pem', 'client.key', 'client-bundle.pem'] as const
+
 /** False in a checkout that has no server yet. */
 export function kryptonExists(): boolean {
   return existsSync(executable)
@@ -25,6 +27,8 @@ export async function startKrypton(directory: string): Promise<BenchServer> {
     String(healthPort),
   ])
   await started.until(async () => {
+    // The development server makes the identity of its client after it has come up.
+    if (!identityFiles.every((file) => existsSync(join(directory, file)))) return false
     try {
       return (await fetch(`http://127.0.0.1:${healthPort}/readyz`)).ok
     } catch {
