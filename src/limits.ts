@@ -99,6 +99,8 @@ export const limits = {
   pipelinedRequestsMax: 64,
   /** Answers that wait for their client, in bytes: then nothing more is read from it. */
   queuedAnswerBytesMax: 1024 * 1024,
+  /** The same over all connections of a listener thread. From half of it on, a connection has one answer in flight; beyond it, who adds to it is cut. */
+  queuedAnswersBytesMax: 256 * 1024 * 1024,
   /** Memory of frames that have partly come, for one listener thread: 16 of the largest. */
   partialFramesBytesMax: 256 * 1024 * 1024,
   // telemetry
@@ -126,6 +128,8 @@ export const limits = {
   storeCheckpointPages: 1_000,
   /** Units in one transaction: more would keep the first of them waiting for no gain, the sync is shared by then. */
   storeGroupMax: 256,
+  /** Units of a thread that wait for the writer: its connections' own bounds keep it far below. */
+  storeWaitingMax: 16_384,
   /** Prepared statements of a connection: Locate has one for each number of tokens and of lists, a client chooses both. */
   storeStatementsMax: 256,
   /** Entries of an index that are counted to choose the rarest of several tokens. */

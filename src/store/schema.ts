@@ -253,8 +253,6 @@ export const auditColumns = {
 
 export type TableName = keyof typeof schema
 
-export type AuthenticatedTable = TableName
-
 /** Tables that a unit may change. */
 export type ChangeableTable = TableName | 'object_index'
 

@@ -30,7 +30,7 @@ export interface Store {
    * Makes the unit's changes and audit rows durable, all of them or none. Slots of the version table have moved when it resolves.
    * Rejects with 'store-conflict' when a row is not as expected (it has another version, is gone, or is there already),
    * 'store-unique' when a unique index has the value already (the message names the index), 'store-failed' when it could not be
-   * written. After a failure whose outcome is unknown the store is dead: its `onFatal` is called, and every commit fails.
+   * written, 'overloaded' when too many units wait already. After a failure whose outcome is unknown the store is dead: its `onFatal` is called, and every commit fails.
    */
   commit(unit: Unit): Promise<void>
 

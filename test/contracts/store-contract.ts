@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { MemoryStore } from '../../src/store/memory.ts'
 import type { Row, StoredAuditRow } from '../../src/store/schema.ts'
@@ -307,9 +307,9 @@ export function storeContract(open: () => Promise<Store>): void {
         const row = objectRow(n)
         const before = read(row.object)
         const committed = store.commit(unitOf([{ table: 'objects', kind: 'insert', row }]))
-        let done = false
-        void committed.then(() => (done = true))
-        while (!done) {
+        const progress = { done: false }
+        void committed.then(() => (progress.done = true))
+        while (!progress.done) {
           const moved = read(row.object) !== before
           const seen = await objectOf(row)
           if (moved) expect(seen).toBeDefined()
@@ -400,10 +400,18 @@ export function storeContract(open: () => Promise<Store>): void {
 }
 
 async function stateOf(store: Store): Promise<[Row<'objects'>[], Row<'objects'>[], StoredAuditRow[]]> {
-  const found = Array.from({ length: 4 }, (_, n) =>
-    store.locate({ ...scopeOf(), tokens: [{ attribute: 'name', token: Buffer.of(n) }], now: 0, limit: 99 }),
-  )
-  return [await store.find('objects', {}), (await Promise.all(found)).flat(), await store.audit('data', 0, 1_000)]
+  const found: Row<'objects'>[] = []
+  for (let n = 0; n < 4; n++) {
+    found.push(
+      ...(await store.locate({
+        ...scopeOf(),
+        tokens: [{ attribute: 'name', token: Buffer.of(n) }],
+        now: 0,
+        limit: 99,
+      })),
+    )
+  }
+  return [await store.find('objects', {}), found, await store.audit('data', 0, 1_000)]
 }
 
 function codeOf(outcome: PromiseSettledResult<void>): unknown {

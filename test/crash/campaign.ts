@@ -37,7 +37,9 @@ export function parseCampaign(cyclesDefault: number): CampaignOptions {
   const { values } = parseArgs({
     options: { cycles: { type: 'string' }, json: { type: 'boolean' }, state: { type: 'string' } },
   })
-  return { cycles: Number(values.cycles ?? cyclesDefault), json: values.json === true, state: values.state }
+  const cycles = Number(values.cycles ?? cyclesDefault)
+  if (!Number.isSafeInteger(cycles) || cycles < 1) throw new Error('--cycles takes a whole number from 1')
+  return { cycles, json: values.json === true, state: values.state }
 }
 
 /**
@@ -72,6 +74,8 @@ export async function runCampaign(
       `${name}: cycle ${progress.cycles} of ${options.cycles}, ${progress.acknowledged} changes acknowledged, ${progress.violations.length} violations`,
     )
   }
+  if (progress.acknowledged === 0)
+    return end(name, options, ExitCode.void, { verdict: 'void', reason: 'nothing was acknowledged' })
   const violated = progress.violations.length > 0
   return end(name, options, violated ? ExitCode.violated : ExitCode.ok, {
     verdict: violated ? 'violated' : 'kept',

@@ -2,10 +2,10 @@ import { isKryptonError } from '../../src/errors.ts'
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts'
 import { insertObject, objectRow, unitOf } from './rows.ts'
 
-/** Writes until the kernel refuses, then once more, and prints what the store said; ends when it was told that this is fatal. */
+/** Writes until the kernel refuses, then once more, and prints what the store said; closes the store. */
 process.on('SIGXFSZ', () => {})
-let fatal = 0
-const store = await openSqliteStore({ directory: process.argv[2]!, onFatal: () => fatal++ })
+const told = { fatal: 0 }
+const store = await openSqliteStore({ directory: process.argv[2]!, onFatal: () => told.fatal++ })
 const codeOf = (error: unknown) => (isKryptonError(error) ? error.code : String(error))
 const waiting = new Set<string>()
 let written = 0
@@ -17,6 +17,6 @@ for (let n = 0; waiting.size === 0; n += 20) {
   }
 }
 const after = await store.commit(unitOf(insertObject(objectRow(-1)))).then(() => 'durable', codeOf)
-while (fatal === 0) await new Promise((resolve) => setTimeout(resolve, 5))
-console.log(JSON.stringify({ fatal, waiting: [...waiting], after, written }))
-process.exit()
+while (told.fatal === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+console.log(JSON.stringify({ ...told, waiting: [...waiting], after, written }))
+await store.close()

@@ -35,4 +35,3 @@ export type WriterMessage =
   | { readonly ready: true }
   | { readonly failed: { readonly code: ErrorCode; readonly message: string } }
   | { readonly fatal: string }
-  | { readonly closed: true }

@@ -1,3 +1,4 @@
+// oxlint-disable unicorn/require-post-message-target-origin -- the rule is about windows, these are threads
 import { extname } from 'node:path'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import { KryptonError } from '../../errors.ts'
@@ -14,7 +15,7 @@ import { UnitSender } from './unit-sender.ts'
 export interface SqliteStoreOptions {
   /** Made if it is not there, for its owner only. */
   readonly directory: string
-  /** Called once when a write's outcome is unknown: stop the process, recovery decides at the next start. */
+  /** Called once, when a write's outcome is unknown: stop the process at once, recovery decides at the next start. */
   readonly onFatal: (error: KryptonError) => void
 }
 
@@ -91,6 +92,7 @@ export class SqliteStore extends ConnectedStore {
   readonly #directory: string
   readonly #writer: Worker
   readonly #lock: LockFile
+  readonly #exited: Promise<unknown>
   #closing: Promise<void> | undefined
 
   constructor(parts: {
@@ -105,13 +107,16 @@ export class SqliteStore extends ConnectedStore {
     this.#directory = directory
     this.#writer = writer
     this.#lock = lock
+    this.#exited = new Promise((resolve) => writer.once('exit', resolve))
+    let told = false
+    const tell = (why: string, cause?: unknown) => {
+      if (!told) onFatal(new KryptonError('store-failed', `${why}: start the server again`, { cause }))
+      told = true
+    }
     writer.on('message', (message: WriterMessage) => {
-      if ('fatal' in message)
-        onFatal(new KryptonError('store-failed', `the store stopped, start the server again: ${message.fatal}`))
+      if ('fatal' in message) tell(`the store stopped, ${message.fatal}`)
     })
-    writer.on('error', (cause) =>
-      onFatal(new KryptonError('store-failed', 'the writer of the store died: start the server again', { cause })),
-    )
+    writer.on('error', (cause) => tell('the writer of the store died', cause))
   }
 
   /** A connection for another thread; each thread needs one of its own. */
@@ -127,10 +132,9 @@ export class SqliteStore extends ConnectedStore {
 
   async #close(): Promise<void> {
     await super.close()
-    const exited = new Promise((resolve) => this.#writer.once('exit', resolve))
     this.#writer.ref()
     this.#writer.postMessage({ close: true } satisfies OwnerMessage)
-    await exited
+    await this.#exited
     this.#lock.release()
   }
 }

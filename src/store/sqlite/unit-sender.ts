@@ -1,5 +1,7 @@
+// oxlint-disable unicorn/require-post-message-target-origin -- the rule is about windows, these are threads
 import type { MessagePort } from 'node:worker_threads'
 import { KryptonError } from '../../errors.ts'
+import { limits } from '../../limits.ts'
 import type { Unit } from '../store.ts'
 import type { OutcomeMessage, UnitMessage } from './messages.ts'
 import { encodeUnit } from './unit-codec.ts'
@@ -23,6 +25,9 @@ export class UnitSender {
   send(unit: Unit): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#dead !== undefined) throw this.#dead
+      if (this.#waiting.size >= limits.storeWaitingMax) {
+        throw new KryptonError('overloaded', 'too many changes wait for the disk: repeat the request later')
+      }
       const bytes = encodeUnit(unit)
       const number = this.#next++
       if (this.#waiting.size === 0) this.#port.ref()
@@ -47,10 +52,10 @@ export class UnitSender {
   }
 
   #die(message: string): void {
-    this.#dead = new KryptonError('store-failed', message)
+    const dead = (this.#dead ??= new KryptonError('store-failed', message))
     const waiting = [...this.#waiting.values()]
     this.#waiting.clear()
-    for (const { reject } of waiting) reject(this.#dead)
+    for (const { reject } of waiting) reject(dead)
     this.#idle()
   }
 

@@ -1,3 +1,5 @@
+// oxlint-disable unicorn/require-post-message-target-origin -- the rule is about windows, these are threads
+import type { DatabaseSync } from 'node:sqlite'
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { isKryptonError } from '../../errors.ts'
 import { limits } from '../../limits.ts'
@@ -17,12 +19,13 @@ import { decodeUnit } from './unit-codec.ts'
 class Writer {
   readonly #owner: MessagePort
   readonly #versions: VersionTable
-  readonly #databases
+  readonly #databases: readonly DatabaseSync[]
   readonly #sections: Readonly<Record<Section, SectionWriter>>
   readonly #senders = new Set<MessagePort>()
   #queue: Queued[] = []
   #scheduled = false
   #closing = false
+  #fatal: string | undefined
 
   constructor(owner: MessagePort, { directory, versions, faults }: WriterData) {
     this.#owner = owner
@@ -40,6 +43,7 @@ class Writer {
 
   #addSender(sender: MessagePort): void {
     this.#senders.add(sender)
+    if (this.#fatal !== undefined) sender.postMessage({ fatal: this.#fatal } satisfies OutcomeMessage)
     sender.on('message', (message: UnitMessage) => {
       this.#queue.push({ sender, ...message })
       this.#schedule()
@@ -58,6 +62,7 @@ class Writer {
 
   #run(): void {
     this.#drain()
+    if (this.#fatal !== undefined) this.#queue = []
     const group = this.#queue.splice(0, limits.storeGroupMax)
     if (group.length > 0 && !this.#write(group)) return
     if (this.#queue.length > 0) this.#schedule()
@@ -111,21 +116,20 @@ class Writer {
 
   /** Nothing is written or acknowledged after this: the files stay as they are until recovery looks at them. */
   #die(error: unknown): void {
-    const fatal = describe(error)
-    this.#owner.postMessage({ fatal } satisfies WriterMessage)
-    for (const sender of this.#senders) sender.postMessage({ fatal } satisfies OutcomeMessage)
-    this.#owner.removeAllListeners('message')
-    for (const sender of this.#senders) sender.removeAllListeners('message')
+    this.#fatal = describe(error)
+    this.#owner.postMessage({ fatal: this.#fatal } satisfies WriterMessage)
+    for (const sender of this.#senders) sender.postMessage({ fatal: this.#fatal } satisfies OutcomeMessage)
+    this.#schedule()
   }
 
   #close(): void {
-    for (const database of this.#databases) {
+    const databases = this.#fatal === undefined ? this.#databases : []
+    for (const database of databases) {
       // An empty log is what tells the next start that this stop was a clean one.
       database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
       database.close()
     }
     for (const sender of this.#senders) sender.close()
-    this.#owner.postMessage({ closed: true } satisfies WriterMessage)
     this.#owner.close()
   }
 }
