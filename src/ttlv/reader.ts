@@ -58,8 +58,9 @@ export class TtlvReader {
   dateTime(at: number): number {
     const high = uint32(this.bytes, at + 8)
     const low = uint32(this.bytes, at + 12) >>> 0
-    if (high >= -dateHighMax && high < dateHighMax) return high * 0x1_0000_0000 + low
-    if (high === 0x7fffffff && low === 0xffffffff) return Number.MAX_SAFE_INTEGER
+    const seconds = high * 0x1_0000_0000 + low
+    if (high >= -dateHighMax && high < dateHighMax && seconds !== never) return seconds
+    if (high === 0x7fffffff && low === 0xffffffff) return never
     throw new KryptonError(
       'invalid-field',
       'Send a date between the years -280000 and 280000: this one is out of range',
@@ -99,6 +100,8 @@ export class TtlvReader {
 
 /** 2^53 seconds, in units of 2^32. */
 const dateHighMax = 0x20_0000
+
+const never = Number.MAX_SAFE_INTEGER
 
 export function padded(length: number): number {
   return (length + 7) & ~7
