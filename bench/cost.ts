@@ -15,7 +15,7 @@ import { startKrypton } from './servers/krypton.ts'
 import type { BenchServer } from './servers/server.ts'
 import { goalAtMost, median, spread } from './table.ts'
 import type { Section } from './table.ts'
-import { measureWindow } from './window.ts'
+import { measureWindow, warmUp } from './window.ts'
 import type { Window } from './window.ts'
 
 /** One row: a load, and the multiple of the echo that it may cost. */
@@ -91,6 +91,8 @@ export interface CostOptions {
   readonly quick: boolean
   readonly pairs: number
   readonly seconds: number
+  /** Load on both that is not counted, before each row. */
+  readonly warmupSeconds: number
   readonly objects: number
   readonly onProgress: (line: string) => void
 }
@@ -145,6 +147,8 @@ async function measureRow(
       warmupSeconds: 0.4,
       timeoutMs: 5000,
     }
+    await warmUp(echo, { ...load, objects: one }, options.warmupSeconds)
+    await warmUp(krypton, { ...load, objects }, options.warmupSeconds)
     const pairs = await takePairs(
       { wanted: options.pairs, triesMax: options.pairs * (options.quick ? 1 : 3) + 1 },
       () => measureWindow(echo, { ...load, objects: one }),

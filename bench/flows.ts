@@ -33,6 +33,7 @@ const flows: readonly Flow[] = [
 export interface FlowsOptions {
   readonly quick: boolean
   readonly seconds: number
+  readonly warmupSeconds: number
   readonly onProgress: (line: string) => void
 }
 
@@ -56,7 +57,7 @@ export async function benchFlows(
           processes: 1,
           rate: flow.rate,
           seconds: options.seconds,
-          warmupSeconds: 0.5,
+          warmupSeconds: options.warmupSeconds,
           objects: 500,
           timeoutMs: 10_000,
         })

@@ -38,6 +38,8 @@ const progress = (line: string): void => {
   process.stderr.write(`${line}\n`)
 }
 
+const warmupSeconds = (flags: Flags): number => (flags.quick ? 1 : 3)
+
 const parts = {
   cost: (flags: Flags) =>
     benchCost({
@@ -45,18 +47,21 @@ const parts = {
       pairs: Number(flags.pairs ?? (flags.quick ? 3 : 7)),
       seconds: Number(flags.seconds ?? (flags.quick ? 0.8 : 1.5)),
       objects: 1000,
+      warmupSeconds: warmupSeconds(flags),
       onProgress: progress,
     }).then((section) => [section]),
   compare: (flags: Flags) =>
     benchCompare({
       rounds: flags.quick ? 1 : 3,
       seconds: Number(flags.seconds ?? (flags.quick ? 1 : 3)),
+      warmupSeconds: warmupSeconds(flags),
       onProgress: progress,
     }).then((section) => [section]),
   flows: (flags: Flags) =>
     benchFlows({
       quick: flags.quick ?? false,
       seconds: Number(flags.seconds ?? (flags.quick ? 1 : 5)),
+      warmupSeconds: warmupSeconds(flags),
       onProgress: progress,
     }).then((section) => [section]),
   durable: (flags: Flags) =>
@@ -64,10 +69,11 @@ const parts = {
       rounds: flags.quick ? 2 : 5,
       seconds: Number(flags.seconds ?? (flags.quick ? 0.8 : 2)),
       directory: flags.dir,
+      warmupSeconds: warmupSeconds(flags),
       onProgress: progress,
     }).then((section) => [section]),
   micro: (flags: Flags) =>
-    benchMicro({ seconds: Number(flags.seconds ?? (flags.quick ? 0.3 : 2)), only: flags.only, onProgress: progress }),
+    benchMicro({ seconds: Number(flags.seconds ?? (flags.quick ? 0.15 : 2)), only: flags.only, onProgress: progress }),
 } satisfies Record<string, (flags: Flags) => Promise<Section[]>>
 
 async function run(name: string, names: readonly (keyof typeof parts)[], flags: Flags): Promise<void> {

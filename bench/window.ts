@@ -18,11 +18,11 @@ export interface Window {
 /** The cores of the generator: all but the server's. */
 export const generatorCpus = availableParallelism() > 1 ? `1-${availableParallelism() - 1}` : '0'
 
+/** A load without what the window itself decides; `cpus` are those of the generator, all but the server's when absent. */
+export type WindowLoad = Omit<LoadOptions, 'target' | 'onWindow'>
+
 /** Runs the load and reads the server's CPU time at both ends of the window. */
-export async function measureWindow(
-  server: BenchServer,
-  options: Omit<LoadOptions, 'target' | 'onWindow' | 'cpus'>,
-): Promise<Window> {
+export async function measureWindow(server: BenchServer, options: WindowLoad): Promise<Window> {
   const look = (): { server: TreeCpu; machine: number; own: number; time: number } => {
     const own = process.cpuUsage()
     return {
@@ -35,9 +35,9 @@ export async function measureWindow(
   let start = look()
   let end = start
   const load = await runLoad({
+    cpus: generatorCpus,
     ...options,
     target: server.target,
-    cpus: generatorCpus,
     onWindow: (edge) => {
       if (edge === 'start') start = look()
       else end = look()
@@ -52,4 +52,12 @@ export async function measureWindow(
     serverCores: serverMs / ms,
     othersCores: Math.max(0, othersMs / ms),
   }
+}
+
+/**
+ * Load that is not counted, before the first window of a kind: a server that has just started runs uncompiled code for some
+ * ten thousand requests, and no server in use does.
+ */
+export async function warmUp(server: BenchServer, options: WindowLoad, seconds: number): Promise<void> {
+  await measureWindow(server, { ...options, seconds, warmupSeconds: 0 })
 }

@@ -11,8 +11,8 @@ import { startPykmip } from '../servers/pykmip.ts'
 import type { BenchServer } from '../servers/server.ts'
 import { goalAtLeast, median, spread } from '../table.ts'
 import type { Section } from '../table.ts'
-import { measureWindow } from '../window.ts'
-import type { Window } from '../window.ts'
+import { measureWindow, warmUp } from '../window.ts'
+import type { Window, WindowLoad } from '../window.ts'
 
 interface Row {
   readonly name: string
@@ -33,6 +33,7 @@ const objectCount = 50
 export interface CompareOptions {
   readonly rounds: number
   readonly seconds: number
+  readonly warmupSeconds: number
   readonly onProgress: (line: string) => void
 }
 
@@ -58,8 +59,9 @@ export async function benchCompare(
         const scenario: Scenario = scenarios[row.scenario]
         objects.set(server, await loadObjects(server.target, scenario, objectCount))
       }
+      const warm = new Set<BenchServer>()
       const take = async (server: BenchServer): Promise<Window> => {
-        const window = await measureWindow(server, {
+        const load: WindowLoad = {
           scenario: row.scenario,
           mode: 'persistent',
           connections,
@@ -69,7 +71,10 @@ export async function benchCompare(
           warmupSeconds: 0.4,
           objects: objects.get(server)!,
           timeoutMs: 10_000,
-        })
+        }
+        if (!warm.has(server)) await warmUp(server, load, options.warmupSeconds)
+        warm.add(server)
+        const window = await measureWindow(server, load)
         options.onProgress(`${row.name}, ${server.name}: ${window.load.requestsPerSecond} requests/s`)
         return window
       }

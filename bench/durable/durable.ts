@@ -3,16 +3,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { LatencyHistogram } from '../load/latency-histogram.ts'
 import { startKrypton } from '../servers/krypton.ts'
+import { allCpus } from '../servers/server.ts'
 import { goalAtLeast, goalAtMost, median, spread } from '../table.ts'
 import type { Section } from '../table.ts'
-import { measureWindow } from '../window.ts'
-import type { Window } from '../window.ts'
+import { measureWindow, warmUp } from '../window.ts'
+import type { Window, WindowLoad } from '../window.ts'
 import { countRows, measureBareWriter } from './bare-writer.ts'
 import { isInMemory, measureFdatasync } from './fdatasync.ts'
 
 export interface DurableOptions {
   readonly rounds: number
   readonly seconds: number
+  readonly warmupSeconds: number
   /** On the filesystem that is to be measured; the system's temporary folder when absent. */
   readonly directory?: string
   readonly onProgress: (line: string) => void
@@ -31,26 +33,27 @@ export async function benchDurable(options: DurableOptions): Promise<Section> {
     const all: Window[] = []
     const instance = join(directory, 'krypton')
     const database = join(instance, 'data', 'data.db')
-    const krypton = await startKrypton(instance)
+    const krypton = await startKrypton(instance, allCpus)
     let rowsBefore: Map<string, number>
     try {
       rowsBefore = countRows(database)
-      const take = (connections: number): Promise<Window> =>
-        measureWindow(krypton, {
-          scenario: 'create',
-          mode: 'persistent',
-          connections,
-          depth: 1,
-          processes: 1,
-          seconds: options.seconds,
-          warmupSeconds: 0.3,
-          objects: [],
-          timeoutMs: 10_000,
-        })
+      const loadOf = (connections: number): WindowLoad => ({
+        scenario: 'create',
+        mode: 'persistent',
+        connections,
+        depth: 1,
+        processes: 1,
+        cpus: allCpus,
+        seconds: options.seconds,
+        warmupSeconds: 0.3,
+        objects: [],
+        timeoutMs: 10_000,
+      })
+      await warmUp(krypton, loadOf(many), options.warmupSeconds)
       for (let round = 0; round < options.rounds; round++) {
         syncs.push(measureFdatasync(directory, options.seconds))
-        one.push(await take(1))
-        all.push(await take(many))
+        one.push(await measureWindow(krypton, loadOf(1)))
+        all.push(await measureWindow(krypton, loadOf(many)))
         options.onProgress(
           `durable: F ${syncs.at(-1)!.percentile(50).toFixed(0)} µs, Create ${one.at(-1)!.load.latency.p50} µs, ` +
             `${many} clients ${all.at(-1)!.load.requestsPerSecond}/s`,
@@ -139,7 +142,7 @@ function section(
         [`bare writer, ${many} a transaction`, '', '', spread(bareRates, 0), '', ''],
       ],
       notes: [
-        `${options.rounds} rounds of ${options.seconds} s; F, one client and ${many} clients take turns. The bare writer writes the rows of those ` +
+        `${options.rounds} rounds of ${options.seconds} s; F, one client and ${many} clients take turns; server and generator share all cores. The bare writer writes the rows of those ` +
           `Creates (${bare[0]?.rows ?? ''} each) again into a copy of the server's database. Failed requests: ${failed}.`,
       ],
     },

@@ -1,12 +1,12 @@
 import { fileURLToPath } from 'node:url'
 import type { BenchCertificates } from '../certificates.ts'
-import { startPinned } from './server.ts'
+import { serverCpu, startOn } from './server.ts'
 import type { BenchServer } from './server.ts'
 
 /** Starts the bare TLS echo on the server's core; it answers every frame with `answer`. */
 export async function startEcho(certificates: BenchCertificates, answer: Buffer): Promise<BenchServer> {
   const script = fileURLToPath(new URL('../load/echo.ts', import.meta.url))
-  const started = startPinned(process.execPath, [
+  const started = startOn(serverCpu, process.execPath, [
     script,
     '--answer',
     answer.toString('hex'),

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { freePort, startPinned } from './server.ts'
+import { freePort, serverCpu, startOn } from './server.ts'
 import type { BenchServer } from './server.ts'
 
 const executable = join(import.meta.dirname, '../../bin/krypton')
@@ -12,10 +12,10 @@ export function kryptonExists(): boolean {
   return existsSync(executable)
 }
 
-/** Starts the whole server as a user would: a development instance in `directory`, on the server's core. */
-export async function startKrypton(directory: string): Promise<BenchServer> {
+/** Starts the whole server as a user would: a development instance in `directory`, on the server's core unless others are given. */
+export async function startKrypton(directory: string, cpus = serverCpu): Promise<BenchServer> {
   const [port, healthPort] = [await freePort(), await freePort()]
-  const started = startPinned(process.execPath, [
+  const started = startOn(cpus, process.execPath, [
     executable,
     'server',
     '--dev',

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { BenchCertificates } from '../certificates.ts'
-import { freePort, listens, startPinned } from './server.ts'
+import { freePort, listens, serverCpu, startOn } from './server.ts'
 import type { BenchServer } from './server.ts'
 
 /** Debian's package; it needs the distribution's Python, since later ones have lost `ssl.wrap_socket`. */
@@ -35,7 +35,7 @@ logging_level=ERROR
 database_path=${join(directory, 'pykmip.database')}
 `,
   )
-  const started = startPinned(python, [executable, '-f', config, '-l', join(directory, 'server.log')])
+  const started = startOn(serverCpu, python, [executable, '-f', config, '-l', join(directory, 'server.log')])
   await started.until(() => listens(port))
   return {
     name: 'PyKMIP',

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { createServer } from 'node:net'
-import { connect } from 'node:net'
+import { connect, createServer } from 'node:net'
+import { availableParallelism } from 'node:os'
 import type { Target } from '../load/target.ts'
 
 /** A server that runs for the bench, in processes of its own. */
@@ -14,17 +14,14 @@ export interface BenchServer {
 
 /** The core of the server under test; the generator has the others, or shares it on a machine with one core. */
 export const serverCpu = '0'
+export const allCpus = `0-${availableParallelism() - 1}`
 
 const startMsMax = 30_000
 
-/** Starts a command on the server's core, in a process group of its own, and keeps the end of what it prints for errors. */
-export function startPinned(command: string, args: readonly string[], env?: NodeJS.ProcessEnv): StartedProcess {
+/** Starts a command on these cores, in a process group of its own, and keeps the end of what it prints for errors. */
+export function startOn(cpus: string, command: string, args: readonly string[]): StartedProcess {
   return new StartedProcess(
-    spawn('taskset', ['-c', serverCpu, command, ...args], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      detached: true,
-      env: { ...process.env, ...env },
-    }),
+    spawn('taskset', ['-c', cpus, command, ...args], { stdio: ['ignore', 'pipe', 'pipe'], detached: true }),
   )
 }
 
