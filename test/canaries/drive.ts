@@ -92,7 +92,14 @@ export class Drive {
   async #refusedRequests(): Promise<void> {
     const key = identifierOf(await this.#ask(createKey()))
     const refused: [string, (secret: Buffer) => Item][] = [
-      ['key of a wrong length', (secret) => registerKey(secret.subarray(0, 31))],
+      [
+        'key of a wrong length',
+        (secret) =>
+          registerKey(
+            secret,
+            attribute('Cryptographic Length', (tag) => integer(tag, 128)),
+          ),
+      ],
       [
         'key with an unknown attribute',
         (secret) =>

@@ -14,6 +14,18 @@ import type { Evidence, Hit } from './search.ts'
  * Exit code 0 when none is found; 1 on a hit; 2 when the run proves nothing, since a planted secret was not found either.
  */
 const directory = temporaryDirectory('canaries')
+
+/** Files whose content is the secret itself, or the harness's own copy of it. */
+const secretFiles = new Set([
+  'seal.key',
+  'ca.key',
+  'server.key',
+  'client.key',
+  'client-bundle.pem',
+  'frame.bin',
+  'request.csr',
+])
+
 process.exitCode = await main().finally(() => removeDirectory(directory))
 
 async function main(): Promise<number> {
@@ -48,17 +60,6 @@ async function main(): Promise<number> {
   console.log(`${hits.length} hits`)
   return hits.length === 0 ? 0 : 1
 }
-
-/** Files whose content is the secret itself, or the harness's own copy of it. */
-const secretFiles = new Set([
-  'seal.key',
-  'ca.key',
-  'server.key',
-  'client.key',
-  'client-bundle.pem',
-  'frame.bin',
-  'request.csr',
-])
 
 /** Node's own diagnostic report, as an operator would take it. */
 async function diagnosticReport(server: KryptonServer, reports: string): Promise<void> {

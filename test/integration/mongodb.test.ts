@@ -108,7 +108,9 @@ describe.each(kinds)('a %s data key', (kind, options) => {
     await revoke(keyId)
     succeeded(await exchangeOnce(server.target(), about(Operation.Destroy, keyId)))
     const message = await application.refused('decrypt', { client: await fresh(), value })
-    expect(message).toMatch(/Result Reason \(1\): Item Not Found\. Result Message: \S+/)
+    expect(message).toMatch(
+      /Result Status \(1\): Operation Failed\. Result Reason \(\d+\): .*Result Message: .*destroyed/i,
+    )
   })
 
   it('opens after the server was stopped and started again', async () => {

@@ -59,7 +59,7 @@ describe.each([
     expect(textOf(found, Tag.UniqueIdentifier)).toBe(named)
     expect(resultOf(await exchangeOnce(server.target(client), about(Operation.Get, destroyed)))).toMatchObject({
       status: 1,
-      reason: ResultReason.ItemNotFound,
+      reason: ResultReason.IllegalOperation,
     })
     succeeded(await exchangeOnce(server.target(client), encryptData(named, Buffer.from('still active'))))
     expect(identifierOf(await exchangeOnce(server.target(client), revokeKey(named)))).toBe(named)

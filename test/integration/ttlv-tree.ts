@@ -24,7 +24,7 @@ export function integer(tag: number, value: number): Item {
 }
 
 export function enumeration(tag: number, value: number): Item {
-  return { tag, type: Type.enumeration, value: int32(value) }
+  return { tag, type: Type.enumeration, value: int32(value | 0) }
 }
 
 export function boolean(tag: number, value: boolean): Item {

@@ -302,7 +302,10 @@ def missing_objects_are_not_found():
 def a_destroyed_object_is_gone():
     identifier = new_key()
     client.destroy(identifier)
-    refused(enums.ResultReason.ITEM_NOT_FOUND, lambda: client.get(identifier))
+    # KMIP 1.4 section 11.12: the server has only attributes of it.
+    refused(enums.ResultReason.ILLEGAL_OPERATION, lambda: client.get(identifier))
+    refused(enums.ResultReason.PERMISSION_DENIED, lambda: client.destroy(identifier))
+    equal(state_of(identifier), enums.State.DESTROYED)
 
 
 @step()
