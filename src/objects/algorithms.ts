@@ -48,7 +48,10 @@ export function generatedLength(algorithm: number, asked: number | undefined): n
   }
   const bits = asked ?? allowed[0]!
   if (allowed.includes(bits)) return bits
-  throw new KryptonError('invalid-field', `Ask for a Cryptographic Length of ${[...allowed].sort().join(', ')}`)
+  throw new KryptonError(
+    'invalid-field',
+    `Ask for a Cryptographic Length of ${[...allowed].sort((a, b) => a - b).join(', ')}`,
+  )
 }
 
 /** Bytes of a key of that length: 3DES carries a bit of parity in each byte. */

@@ -4,6 +4,9 @@ import { isBytes } from '../kmip/key-block.ts'
 import type { KeyBlock, KeyMaterial } from '../kmip/key-block.ts'
 import { Tag } from '../kmip/tags.ts'
 
+/** Key material as bytes, or as what writes them into an answer. */
+export type KeyBytes = Extract<KeyMaterial, { readonly byteLength: number }>
+
 /** The formats in which a symmetric key or a secret may come and go (KMIP 1.4 section 2.1.3): each is the same bytes in another dress. */
 const formats: Readonly<Partial<Record<ObjectType, readonly number[]>>> = {
   [ObjectType.SymmetricKey]: [KeyFormatType.Raw, KeyFormatType.Opaque, KeyFormatType.TransparentSymmetricKey],
@@ -30,13 +33,9 @@ export function materialOf(objectType: ObjectType, keyBlock: KeyBlock): Uint8Arr
  * Key material in the dress of `keyFormatType`.
  * @throws KryptonError key-format-type-not-supported
  */
-export function keyMaterialAs<T extends NonNullable<KeyMaterial>>(
-  objectType: ObjectType,
-  keyFormatType: number,
-  material: T,
-): KeyMaterial {
+export function keyMaterialAs(objectType: ObjectType, keyFormatType: number, material: KeyBytes): KeyMaterial {
   checkFormat(objectType, keyFormatType)
-  return keyFormatType === KeyFormatType.TransparentSymmetricKey ? ({ key: material } as KeyMaterial) : material // material is bytes or their source
+  return keyFormatType === KeyFormatType.TransparentSymmetricKey ? { key: material } : material
 }
 
 /** @throws KryptonError key-compression-type-not-supported: only public keys of elliptic curves are compressed */

@@ -1,8 +1,8 @@
 import { KryptonError } from '../errors.ts'
 import { Attributes } from '../kmip/attribute.ts'
+import type { AttributeValues } from '../kmip/attribute.ts'
 import type { WireAttribute } from '../kmip/attributes-1x.ts'
-import { HashingAlgorithm, RNGAlgorithm, State } from '../kmip/enums.ts'
-import type { ObjectType } from '../kmip/enums.ts'
+import { HashingAlgorithm, ObjectType, RNGAlgorithm, State } from '../kmip/enums.ts'
 import type { KmipVersion } from '../kmip/version.ts'
 import { setRequested } from './attributes.ts'
 import { ManagedObject } from './managed-object.ts'
@@ -19,13 +19,23 @@ export interface NewObject {
   readonly lengthBits: number
   readonly keyFormatType: number
   readonly dataType: number
-  /** SHA-256 of the key material; undefined when the client kept the material. */
+  /** SHA-256 of the key material; undefined where it is not kept (`keepsDigest`). */
   readonly digest: Buffer | undefined
+  /** False when the client kept the material to itself (3.41). */
+  readonly keyValuePresent: boolean
   /** Made here, rather than by the client. */
   readonly generated: boolean
   readonly version: KmipVersion
   /** Seconds since 1970. */
   readonly now: number
+}
+
+/**
+ * May the digest stand beside the wrapped key? Of a key, yes: it says nothing of the key. A secret may be a password, and with its plain
+ * hash in the store whoever steals the store could try passwords: its digest is made from the record when somebody asks for it.
+ */
+export function keepsDigest(objectType: ObjectType): boolean {
+  return objectType === ObjectType.SymmetricKey
 }
 
 /**
@@ -41,14 +51,9 @@ export function newObject(request: NewObject): ManagedObject {
   attributes.set('lastChangeDate', now)
   if (hasState(objectType) && !attributes.has('cryptographicUsageMask')) attributes.set('cryptographicUsageMask', 0)
   if (request.digest !== undefined) {
-    attributes.set('digest', {
-      hashingAlgorithm: HashingAlgorithm.SHA256,
-      digestValue: request.digest,
-      keyFormatType: keyFormatType === 0 ? undefined : keyFormatType,
-    })
-  } else {
-    attributes.set('keyValuePresent', false)
+    attributes.set('digest', digestAttribute(keyFormatType, request.digest))
   }
+  if (!request.keyValuePresent) attributes.set('keyValuePresent', false)
   // Clients of 1.0 know nothing of Fresh (3.34), and without it their first Get has nothing to write.
   if (hasState(objectType) && request.version >= 11 && !attributes.has('fresh')) attributes.set('fresh', true)
   if (generated) {
@@ -92,4 +97,13 @@ export function newObject(request: NewObject): ManagedObject {
   if (lengthBits !== 0) attributes.set('cryptographicLength', lengthBits)
   else attributes.remove('cryptographicLength')
   return object.with({}, attributes)
+}
+
+/** Digest (3.17); the format is that of the digested form, which an Opaque Object does not have. */
+export function digestAttribute(keyFormatType: number, digestValue: Buffer): AttributeValues['digest'] {
+  return {
+    hashingAlgorithm: HashingAlgorithm.SHA256,
+    digestValue,
+    keyFormatType: keyFormatType === 0 ? undefined : keyFormatType,
+  }
 }

@@ -38,6 +38,7 @@ export const create: Handler<typeof Operation.Create> = (request, context) => {
       keyFormatType: KeyFormatType.Raw,
       dataType: 0,
       digest: digest('sha256', material),
+      keyValuePresent: true,
       generated: true,
       version,
       now,

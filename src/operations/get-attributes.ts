@@ -2,6 +2,7 @@ import { KryptonError } from '../errors.ts'
 import { next } from '../keystore/maybe-promise.ts'
 import { attributesForVersion } from '../kmip/attributes-1x.ts'
 import type { Operation } from '../kmip/enums.ts'
+import { attributesOf } from './attributes-of.ts'
 import type { Handler } from './handler.ts'
 
 /**
@@ -13,12 +14,19 @@ export const getAttributes: Handler<typeof Operation.GetAttributes> = (request, 
   if (attributeNames.length > 1 && new Set(attributeNames).size < attributeNames.length) {
     throw new KryptonError('invalid-message', 'Send each Attribute Name once')
   }
-  return next(context.unit.get(context.identifier(request.uniqueIdentifier)), (object) => ({
-    uniqueIdentifier: object.uniqueIdentifier,
-    attributes: attributesForVersion(
-      object.attributesAt(context.now),
-      context.version,
-      attributeNames.length === 0 ? undefined : attributeNames,
-    ),
-  }))
+  return next(context.unit.get(context.identifier(request.uniqueIdentifier)), (object) => {
+    const { uniqueIdentifier } = object
+    const { version } = context
+    if (attributeNames.length > 0 && !attributeNames.includes('Digest')) {
+      return {
+        uniqueIdentifier,
+        attributes: attributesForVersion(object.attributesAt(context.now), version, attributeNames),
+      }
+    }
+    const asked = attributeNames.length === 0 ? undefined : attributeNames
+    return next(attributesOf(object, context), (attributes) => ({
+      uniqueIdentifier,
+      attributes: attributesForVersion(attributes, version, asked),
+    }))
+  })
 }

@@ -11,7 +11,7 @@ import type { KmipVersion } from '../kmip/version.ts'
 import { limits } from '../limits.ts'
 import { registeredLength } from '../objects/algorithms.ts'
 import { digestInput, materialOf } from '../objects/key-format.ts'
-import { newObject } from '../objects/new-object.ts'
+import { keepsDigest, newObject } from '../objects/new-object.ts'
 import type { NewObject } from '../objects/new-object.ts'
 import type { Handler } from './handler.ts'
 import { checkNames } from './names.ts'
@@ -29,7 +29,11 @@ export const register: Handler<typeof Operation.Register> = (request, context) =
     ...registered,
     id: context.randomBytes(16),
     sequence: unit.objects.nextSequence(),
-    digest: material && digestInput(registered.keyFormatType, material, (bytes) => digest('sha256', bytes)),
+    digest:
+      material !== undefined && keepsDigest(registered.objectType)
+        ? digestInput(registered.keyFormatType, material, (bytes) => digest('sha256', bytes))
+        : undefined,
+    keyValuePresent: material !== undefined,
     generated: false,
     version,
     now,

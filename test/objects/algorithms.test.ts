@@ -1,0 +1,113 @@
+import { describe, expect, test } from 'vitest'
+import { BlockCipherMode, CryptographicAlgorithm, ObjectType, PaddingMethod, State } from '../../src/kmip/enums.ts'
+import { Attributes } from '../../src/kmip/attribute.ts'
+import type { CryptographicParameters } from '../../src/kmip/structures.ts'
+import { cipherUse, generatedLength, materialBytes, registeredLength, setParity } from '../../src/objects/algorithms.ts'
+import { ManagedObject } from '../../src/objects/managed-object.ts'
+
+function key(parameters?: CryptographicParameters, algorithm: number = CryptographicAlgorithm.AES): ManagedObject {
+  const attributes = new Attributes()
+  if (parameters !== undefined) attributes.add('cryptographicParameters', parameters)
+  return new ManagedObject(
+    {
+      id: Buffer.alloc(16),
+      sequence: 1,
+      objectType: ObjectType.SymmetricKey,
+      state: State.Active,
+      activationDate: undefined,
+      deactivationDate: undefined,
+      algorithm,
+      lengthBits: 256,
+      keyFormatType: 1,
+      dataType: 0,
+      keyVersion: 1,
+      blobVersion: 1,
+      record: Buffer.alloc(1),
+      rowVersion: 1,
+    },
+    attributes,
+  )
+}
+
+describe('Cryptographic Parameters', () => {
+  const cbc = { algorithm: 'aes', mode: 'cbc', padding: 'pkcs5', tagLength: 16, ivLength: undefined }
+
+  test('of nobody are AES-CBC with PKCS5 padding', () => {
+    expect(cipherUse(key(), undefined)).toEqual(cbc)
+    expect(cipherUse(key(), {})).toEqual(cbc)
+    expect(cipherUse(key(), { randomIV: true })).toEqual(cbc)
+  })
+
+  test('of the key are used when the request names no mode', () => {
+    const gcm = key({ blockCipherMode: BlockCipherMode.GCM, tagLength: 12, randomIV: true })
+    expect(cipherUse(gcm, undefined)).toEqual({ ...cbc, mode: 'gcm', padding: 'none', tagLength: 12 })
+    expect(cipherUse(gcm, { tagLength: 16 })).toEqual({ ...cbc, mode: 'gcm', padding: 'none', tagLength: 16 })
+  })
+
+  test('of a request that names a mode stand alone: padding of another mode would change the data', () => {
+    const padded = key({ blockCipherMode: BlockCipherMode.CBC, paddingMethod: PaddingMethod.PKCS5 })
+    expect(cipherUse(padded, { blockCipherMode: BlockCipherMode.ECB })).toEqual({
+      ...cbc,
+      mode: 'ecb',
+      padding: 'none',
+    })
+  })
+
+  test.each<[string, CryptographicParameters]>([
+    ['a mode that is not served', { blockCipherMode: BlockCipherMode.XTS }],
+    ['a padding that is not served', { blockCipherMode: BlockCipherMode.CBC, paddingMethod: PaddingMethod.OAEP }],
+    ['another algorithm than the key has', { cryptographicAlgorithm: CryptographicAlgorithm.TripleDES }],
+    ['a counter that is built from parts', { blockCipherMode: BlockCipherMode.CTR, initialCounterValue: 1 }],
+    ['a length that no IV of CBC has', { blockCipherMode: BlockCipherMode.CBC, ivLength: 96 }],
+    ['a length that no IV of GCM should have', { blockCipherMode: BlockCipherMode.GCM, ivLength: 8 }],
+  ])('refuse %s', (_, parameters) => {
+    expect(() => cipherUse(key(), parameters)).toThrow(
+      expect.objectContaining({ code: 'unsupported-cryptographic-parameters' }),
+    )
+  })
+
+  test('refuse a key that is not AES', () => {
+    expect(() => cipherUse(key(undefined, CryptographicAlgorithm.HMACSHA256), undefined)).toThrow(
+      expect.objectContaining({ code: 'unsupported-cryptographic-parameters' }),
+    )
+  })
+
+  test('say how long a random IV is', () => {
+    expect(cipherUse(key(), { blockCipherMode: BlockCipherMode.GCM, ivLength: 128 }).ivLength).toBe(16)
+  })
+})
+
+describe('lengths', () => {
+  test('of keys to be made are those of their algorithm', () => {
+    expect(generatedLength(CryptographicAlgorithm.AES, undefined)).toBe(256)
+    expect(generatedLength(CryptographicAlgorithm.AES, 192)).toBe(192)
+    expect(generatedLength(CryptographicAlgorithm.HMACSHA384, undefined)).toBe(384)
+    expect(generatedLength(CryptographicAlgorithm.HMACSHA256, 512)).toBe(512)
+    for (const [algorithm, bits] of [
+      [CryptographicAlgorithm.AES, 200],
+      [CryptographicAlgorithm.AES, 0],
+      [CryptographicAlgorithm.HMACSHA256, 9],
+      [CryptographicAlgorithm.HMACSHA256, 100_000],
+      [CryptographicAlgorithm.RSA, 2048],
+    ] as const) {
+      expect(() => generatedLength(algorithm, bits)).toThrow(expect.objectContaining({ code: 'invalid-field' }))
+    }
+  })
+
+  test('of 3DES leave out the bits of parity, which its bytes have', () => {
+    expect([112, 128, 168, 192].map((bits) => materialBytes(CryptographicAlgorithm.TripleDES, bits))).toEqual([
+      16, 16, 24, 24,
+    ])
+    const material = Buffer.from([0x00, 0x01, 0xff, 0xfe, 0x10])
+    setParity(CryptographicAlgorithm.TripleDES, material)
+    expect([...material]).toEqual([0x01, 0x01, 0xfe, 0xfe, 0x10])
+  })
+
+  test('of registered keys are those of the material', () => {
+    expect(registeredLength(CryptographicAlgorithm.AES, 32, undefined)).toBe(256)
+    expect(registeredLength(CryptographicAlgorithm.AES, 32, 256)).toBe(256)
+    expect(registeredLength(CryptographicAlgorithm.TripleDES, 24, 168)).toBe(168)
+    expect(() => registeredLength(CryptographicAlgorithm.AES, 32, 128)).toThrow(/256/)
+    expect(() => registeredLength(CryptographicAlgorithm.TripleDES, 24, 112)).toThrow(/192/)
+  })
+})
