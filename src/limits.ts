@@ -71,6 +71,10 @@ export const limits = {
   connectionsPerCertificateMax: 4_096,
   /** TLS handshakes that one thread works on: each is some 0.8 ms of its time, so this bounds what the served wait. */
   handshakesMax: 64,
+  /** Handshakes that may run before others wait for their place: the quiet case, in which nothing is looked at twice. */
+  handshakesUngatedMax: 4,
+  /** Handshakes that begin in one turn of the loop, when others wait: their work is spread between that of the served. */
+  handshakesPerTurnMax: 2,
   /** A handshake holds its place for so long at most: a slow client's is finished beside the count. */
   handshakePlaceMs: 250,
   /** Connections whose greeting has come and that wait for a place: 10,000 that reconnect at once. */

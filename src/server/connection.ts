@@ -18,6 +18,8 @@ export interface ConnectionSurroundings {
   readonly log: Log
   /** Bytes of frames that have partly come, over all connections: against `limits.partialFramesBytesMax`. */
   partialFramesBytes: number
+  /** Bytes of answers that their clients have not taken, over all connections: against `limits.queuedAnswersBytesMax`. */
+  queuedAnswersBytes: number
 }
 
 /** A request that has come and is not answered yet. Answers leave in the order of slots. */
@@ -44,6 +46,7 @@ export class Connection {
   #reading = false
   #partialBytes = 0
   #writesPending = 0
+  #queuedBytes = 0
   #anythingCame = false
   /** Milliseconds of the monotonic clock. */
   #quietSinceMs: number
@@ -63,7 +66,7 @@ export class Connection {
     socket.on('data', (chunk: Buffer) => this.#onData(chunk))
     socket.on('end', () => this.#onEnd())
     socket.on('error', (error) => this.#onError(error))
-    socket.on('close', () => this.#onClose())
+    socket.on('close', () => this.#close())
     socket.pause()
     this.#identify()
   }
@@ -86,7 +89,7 @@ export class Connection {
     if (this.#state === 'closed') return
     this.#around.counters.cut(reason)
     this.#around.log.debug('connection cut', { reason, remote: this.#socket.remoteAddress })
-    this.#socket.destroy()
+    this.#close()
   }
 
   #overdue(nowMs: number): CutReason | undefined {
@@ -175,12 +178,13 @@ export class Connection {
         if (frame === undefined) break
         took = true
         this.#take(frame, nowMs)
+        this.#flush()
       }
     } catch (error) {
       return this.#onBadFrame(error)
     }
     this.#countPartial(took, nowMs)
-    this.#flush()
+    this.#endIfDone()
     if (this.#state !== 'known') return
     if (this.#hasRoom()) this.#read()
     else this.#stopReading()
@@ -218,6 +222,8 @@ export class Connection {
     // Whatever it carried: a registered key, a plaintext, a password. The answer holds copies of what it needs.
     slot.frame.fill(0)
     slot.answer = answer
+    // Answered too late to be sent.
+    if (this.#state !== 'known') wipeAnswer(answer)
   }
 
   #onFailedRequest(slot: Slot, error: unknown): void {
@@ -237,6 +243,7 @@ export class Connection {
   /** Bytes that cannot be cut: answered after what was asked before, then nothing more is read. */
   #onBadFrame(error: unknown): void {
     if (!isKryptonError(error)) return this.#onFault(error)
+    if (this.#state !== 'known') return
     this.#around.counters.cut('frame-invalid')
     this.#around.log.info('bytes that are no frame', { reason: error.message, remote: this.#socket.remoteAddress })
     const bytes = this.#around.responder.refuseFrame(error)
@@ -265,14 +272,20 @@ export class Connection {
     this.#around.counters.add('bytesSent', bytes.length)
     if (this.#writesPending === 0) this.#writeSinceMs = this.#around.clock.monotonic()
     this.#writesPending += 1
-    this.#socket.write(bytes, sensitive ? () => this.#onWritten(bytes) : this.#written)
+    this.#queuedBytes += bytes.length
+    this.#around.queuedAnswersBytes += bytes.length
+    this.#socket.write(bytes, () => {
+      if (sensitive) bytes.fill(0)
+      this.#onWritten(bytes.length)
+    })
+    if (this.#around.queuedAnswersBytes > limits.queuedAnswersBytesMax) this.cut('memory')
   }
 
-  readonly #written = (): void => this.#onWritten(undefined)
-
   /** Also called for answers that were never sent, when the connection breaks. */
-  #onWritten(sensitive: Buffer | undefined): void {
-    sensitive?.fill(0)
+  #onWritten(bytes: number): void {
+    if (this.#state === 'closed') return
+    this.#queuedBytes -= bytes
+    this.#around.queuedAnswersBytes -= bytes
     this.#writesPending -= 1
     const nowMs = this.#around.clock.monotonic()
     this.#writeSinceMs = nowMs
@@ -285,8 +298,13 @@ export class Connection {
       !this.#draining &&
       this.#state === 'known' &&
       this.#slots.length < limits.pipelinedRequestsMax &&
-      this.#socket.writableLength < limits.queuedAnswerBytesMax
+      this.#queuedBytes < this.#queuedBytesMax()
     )
+  }
+
+  /** What may wait for the client before no more is read from it: one answer when many clients are slow. */
+  #queuedBytesMax(): number {
+    return this.#around.queuedAnswersBytes > limits.queuedAnswersBytesMax / 2 ? 1 : limits.queuedAnswerBytesMax
   }
 
   #read(): void {
@@ -331,8 +349,7 @@ export class Connection {
   #endWith(bytes: Buffer | undefined): void {
     this.#state = 'ending'
     this.#endingSinceMs = this.#around.clock.monotonic()
-    for (const slot of this.#slots) slot.frame.fill(0)
-    this.#slots.length = 0
+    this.#dropSlots()
     if (bytes !== undefined && bytes.length > 0) {
       this.#around.counters.add('bytesSent', bytes.length)
       this.#socket.end(bytes)
@@ -346,13 +363,28 @@ export class Connection {
   #onError(error: Error): void {
     // Peers that vanish, or close without close_notify, end their own conversation and nothing else.
     this.#around.log.debug('connection broke', { reason: error.message, remote: this.#socket.remoteAddress })
+    this.#close()
+  }
+
+  /** The end of everything here, once: also when the peer was faster. */
+  #close(): void {
+    if (this.#state === 'closed') return
+    this.#state = 'closed'
+    this.#dropSlots()
+    this.#around.partialFramesBytes -= this.#partialBytes
+    this.#around.queuedAnswersBytes -= this.#queuedBytes
+    this.#partialBytes = 0
+    this.#queuedBytes = 0
     this.#socket.destroy()
   }
 
-  #onClose(): void {
-    this.#state = 'closed'
-    for (const slot of this.#slots) slot.frame.fill(0)
-    this.#around.partialFramesBytes -= this.#partialBytes
-    this.#partialBytes = 0
+  /** Requests that wait for their answer keep their frames: whoever works on one may still read it. They are wiped when it is done. */
+  #dropSlots(): void {
+    for (const { answer } of this.#slots) if (answer !== undefined) wipeAnswer(answer)
+    this.#slots.length = 0
   }
+}
+
+function wipeAnswer({ bytes, sensitive }: Answer): void {
+  if (sensitive) bytes.fill(0)
 }

@@ -19,6 +19,8 @@ export class HandshakeGate {
   readonly #places: number[] = []
   readonly #silent = new Map<Socket, Waiting>()
   readonly #queue = new Map<Socket, Waiting>()
+  /** The turn in which more begin. */
+  #turn: NodeJS.Immediate | undefined
 
   /** @param start begins the handshake on a socket, whose buffered bytes it takes over */
   constructor(start: (socket: Socket) => void, bounds: ConnectionLimits, clock: Clock, counters: Counters) {
@@ -30,7 +32,8 @@ export class HandshakeGate {
 
   /** Takes a connection that was just accepted. */
   admit(socket: Socket): void {
-    if (this.#queue.size === 0 && this.#places.length < this.#limits.handshakesMax / 2) return this.#give(socket)
+    const ungatedMax = Math.min(limits.handshakesUngatedMax, this.#limits.handshakesMax / 2)
+    if (this.#queue.size === 0 && this.#places.length < ungatedMax) return this.#give(socket)
     const waiting = new Waiting(socket, this.#clock.monotonic())
     this.#silent.set(socket, waiting)
     this.#counters.add('handshakesWaiting')
@@ -74,9 +77,19 @@ export class HandshakeGate {
     this.#next()
   }
 
+  /** Begins what may begin, a few in each turn of the loop. */
   #next(): void {
+    if (this.#turn !== undefined || this.#queue.size === 0) return
+    let left = limits.handshakesPerTurnMax
     for (const [socket, waiting] of this.#queue) {
       if (this.#places.length >= this.#limits.handshakesMax) break
+      if (left-- === 0) {
+        this.#turn = setImmediate(() => {
+          this.#turn = undefined
+          this.#next()
+        })
+        break
+      }
       this.#queue.delete(socket)
       this.#counters.add('handshakesWaiting', -1)
       waiting.release()

@@ -48,7 +48,7 @@ export class Listener {
 
   private constructor(options: ListenerOptions, parts: ListenerParts) {
     this.#limits = { ...defaultConnectionLimits, ...options.limits }
-    this.#around = { ...parts, limits: this.#limits, partialFramesBytes: 0 }
+    this.#around = { ...parts, limits: this.#limits, partialFramesBytes: 0, queuedAnswersBytes: 0 }
     this.#server = createServer(tlsOptions(options, this.#limits))
     this.#server.maxConnections = this.#limits.connectionsMax
     // Node's own listener begins the handshake on an accepted socket; the gate decides when it may.

@@ -50,7 +50,7 @@ export interface CertificateRecipe {
   readonly signingAlgorithm?: Algorithm
   /** null leaves it out. */
   readonly ca?: boolean | null
-  readonly keyUsage?: number | null
+  readonly keyUsage?: x509.KeyUsageFlags | null
   readonly extendedKeyUsage?: readonly string[] | null
   readonly authorityKeyIdentifier?: boolean
   readonly extensions?: readonly x509.Extension[]

@@ -34,7 +34,7 @@ export interface Realm {
   readonly authenticator: Authenticator
   readonly authority: CertificateAuthority
   /** A client of that tenant with a certificate of the server's own authority. */
-  addClient(client: Pick<NewClient, 'tenant' | 'name'> & Partial<NewClient>): Promise<TestIdentity>
+  readonly addClient: (client: Pick<NewClient, 'tenant' | 'name'> & Partial<NewClient>) => Promise<TestIdentity>
 }
 
 /** A memory store, initialized, with the server's own authority and the tenant `demo`. */
@@ -79,8 +79,8 @@ export interface TestServer extends Realm {
   readonly logLines: string[]
   /** The client `demo` of tenant `demo`. */
   readonly client: TestIdentity
-  connect(options?: Partial<KmipClientOptions>): Promise<KmipClient>
-  stop(): Promise<void>
+  readonly connect: (options?: Partial<KmipClientOptions>) => Promise<KmipClient>
+  readonly stop: () => Promise<void>
 }
 
 export interface TestServerOptions {

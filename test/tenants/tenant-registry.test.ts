@@ -66,13 +66,9 @@ describe('a client', () => {
     const other = await registry.createClient({ tenant: 'demo', system: 'orders', name: 'three', ...keys() }, actor)
     expect(other.scope.system).toEqual(client.scope.system)
     expect(other.scope.service).not.toEqual(client.scope.service)
-    expect((await registry.listClients('demo')).map(({ name, serviceName }) => [name, serviceName]).toSorted()).toEqual(
-      [
-        ['one', 'mongo'],
-        ['three', 'default'],
-        ['two', 'mongo'],
-      ],
-    )
+    expect(
+      (await registry.listClients('demo')).map(({ name, serviceName }) => `${name} of ${serviceName}`).toSorted(),
+    ).toEqual(['one of mongo', 'three of default', 'two of mongo'])
     expect((await operations()).filter((operation) => operation === 'ClientCreate')).toHaveLength(3)
   })
 
