@@ -85,7 +85,7 @@ describe('coordinated omission', () => {
 describe('INVALID', () => {
   test('a generator that has no time left says so', async () => {
     const result = await load(right, { handicapMicroseconds: 5000 })
-    expect(result.invalid.join('; ')).toMatch(/generator process used \d+ % of a core|event loop was busy/)
+    expect(result.invalid.join('; ')).toMatch(/used \d+ % of a core|event loop was/)
   })
 
   test('a generator that sends late with a connection free says so', async () => {
