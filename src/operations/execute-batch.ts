@@ -153,8 +153,14 @@ class Execution {
   }
 
   #finish(): MaybePromise<ResponseBatchItem[]> {
-    const tooLarge = this.#tooLarge()
-    if (tooLarge !== undefined) return this.#refuse(tooLarge)
+    let refusal: unknown
+    try {
+      refusal = this.#tooLarge()
+    } catch (error) {
+      // It has no size because the client's version has no words for it.
+      refusal = error
+    }
+    if (refusal !== undefined) return this.#refuse(refusal)
     const commit = this.#unit.commit()
     if (commit === undefined) return this.#answers
     return commit.then(

@@ -1,6 +1,7 @@
 import {
   ClientRegistrationMethod,
   DestroyAction,
+  enumTables,
   ObjectType,
   ProfileName,
   QueryFunction,
@@ -48,7 +49,14 @@ const answers: ReadonlyMap<number, (context: OperationContext) => QueryResponse>
   ],
   // No Application Namespace, extension, attestation or validation: there is nothing to list for these.
   [QueryFunction.QueryRNGs, () => ({ rngParameters: [{ rngAlgorithm: RNGAlgorithm.Unspecified }] })],
-  [QueryFunction.QueryProfiles, () => ({ profileInformation: profiles.map((profileName) => ({ profileName })) })],
+  [
+    QueryFunction.QueryProfiles,
+    ({ version }) => ({
+      profileInformation: profiles
+        .filter((profileName) => enumTables.ProfileName.get(profileName)!.since <= version) // it is one of the enumeration
+        .map((profileName) => ({ profileName })),
+    }),
+  ],
   [
     QueryFunction.QueryCapabilities,
     () => ({
