@@ -25,6 +25,7 @@ const enumerationOrInterval: Kind<number> = {
   write: (writer, tag, value) => writer.enumeration(tag, value),
 }
 
+/** Each kind takes the value that its own type gave. */
 const kinds: Readonly<Record<ItemType, Kind<CustomValue['value']>>> = {
   [ItemType.Structure]: vendorStructure,
   [ItemType.Integer]: integer,
@@ -36,7 +37,7 @@ const kinds: Readonly<Record<ItemType, Kind<CustomValue['value']>>> = {
   [ItemType.ByteString]: bytes,
   [ItemType.DateTime]: dateTime,
   [ItemType.Interval]: interval,
-} as Readonly<Record<ItemType, Kind<CustomValue['value']>>> // each kind takes the value that its own type gave
+}
 
 function kindOf(itemType: ItemType): Kind<CustomValue['value']> {
   const kind = kinds[itemType]

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
@@ -67,14 +68,13 @@ function findPlanted(): void {
   }
 }
 
-function cover(): Promise<Coverage> {
-  return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL('./coverage-run.ts', import.meta.url), {
-      execArgv: ['--disable-warning=ExperimentalWarning'], // Node calls its own removal of types experimental
-      workerData: { seed, count: coverageCount },
-    })
-    worker.once('message', resolve).once('error', reject)
+async function cover(): Promise<Coverage> {
+  const worker = new Worker(new URL('./coverage-run.ts', import.meta.url), {
+    execArgv: ['--disable-warning=ExperimentalWarning'], // Node calls its own removal of types experimental
+    workerData: { seed, count: coverageCount },
   })
+  const [coverage] = (await once(worker, 'message')) as [Coverage]
+  return coverage
 }
 
 async function runAll() {
@@ -91,11 +91,10 @@ async function runAll() {
       while (queue.length > 0 && finding === undefined) {
         const chunk = queue.shift()!
         const count = Math.min(chunkSize, cycles - chunk * chunkSize)
-        const result = await new Promise<ChunkResult & { memoryBytes: number }>((resolve, reject) => {
-          worker.once('message', resolve).once('error', reject)
-          worker.postMessage({ chunk, count, discoveries: 200 })
-        })
-        worker.removeAllListeners()
+        const message = once(worker, 'message')
+        // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
+        worker.postMessage({ chunk, count, discoveries: 200 })
+        const [result] = (await message) as [ChunkResult & { memoryBytes: number }]
         finding ??= result.finding
         totals.done.push(chunk)
         totals.executions += result.executions

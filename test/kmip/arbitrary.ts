@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { attributeNames, attributeTable } from '../../src/kmip/attribute.ts'
 import { WireAttribute } from '../../src/kmip/attributes-1x.ts'
 import { Credential } from '../../src/kmip/authentication.ts'

@@ -26,12 +26,23 @@ test.skipIf(sharedDirectory === undefined)(
   () => {
     const load = (name: string) =>
       JSON.parse(readFileSync(join(sharedDirectory!, 'oasis', name), 'utf8')) as Record<string, unknown>
-    expect(Object.values(load('tags.json')).map(Number).sort()).toEqual(Object.values(Tag).map(Number).sort())
+    expect(
+      Object.values(load('tags.json'))
+        .map(Number)
+        .sort((a, b) => a - b),
+    ).toEqual(
+      Object.values(Tag)
+        .map(Number)
+        .sort((a, b) => a - b),
+    )
     const tables = enums as unknown as Record<string, Record<string, number>>
     for (const file of ['enums.json', 'masks.json']) {
       for (const [name, values] of Object.entries(load(file))) {
         if (typeof values !== 'object' || values === null) continue // a second name of a table
-        expect(Object.values(tables[name]!).sort(), name).toEqual(Object.values(values).sort())
+        expect(
+          Object.values(tables[name]!).sort((a, b) => a - b),
+          name,
+        ).toEqual(Object.values(values).sort((a, b) => a - b))
       }
     }
   },

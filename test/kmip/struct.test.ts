@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Authentication } from '../../src/kmip/authentication.ts'
 import { integer, text, enumeration } from '../../src/kmip/kinds.ts'
@@ -52,11 +52,11 @@ function collect(kind: Kind<unknown>): void {
   for (const field of (kind as Struct<unknown>).description.fields) collect(field.kind)
 }
 for (const { request, response } of Object.values(payloads)) {
-  collect(request as Kind<unknown>)
-  collect(response as Kind<unknown>)
+  collect(request)
+  collect(response)
 }
-collect(RequestHeader as Kind<unknown>)
-collect(Authentication as Kind<unknown>)
+collect(RequestHeader)
+collect(Authentication)
 
 const Example = struct('Example', {
   uniqueIdentifier: required(Tag.UniqueIdentifier, text),

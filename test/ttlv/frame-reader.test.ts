@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { FrameReader } from '../../src/ttlv/frame-reader.ts'
 import { raw } from '../kmip/items.ts'
