@@ -33,6 +33,7 @@ export interface StartOptions {
   readonly port?: number
   readonly healthPort?: number
   readonly args?: readonly string[]
+  readonly env?: NodeJS.ProcessEnv
 }
 
 /** `krypton server --dev` in a process of its own, as a user would start it. */
@@ -41,49 +42,40 @@ export class KryptonServer {
   readonly port: number
   readonly healthPort: number
   readonly process: TestProcess
-  readonly #args: readonly string[]
+  readonly #options: StartOptions
 
   private constructor(
     directory: string,
     addresses: Announcement['addresses'],
     process: TestProcess,
-    args: readonly string[],
+    options: StartOptions,
   ) {
     this.directory = directory
     this.port = addresses.kmip.port
     this.healthPort = addresses.health.port
     this.process = process
-    this.#args = args
+    this.#options = options
   }
 
   /** Resolves when the server says that it is up. */
   static async start(directory: string, options: StartOptions = {}): Promise<KryptonServer> {
-    const { args = [] } = options
     const started = KryptonServer.launch(directory, options)
     const { addresses } = await started.until(() => announced(started.stdout), 'the start of krypton server --dev')
-    return new KryptonServer(directory, addresses, started, args)
+    return new KryptonServer(directory, addresses, started, options)
   }
 
   /** The bare process, for a start that must fail. */
   static launch(directory: string, options: StartOptions = {}): TestProcess {
-    const { port = 0, healthPort = 0, args = [] } = options
+    const { port = 0, healthPort = 0, args = [], env } = options
     const ports = ['--kmip-port', String(port), '--health-port', String(healthPort)]
-    return new TestProcess(process.execPath, [
-      command,
-      'server',
-      '--dev',
-      '--dir',
-      directory,
-      ...ports,
-      '--json',
-      ...args,
-    ])
+    const own = ['server', '--dev', '--dir', directory, ...ports, '--json', ...args]
+    return new TestProcess(process.execPath, [command, ...own], env === undefined ? {} : { env })
   }
 
   /** The same directory and ports again, after `stop` or `kill`. */
   restart(): Promise<KryptonServer> {
     const { port, healthPort } = this
-    return KryptonServer.start(this.directory, { port, healthPort, args: this.#args })
+    return KryptonServer.start(this.directory, { ...this.#options, port, healthPort })
   }
 
   /** The identity `demo` that `--dev` makes. */
