@@ -24,9 +24,16 @@ version, host, port, cert, key, ca = sys.argv[1:]
 kmip_version = enums.KMIPVersion["KMIP_" + version.replace(".", "_")]
 minor = int(version[2:])
 suffix = "%s-%d" % (version, time.time_ns())
-client = ProxyKmipClient(
-    hostname=host, port=int(port), cert=cert, key=key, ca=ca, ssl_version="PROTOCOL_SSLv23", kmip_version=kmip_version
-)
+
+
+def new_client(**more):
+    return ProxyKmipClient(
+        hostname=host, port=int(port), cert=cert, key=key, ca=ca, ssl_version="PROTOCOL_SSLv23",
+        kmip_version=kmip_version, **more
+    )
+
+
+client = new_client()
 AES = enums.CryptographicAlgorithm.AES
 ENCRYPT_DECRYPT = [enums.CryptographicUsageMask.ENCRYPT, enums.CryptographicUsageMask.DECRYPT]
 factory = AttributeFactory()
@@ -296,6 +303,28 @@ def encrypt_in_ecb_and_ctr():
 def missing_objects_are_not_found():
     for call in (client.get, client.activate, client.destroy, client.get_attribute_list):
         refused(enums.ResultReason.ITEM_NOT_FOUND, lambda call=call: call("no-such-object"))
+
+
+@step()
+def a_name_and_password_are_no_hindrance():
+    with new_client(username="somebody", password="something") as other:
+        identifier = other.create(AES, 128, cryptographic_usage_mask=ENCRYPT_DECRYPT)
+    equal(len(client.get(identifier).value), 16)
+    client.destroy(identifier)
+
+
+@step()
+def a_name_is_given_once():
+    identifier = new_key("unique-" + suffix)
+    try:
+        new_key("unique-" + suffix)
+    except KmipOperationFailure as failure:
+        if not failure.message:
+            raise AssertionError("a failure without a message")
+    else:
+        raise AssertionError("the name was given twice")
+    client.destroy(identifier)
+    client.destroy(new_key("unique-" + suffix))
 
 
 @step()
