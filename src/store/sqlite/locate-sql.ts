@@ -105,20 +105,22 @@ function dueLists(query: LocateQuery): Sql[] {
   return lists
 }
 
-/** The pairs of type and state that the service has objects of and the query allows: each costs two look-ups, whatever it holds. */
+/**
+ * The pairs of type and state that the service has objects of and the query allows: each costs two look-ups, whatever it holds. (One
+ * look-up by `(object_type, state) > (?, ?)` would walk every object of the pair: SQLite seeks such a pair by >= and filters.)
+ */
 function typesAndStates(query: LocateQuery, statements: Statements): [number, number][] {
-  const next = statements.of(
-    `SELECT object_type, state FROM objects WHERE ${scopeOf('')} AND (object_type, state) > (?, ?) ORDER BY object_type, state LIMIT 1`,
-  )
+  const within = statements.of(`${selectPair} AND object_type = ? AND state > ? ORDER BY state LIMIT 1`)
+  const beyond = statements.of(`${selectPair} AND object_type > ? ORDER BY object_type, state LIMIT 1`)
   const pairs: [number, number][] = []
-  let type = (query.objectType ?? 0) - 1
-  let state = Number.MAX_SAFE_INTEGER
+  let type = query.objectType ?? -1
+  let state = -1
   for (;;) {
-    const found: unknown = next.get(...scope(query), type, state)
+    let found: unknown = within.get(...scope(query), type, state)
+    if (found === undefined && query.objectType === undefined) found = beyond.get(...scope(query), type)
     if (!Array.isArray(found)) return pairs
     type = Number(found[0])
     state = Number(found[1])
-    if (query.objectType !== undefined && type !== query.objectType) return pairs
     if (query.states === undefined || query.states.includes(state)) pairs.push([type, state])
   }
 }
@@ -165,6 +167,8 @@ class Sql implements Bound {
     return this
   }
 }
+
+const selectPair = `SELECT object_type, state FROM objects WHERE ${scopeOf('')}`
 
 const objectColumns = Object.keys(tableOf('objects').columns)
   .map((column) => `objects.${column}`)
