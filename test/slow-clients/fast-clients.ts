@@ -10,6 +10,9 @@ export function requestFrame(number: number): Buffer {
   return bytes
 }
 
+/** Requests of slow clients have their client's number from here on, those of the fast ones smaller ones. */
+export const firstSlowNumber = 0x4000_0000
+
 /** Well-behaved clients at a steady rate; their latencies are what the slow ones must not spoil. */
 export class FastClients {
   readonly #clients: readonly KmipClient[]

@@ -10,5 +10,6 @@ export interface ServerStarted {
 /** What it tells when it is asked. */
 export interface ServerReport {
   readonly residentPeakBytes: number
-  readonly connections: number
+  /** When the last request of each slow client was answered, by its number, in milliseconds since 1970. */
+  readonly answered: readonly (readonly [number: number, atMs: number])[]
 }

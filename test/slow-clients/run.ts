@@ -51,7 +51,7 @@ async function findPlantedDefect(): Promise<boolean> {
   const { child, server } = await startServerProcess(['--no-timeouts'])
   const report = await slowClients({ server, kind: 'silent after TLS', count: 3, patienceMs: cutMsMax + 1_000 })
   await stop(child)
-  return report.connected === 3 && report.cut === 0
+  return report.connected === 3 && report.cut.length === 0
 }
 
 async function runKind(kind: SlowKind): Promise<boolean> {
@@ -63,19 +63,31 @@ async function runKind(kind: SlowKind): Promise<boolean> {
   const before = fast.take()
   const report = await slowClients({ server, kind, count: clientCount, patienceMs })
   const beside = fast.take()
-  const { residentPeakBytes } = await askServer(child)
+  const { residentPeakBytes, answered } = await askServer(child)
   await fast.stop()
   await stop(child)
-  const allCut = report.connected + report.refused === clientCount && report.cut === report.connected
-  const inTime = report.longestMs <= cutMsMax
+  const allCut = report.connected + report.refused === clientCount && report.cut.length === report.connected
+  const longestMs = longest(report, new Map(answered))
+  const inTime = longestMs <= cutMsMax
   const inMemory = residentPeakBytes <= residentBytesMax
   const ratio = beside.p99Ms / before.p99Ms
   process.stdout.write(
-    `${kind}: ${report.connected} connected, ${report.refused} refused, ${report.cut} cut, longest ${(report.longestMs / 1000).toFixed(1)} s` +
+    `${kind}: ${report.connected} connected, ${report.refused} refused, ${report.cut.length} cut, longest ${(longestMs / 1000).toFixed(1)} s` +
       ` · fast p99 ${before.p99Ms.toFixed(2)} → ${beside.p99Ms.toFixed(2)} ms (${ratio.toFixed(1)} ×${ratio > p99RatioGoal ? ', over the goal of 2 ×' : ''})` +
       ` · server ${(residentPeakBytes / 1e6).toFixed(0)} MB · ${allCut && inTime && inMemory ? 'ok' : 'FAILED'}\n`,
   )
   return allCut && inTime && inMemory
+}
+
+/**
+ * How long the longest was suffered: since it connected, or since the server last answered it. For as long as the kernel takes the answers of
+ * one that does not read, it is a client with much to do.
+ */
+function longest(report: SlowReport, answered: ReadonlyMap<number, number>): number {
+  const suffered = report.cut.map(
+    ({ number, connectedAtMs, cutAtMs }) => cutAtMs - Math.max(connectedAtMs, answered.get(number) ?? 0),
+  )
+  return suffered.reduce((most, milliseconds) => Math.max(most, milliseconds), 0)
 }
 
 async function startServerProcess(flags: string[]): Promise<{ child: ChildProcess; server: ServerStarted }> {

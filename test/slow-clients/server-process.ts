@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { startServer } from '../support/start-server.ts'
+import { firstSlowNumber } from './fast-clients.ts'
 import type { ServerReport, ServerStarted } from './messages.ts'
 
 /*
@@ -17,9 +18,13 @@ const unlimited = {
   idleMs: never,
 }
 
+const answered = new Map<number, number>()
+
 const server = await startServer({
   limits: process.argv.includes('--no-timeouts') ? unlimited : {},
   answer: (frame) => {
+    const number = frame.readUInt32BE(8)
+    if (number >= firstSlowNumber) answered.set(number, Date.now())
     const bytes = Buffer.alloc(answerBytes)
     bytes.writeUInt32BE(0x42007b01, 0)
     bytes.writeUInt32BE(answerBytes - 8, 4)
@@ -46,7 +51,7 @@ process.on('message', (message) => {
   const status = readFileSync('/proc/self/status', 'latin1')
   const report: ServerReport = {
     residentPeakBytes: Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1024,
-    connections: server.listener.connectionCount,
+    answered: [...answered],
   }
   process.send!(report)
 })

@@ -1,13 +1,13 @@
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls'
-import { requestFrame } from './fast-clients.ts'
+import { firstSlowNumber, requestFrame } from './fast-clients.ts'
 import type { ServerStarted } from './messages.ts'
 
 /** Ways to hold a connection and give nothing for it. */
 export const slowKinds = {
   'silent after TCP': (target: Target) => tcp(target, () => undefined),
   'silent after TLS': (target: Target) => tls(target, () => undefined),
-  'a byte a second': (target: Target) => tls(target, (socket) => drip(socket)),
+  'a byte a second': (target: Target) => tls(target, drip),
   'header of 1 MiB, then nothing': (target: Target) => tls(target, (socket) => socket.write(promise)),
   'never reads': (target: Target) => tls(target, flood),
 } as const
@@ -21,8 +21,10 @@ export interface Target {
 
 /** A slow client from its connection on. */
 export interface SlowClient {
-  /** Resolves with how long it was suffered, in milliseconds: since its connection, or since the server last took anything of a flood. */
-  readonly cut: Promise<number>
+  readonly number: number
+  /** Both in milliseconds since 1970. */
+  readonly connectedAtMs: number
+  readonly cutAtMs: Promise<number>
   stop(): void
 }
 
@@ -31,23 +33,23 @@ export function newTarget(server: ServerStarted): Target {
   return { server, contexts, next: 0 }
 }
 
-function tcp({ server }: Target, then: (socket: Socket) => void): Promise<SlowClient> {
-  const socket = connectTcp(server.port, '127.0.0.1')
-  return follow(socket, 'connect', then)
+function tcp(target: Target, begin: (socket: Socket) => void): Promise<SlowClient> {
+  const socket = connectTcp(target.server.port, '127.0.0.1')
+  return follow(socket, { ready: 'connect', number: firstSlowNumber + target.next++, begin })
 }
 
-function tls(target: Target, then: (socket: TLSSocket, taken: () => void) => void): Promise<SlowClient> {
+function tls(target: Target, begin: (socket: TLSSocket, number: number) => void): Promise<SlowClient> {
   const { server, contexts } = target
-  const secureContext = contexts[target.next++ % contexts.length]
+  const number = firstSlowNumber + target.next++
+  const secureContext = contexts[number % contexts.length]
   const socket = connectTls({ port: server.port, host: '127.0.0.1', servername: 'localhost', secureContext })
-  return follow(socket, 'secureConnect', then)
+  return follow(socket, { ready: 'secureConnect', number, begin })
 }
 
 /** Rejects when the server does not even take the connection. */
 function follow<S extends Socket>(
   socket: S,
-  ready: string,
-  then: (socket: S, taken: () => void) => void,
+  { ready, number, begin }: { ready: string; number: number; begin: (socket: S, number: number) => void },
 ): Promise<SlowClient> {
   return new Promise((resolve, reject) => {
     socket.on('error', (error) => {
@@ -55,18 +57,18 @@ function follow<S extends Socket>(
       socket.destroy()
     })
     socket.once(ready, () => {
-      let start = performance.now()
-      const cut = new Promise<number>((done) => socket.once('close', () => done(performance.now() - start)))
+      const connectedAtMs = Date.now()
+      const cutAtMs = new Promise<number>((done) => socket.once('close', () => done(Date.now())))
       // A reader of nothing: without it the end of the connection is not seen.
       socket.resume()
-      then(socket, () => (start = performance.now()))
-      resolve({ cut, stop: () => socket.destroy() })
+      begin(socket, number)
+      resolve({ number, connectedAtMs, cutAtMs, stop: () => socket.destroy() })
     })
   })
 }
 
-function drip(socket: TLSSocket): void {
-  const bytes = requestFrame(1)
+function drip(socket: TLSSocket, number: number): void {
+  const bytes = requestFrame(number)
   let sent = 0
   const timer = setInterval(() => {
     if (socket.destroyed || sent === bytes.length) clearInterval(timer)
@@ -75,16 +77,13 @@ function drip(socket: TLSSocket): void {
   socket.once('close', () => clearInterval(timer))
 }
 
-/**
- * Requests without end and no look at the answers. While the kernel still takes answers it is a client with much to do; slow it is from the
- * moment in which the server takes no more requests.
- */
-function flood(socket: TLSSocket, taken: () => void): void {
+/** Requests without end and no look at the answers; it sees its own end only by what it can still write. */
+function flood(socket: TLSSocket, number: number): void {
   socket.pause()
-  const requests = Buffer.concat(Array.from({ length: 32 }, (_, number) => requestFrame(number)))
+  const requests = Buffer.concat(Array.from({ length: 64 }, () => requestFrame(number)))
   const timer = setInterval(() => {
     if (socket.destroyed) clearInterval(timer)
-    else if (socket.writableLength === 0) socket.write(requests, (error) => (error ? undefined : taken()))
+    else if (socket.writableLength === 0) socket.write(requests)
   }, 200)
   socket.once('close', () => clearInterval(timer))
 }

@@ -14,8 +14,7 @@ export interface SlowOrder {
 export interface SlowReport {
   readonly connected: number
   readonly refused: number
-  readonly cut: number
-  readonly longestMs: number
+  readonly cut: readonly { readonly number: number; readonly connectedAtMs: number; readonly cutAtMs: number }[]
 }
 
 /** The slow clients live in a process of their own, so that their work does not slow the fast ones' clock. */
@@ -26,7 +25,7 @@ process.on('message', (order: SlowOrder) => {
 async function run({ server, kind, count, patienceMs }: SlowOrder): Promise<SlowReport> {
   const target = newTarget(server)
   const clients: SlowClient[] = []
-  const suffered: number[] = []
+  const cut: { number: number; connectedAtMs: number; cutAtMs: number }[] = []
   let refused = 0
   let left = count
   const connectSome = async (): Promise<void> => {
@@ -34,7 +33,8 @@ async function run({ server, kind, count, patienceMs }: SlowOrder): Promise<Slow
       try {
         const client = await slowKinds[kind](target)
         clients.push(client)
-        void client.cut.then((milliseconds) => suffered.push(milliseconds))
+        const { number, connectedAtMs } = client
+        void client.cutAtMs.then((cutAtMs) => cut.push({ number, connectedAtMs, cutAtMs }))
       } catch {
         refused += 1
       }
@@ -42,14 +42,13 @@ async function run({ server, kind, count, patienceMs }: SlowOrder): Promise<Slow
   }
   await Promise.all(Array.from({ length: connectingAtOnce }, connectSome))
   await Promise.race([
-    Promise.all(clients.map(({ cut }) => cut)),
+    Promise.all(clients.map(({ cutAtMs }) => cutAtMs)),
     new Promise((resolve) => setTimeout(resolve, patienceMs)),
   ])
   const report = {
     connected: clients.length,
     refused,
-    cut: suffered.length,
-    longestMs: suffered.reduce((most, milliseconds) => Math.max(most, milliseconds), 0),
+    cut: [...cut],
   }
   for (const client of clients) client.stop()
   return report
