@@ -11,6 +11,7 @@ import type { Kind } from './struct.ts'
 export const integer: Kind<number> = {
   types: [ItemType.Integer],
   fixedSize: 16,
+  methods: { read: 'integer', write: 'word' },
   read: (reader, at) => reader.integer(at),
   size: () => 16,
   write: (writer, tag, value) => writer.integer(tag, value),
@@ -19,6 +20,7 @@ export const integer: Kind<number> = {
 export const longInteger: Kind<bigint> = {
   types: [ItemType.LongInteger],
   fixedSize: 16,
+  methods: { read: 'longInteger', write: 'longInteger' },
   read: (reader, at) => reader.longInteger(at),
   size: () => 16,
   write: (writer, tag, value) => writer.longInteger(tag, value),
@@ -27,6 +29,7 @@ export const longInteger: Kind<bigint> = {
 export const boolean: Kind<boolean> = {
   types: [ItemType.Boolean],
   fixedSize: 16,
+  methods: { read: 'boolean', write: 'boolean' },
   read: (reader, at) => reader.boolean(at),
   size: () => 16,
   write: (writer, tag, value) => writer.boolean(tag, value),
@@ -36,6 +39,7 @@ export const boolean: Kind<boolean> = {
 export const dateTime: Kind<number> = {
   types: [ItemType.DateTime],
   fixedSize: 16,
+  methods: { read: 'dateTime', write: 'dateTime' },
   read: (reader, at) => reader.dateTime(at),
   size: () => 16,
   write: (writer, tag, value) => writer.dateTime(tag, value),
@@ -45,6 +49,7 @@ export const dateTime: Kind<number> = {
 export const interval: Kind<number> = {
   types: [ItemType.Interval],
   fixedSize: 16,
+  methods: { read: 'unsigned', write: 'word' },
   read: (reader, at) => reader.unsigned(at),
   size: () => 16,
   write: (writer, tag, value) => writer.interval(tag, value),
@@ -54,20 +59,24 @@ export const interval: Kind<number> = {
 export function enumeration(name: EnumName): Kind<number> {
   const table = enumTables[name]
   const newer = new Map([...table].filter(([, { since }]) => since > 10).map(([value, { since }]) => [value, since]))
+  const lowestNewer = Math.min(...newer.keys())
   return {
     types: [ItemType.Enumeration],
     fixedSize: 16,
+    methods: { read: 'unsigned', write: 'word' },
     read: (reader, at) => reader.unsigned(at),
     size: () => 16,
     write: (writer, tag, value) => writer.enumeration(tag, value),
     ...(newer.size > 0 && {
-      visible: (value: number, version: number) => version === 14 || version >= (newer.get(value) ?? 0),
+      visible: (value: number, version: number) =>
+        value < lowestNewer || version === 14 || version >= (newer.get(value) ?? 10),
     }),
   }
 }
 
 export const text: Kind<string> = {
   types: [ItemType.TextString],
+  methods: { read: 'text', write: 'text' },
   read: (reader, at) => reader.text(at),
   size: (value) => 8 + padded(textSize(value)),
   write: (writer, tag, value) => writer.text(tag, value),
@@ -98,6 +107,7 @@ export const bigInteger: Kind<Uint8Array> = {
 /** A view of the frame. */
 export const bytes: Kind<Uint8Array> = {
   types: [ItemType.ByteString],
+  methods: { read: 'value', write: 'byteString' },
   read: (reader, at) => reader.value(at),
   size: (value) => 8 + padded(value.byteLength),
   write: (writer, tag, value) => writer.byteString(tag, value),

@@ -88,13 +88,13 @@ export function answerVersion(frame: Uint8Array): KmipVersion {
   ) {
     return oldestVersion
   }
-  const protocolVersion = { protocolVersionMajor: view.getInt32(32), protocolVersionMinor: view.getInt32(48) }
-  return servedVersion(protocolVersion) ?? newestVersion
+  return servedVersion(view.getInt32(32), view.getInt32(48)) ?? newestVersion
 }
 
 /** Writes a request: for clients (bench/load) and tests. */
 export function encodeRequest(message: Pick<RequestMessage, 'requestHeader' | 'batchItems'>): Buffer {
-  const version = servedVersion(message.requestHeader.protocolVersion) ?? newestVersion
+  const { protocolVersionMajor, protocolVersionMinor } = message.requestHeader.protocolVersion
+  const version = servedVersion(protocolVersionMajor, protocolVersionMinor) ?? newestVersion
   let size = 8 + RequestHeader.size(message.requestHeader, version)
   for (const item of message.batchItems) size += batchItemSize(item, version)
   const writer = new TtlvWriter(size)
@@ -131,8 +131,8 @@ function readVersion(reader: MessageReader, headerAt: number): void {
   const end = reader.next(headerAt)
   for (let at = headerAt + 8; at < end; at = reader.next(at)) {
     if (reader.head(at) !== protocolVersionHead) continue
-    const sent = ProtocolVersion.read(reader, at)
-    const version = servedVersion(sent)
+    const { protocolVersionMajor: major, protocolVersionMinor: minor } = ProtocolVersion.read(reader, at)
+    const version = servedVersion(major, minor)
     if (version === undefined) {
       throw new KryptonError(
         'invalid-message',
@@ -140,7 +140,7 @@ function readVersion(reader: MessageReader, headerAt: number): void {
       )
     }
     reader.version = version
-    reader.ignoreUnknown = sent.protocolVersionMinor > version - 10
+    reader.ignoreUnknown = minor > version - 10
     return
   }
   throw new KryptonError('invalid-message', 'Send Protocol Version in Request Header')

@@ -70,10 +70,11 @@ export function decodeResponse(frame: Uint8Array): ResponseMessage {
     throw new KryptonError('invalid-message', 'Send a Response Message that starts with a Response Header')
   }
   if (reader.length(8) > 0 && reader.head(16) === protocolVersionHead) {
-    reader.version = servedVersion(ProtocolVersion.read(reader, 16)) ?? newestVersion
+    const { protocolVersionMajor, protocolVersionMinor } = ProtocolVersion.read(reader, 16)
+    reader.version = servedVersion(protocolVersionMajor, protocolVersionMinor) ?? newestVersion
   }
   const { protocolVersion: sent, batchCount, ...header } = ResponseHeader.read(reader, 8)
-  const version = servedVersion(sent)
+  const version = servedVersion(sent.protocolVersionMajor, sent.protocolVersionMinor)
   if (version === undefined) throw new KryptonError('invalid-message', 'Send an answer of KMIP 1.0 to 1.4')
   const batchItems: ResponseBatchItem[] = []
   for (let at = reader.next(8); at < reader.bytes.length; at = reader.next(at)) {

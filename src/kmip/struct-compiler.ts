@@ -26,17 +26,18 @@ const codeGenerationAllowed = (() => {
 
 /** Fields in order; whatever else comes, `resume` takes over where this stands. */
 function readCode({ fields, finish }: Description): string {
-  const step = 'p = r.next(p); h = p < end ? r.head(p) : 0;'
   let code =
     'function read(r, at) { const end = r.next(at), v = r.version; let p = at + 8, h = p < end ? r.head(p) : 0;\n'
   const absent: string[] = []
   fields.forEach(({ tag, kind, presence, acceptedSince }, i) => {
     const heads = kind.types.map((type) => `h === ${(tag << 8) | type}`).join(' || ')
     const test = acceptedSince > 10 ? `(${heads}) && v >= ${acceptedSince}` : heads
+    const one = kind.methods === undefined ? `k${i}.read(r, p)` : `r.${kind.methods.read}(p)`
+    const step = `p = ${kind.fixedSize === undefined ? 'r.next(p)' : `p + ${kind.fixedSize}`}; h = p < end ? r.head(p) : 0;`
     if (presence === 'required' || presence === 'optional') {
-      code += `let f${i}; if (${test}) { f${i} = k${i}.read(r, p); ${step} }\n`
+      code += `let f${i}; if (${test}) { f${i} = ${one}; ${step} }\n`
     } else {
-      code += `let f${i}${presence === 'repeated' ? ' = none' : ''}; if (${test}) { f${i} = []; do { f${i}.push(k${i}.read(r, p)); ${step} } while (${heads}) }\n`
+      code += `let f${i}${presence === 'repeated' ? ' = none' : ''}; if (${test}) { f${i} = []; do { f${i}.push(${one}); ${step} } while (${heads}) }\n`
     }
     if (presence === 'required' || presence === 'oneOrMore') absent.push(` || f${i} === undefined`)
   })
@@ -54,10 +55,12 @@ function sizeCode(description: Description): string {
 }
 
 function writeCode(description: Description): string {
-  return `function write(w, tag, o, v) { const start = w.begin(tag);\n${sentCode(
-    description,
-    (i, one) => `k${i}.write(w, ${description.fields[i]!.tag}, ${one}, v);`,
-  )}w.end(start) }`
+  return `function write(w, tag, o, v) { const start = w.begin(tag);\n${sentCode(description, (i, one) => {
+    const { tag, kind } = description.fields[i]!
+    if (kind.methods === undefined) return `k${i}.write(w, ${tag}, ${one}, v);`
+    const { write } = kind.methods
+    return write === 'word' ? `w.word(${(tag << 8) | kind.types[0]!}, ${one});` : `w.${write}(${tag}, ${one});`
+  })}w.end(start) }`
 }
 
 function sentCode({ fields }: Description, one: (index: number, expression: string) => string): string {

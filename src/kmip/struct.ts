@@ -53,9 +53,14 @@ export interface Kind<T> {
   read(reader: MessageReader, at: number): T
   size(value: T, version: KmipVersion): number
   write(writer: TtlvWriter, tag: number, value: T, version: KmipVersion): void
+  /** Methods of reader and writer that do the same: compiled code calls them without a step between. */
+  readonly methods?: { readonly read: ReadMethod; readonly write: WriteMethod }
   /** False for a value that the version does not know: it is not sent. */
   visible?(value: T, version: KmipVersion): boolean
 }
+
+export type ReadMethod = 'integer' | 'unsigned' | 'boolean' | 'longInteger' | 'dateTime' | 'text' | 'value'
+export type WriteMethod = 'word' | 'boolean' | 'longInteger' | 'dateTime' | 'text' | 'byteString'
 
 export interface Struct<T> extends Kind<T> {
   readonly name: string

@@ -16,8 +16,7 @@ export const oldestVersion: KmipVersion = 10
  * The version that serves a client's version: its own; the newest for a later minor version, whose unknown fields are then ignored
  * (section 11.1); undefined for another major version.
  */
-export function servedVersion(version: ProtocolVersion): KmipVersion | undefined {
-  const { protocolVersionMajor: major, protocolVersionMinor: minor } = version
+export function servedVersion(major: number, minor: number): KmipVersion | undefined {
   if (major !== 1 || minor < 0) return undefined
   return minor > 4 ? newestVersion : ((10 + minor) as KmipVersion) // 0 to 4, so 10 to 14
 }

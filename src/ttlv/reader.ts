@@ -13,37 +13,39 @@ import { ItemType, itemTypeName } from './item-type.ts'
  */
 export class TtlvReader {
   readonly bytes: Buffer
+  readonly view: DataView
 
   /**
    * @throws KryptonError frame-invalid, frame-too-deep, frame-too-many-items
    */
   constructor(frame: Uint8Array) {
     this.bytes = asBuffer(frame)
-    checkFrame(this.bytes)
+    this.view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength)
+    checkFrame(this.bytes, this.view)
   }
 
   /** Tag and type of the item at `at` as one number: tag << 8 | type. */
   head(at: number): number {
-    return uint32(this.bytes, at)
+    return this.view.getInt32(at)
   }
 
   /** Length of the value of the item at `at`, without padding. */
   length(at: number): number {
-    return uint32(this.bytes, at + 4)
+    return this.view.getInt32(at + 4)
   }
 
   /** Where the item after the one at `at` starts. */
   next(at: number): number {
-    return at + 8 + padded(uint32(this.bytes, at + 4))
+    return at + 8 + padded(this.view.getInt32(at + 4))
   }
 
   integer(at: number): number {
-    return uint32(this.bytes, at + 8)
+    return this.view.getInt32(at + 8)
   }
 
   /** The value of an Enumeration or an Interval. */
   unsigned(at: number): number {
-    return uint32(this.bytes, at + 8) >>> 0
+    return this.view.getUint32(at + 8)
   }
 
   boolean(at: number): boolean {
@@ -56,8 +58,8 @@ export class TtlvReader {
 
   /** Seconds since 1970. The largest Date-Time, which means "never" (KMIP 1.4 section 4.9), is Number.MAX_SAFE_INTEGER. */
   dateTime(at: number): number {
-    const high = uint32(this.bytes, at + 8)
-    const low = uint32(this.bytes, at + 12) >>> 0
+    const high = this.view.getInt32(at + 8)
+    const low = this.view.getUint32(at + 12)
     const seconds = high * 0x1_0000_0000 + low
     if (high >= -dateHighMax && high < dateHighMax && seconds !== never) return seconds
     if (high === 0x7fffffff && low === 0xffffffff) return never
@@ -120,7 +122,7 @@ export function asBuffer(bytes: Uint8Array): Buffer {
 // One walk at a time in a thread, so the ends of the open structures can live outside of it.
 const ends = new Int32Array(limits.depthMax + 1)
 
-function checkFrame(bytes: Buffer): void {
+function checkFrame(bytes: Buffer, view: DataView): void {
   let depth = 0
   let end = bytes.length
   let at = 0
@@ -140,10 +142,11 @@ function checkFrame(bytes: Buffer): void {
     if (++items > limits.itemsMax) {
       throw new KryptonError('frame-too-many-items', `Send at most ${limits.itemsMax} items in a message`)
     }
-    const namespace = bytes[at]!
+    const head = view.getInt32(at)
+    const namespace = head >>> 24
     if (namespace !== 0x42 && namespace !== 0x54) throw invalid(at, 'a tag starts with 42 or 54')
-    const type = bytes[at + 3]!
-    const length = uint32(bytes, at + 4)
+    const type = head & 0xff
+    const length = view.getInt32(at + 4)
     const from = at + 8
     const next = from + ((length + 7) & ~7)
     if (length < 0 || next > end) throw invalid(at, `a length of ${length >>> 0} goes past the end of what holds it`)
@@ -157,50 +160,40 @@ function checkFrame(bytes: Buffer): void {
       continue
     }
     if (type === ItemType.TextString) {
-      if (!isAscii(bytes, from, next) && !isUtf8(bytes.subarray(from, from + length))) {
+      if (!isAscii(view, from, next) && !isUtf8(bytes.subarray(from, from + length))) {
         throw invalid(at, 'a Text String is UTF-8')
       }
       checkPadding(bytes, at, from + length, next)
     } else if (type === ItemType.ByteString) {
       checkPadding(bytes, at, from + length, next)
     } else {
-      checkNumber(bytes, at, type, length)
+      checkNumber(view, at, type, length)
     }
     at = next
   }
 }
 
 /** Whole words of 8 bytes: what pads a short ASCII text, the rule, is zero and looked at with it, without a call into C++. */
-function isAscii(bytes: Buffer, from: number, to: number): boolean {
+function isAscii(view: DataView, from: number, to: number): boolean {
   if (to - from > 64) return false
   let any = 0
-  for (let i = from; i < to; i += 8) {
-    any |=
-      bytes[i]! |
-      bytes[i + 1]! |
-      bytes[i + 2]! |
-      bytes[i + 3]! |
-      bytes[i + 4]! |
-      bytes[i + 5]! |
-      bytes[i + 6]! |
-      bytes[i + 7]!
-  }
-  return any < 0x80
+  for (let i = from; i < to; i += 4) any |= view.getInt32(i)
+  return (any & 0x80808080) === 0
 }
 
 function checkPadding(bytes: Buffer, at: number, from: number, to: number): void {
   for (let i = from; i < to; i++) if (bytes[i] !== 0) throw paddingNotZero(at)
 }
 
-function checkNumber(bytes: Buffer, at: number, type: number, length: number): void {
+function checkNumber(view: DataView, at: number, type: number, length: number): void {
   if (type === ItemType.Integer || type === ItemType.Enumeration || type === ItemType.Interval) {
     if (length !== 4) throw wrongLength(at, type, length)
-    if (uint32(bytes, at + 12) !== 0) throw paddingNotZero(at)
+    if (view.getInt32(at + 12) !== 0) throw paddingNotZero(at)
   } else if (type === ItemType.LongInteger || type === ItemType.DateTime) {
     if (length !== 8) throw wrongLength(at, type, length)
   } else if (type === ItemType.Boolean) {
     if (length !== 8) throw wrongLength(at, type, length)
-    if (uint32(bytes, at + 8) !== 0 || (uint32(bytes, at + 12) & ~1) !== 0) throw invalid(at, 'a Boolean is 0 or 1')
+    if (view.getInt32(at + 8) !== 0 || (view.getInt32(at + 12) & ~1) !== 0) throw invalid(at, 'a Boolean is 0 or 1')
   } else if (type === ItemType.BigInteger) {
     if (length === 0 || (length & 7) !== 0) throw wrongLength(at, type, length)
   } else {

@@ -15,14 +15,16 @@ export interface ByteSource {
 export class TtlvWriter {
   /** True once key material or a plaintext was written: the frame is wiped after it was sent. */
   sensitive = false
-  readonly #slab: Slab
+  readonly #slab: Buffer
+  readonly #view: DataView
   readonly #start: number
   readonly #end: number
   #at: number
 
   constructor(size: number) {
     const slab = slabFor(size)
-    this.#slab = slab
+    this.#slab = slab.bytes
+    this.#view = slab.view
     this.#start = slab.used
     this.#at = slab.used
     this.#end = slab.used += size
@@ -30,63 +32,91 @@ export class TtlvWriter {
 
   /** The frame: whole when as much was written as was said. */
   get bytes(): Buffer {
-    if (this.#at !== this.#end)
+    if (this.#at !== this.#end) {
       throw new Error(`${this.#at - this.#start} bytes were written, ${this.#end - this.#start} were promised`)
-    return this.#slab.bytes.subarray(this.#start, this.#end)
+    }
+    return this.#slab.subarray(this.#start, this.#end)
   }
 
   /** Starts a structure; hand the result to `end`. */
   begin(tag: number): number {
-    this.#head(tag, ItemType.Structure, 0)
-    return this.#at
+    const at = this.#at
+    this.#view.setInt32(at, (tag << 8) | ItemType.Structure)
+    return (this.#at = at + 8)
   }
 
   end(start: number): void {
-    this.#slab.view.setInt32(start - 4, this.#at - start)
+    this.#view.setInt32(start - 4, this.#at - start)
   }
 
   integer(tag: number, value: number): void {
-    this.#word(tag, ItemType.Integer, value)
+    this.word((tag << 8) | ItemType.Integer, value)
   }
 
   enumeration(tag: number, value: number): void {
-    this.#word(tag, ItemType.Enumeration, value)
+    this.word((tag << 8) | ItemType.Enumeration, value)
   }
 
   interval(tag: number, value: number): void {
-    this.#word(tag, ItemType.Interval, value)
+    this.word((tag << 8) | ItemType.Interval, value)
+  }
+
+  /** An item of 4 bytes, its tag and type as one number: tag << 8 | type. */
+  word(head: number, value: number): void {
+    const view = this.#view
+    const at = this.#at
+    view.setInt32(at, head)
+    view.setInt32(at + 4, 4)
+    view.setInt32(at + 8, value)
+    view.setInt32(at + 12, 0)
+    this.#at = at + 16
   }
 
   boolean(tag: number, value: boolean): void {
-    this.#long(tag, ItemType.Boolean, 0, value ? 1 : 0)
+    this.#long((tag << 8) | ItemType.Boolean, 0, value ? 1 : 0)
   }
 
   longInteger(tag: number, value: bigint): void {
-    this.#head(tag, ItemType.LongInteger, 8)
-    this.#slab.view.setBigInt64(this.#at, value)
-    this.#at += 8
+    this.#long((tag << 8) | ItemType.LongInteger, 0, 0)
+    this.#view.setBigInt64(this.#at - 8, value)
   }
 
   /** Seconds since 1970; Number.MAX_SAFE_INTEGER is the largest Date-Time, "never". */
   dateTime(tag: number, value: number): void {
-    if (value === Number.MAX_SAFE_INTEGER) this.#long(tag, ItemType.DateTime, 0x7fffffff, -1)
-    else this.#long(tag, ItemType.DateTime, Math.floor(value / 0x1_0000_0000), value)
+    const head = (tag << 8) | ItemType.DateTime
+    if (value === Number.MAX_SAFE_INTEGER) this.#long(head, 0x7fffffff, -1)
+    else this.#long(head, Math.floor(value / 0x1_0000_0000), value)
   }
 
   text(tag: number, value: string): void {
     const from = this.#at + 8
-    const length = value.length <= shortText ? this.#shortText(value, from) : this.#anyText(value, from)
-    this.#head(tag, ItemType.TextString, length)
-    this.#pad(from + length)
+    const length = value.length <= shortText ? this.#shortText(value, from) : this.#slab.write(value, from, 'utf8')
+    this.#finish((tag << 8) | ItemType.TextString, length)
+  }
+
+  /** A Byte String, a Big Integer, or a Text String that is bytes already. */
+  byteString(tag: number, value: Uint8Array | ByteSource, type: ItemType = ItemType.ByteString): void {
+    if (value instanceof Uint8Array) this.#slab.set(value, this.#at + 8)
+    else {
+      value.copyInto(this.#slab, this.#at + 8)
+      this.sensitive = true
+    }
+    this.#finish((tag << 8) | type, value.byteLength)
+  }
+
+  /** The content of a structure, as it was read. */
+  structure(tag: number, content: Uint8Array): void {
+    this.#slab.set(content, this.#at + 8)
+    this.#finish((tag << 8) | ItemType.Structure, content.byteLength)
   }
 
   /** Four characters at a time, as long as all are ASCII: half the time of a call into C++. */
   #shortText(value: string, from: number): number {
-    const { view, bytes } = this.#slab
+    const view = this.#view
     const length = value.length
-    const words = length & ~3
     let any = 0
-    for (let i = 0; i < words; i += 4) {
+    let i = 0
+    for (; i + 4 <= length; i += 4) {
       const a = value.charCodeAt(i)
       const b = value.charCodeAt(i + 1)
       const c = value.charCodeAt(i + 2)
@@ -94,71 +124,32 @@ export class TtlvWriter {
       any |= a | b | c | d
       view.setInt32(from + i, (a << 24) | (b << 16) | (c << 8) | d)
     }
-    for (let i = words; i < length; i++) {
+    for (; i < length; i++) {
       const code = value.charCodeAt(i)
       any |= code
-      bytes[from + i] = code
+      view.setUint8(from + i, code)
     }
-    return any < 0x80 ? length : this.#anyText(value, from)
+    return any < 0x80 ? length : this.#slab.write(value, from, 'utf8')
   }
 
-  #anyText(value: string, from: number): number {
-    return this.#slab.bytes.write(value, from, 'utf8')
-  }
-
-  /** A Byte String, a Big Integer, or a Text String that is bytes already. */
-  byteString(tag: number, value: Uint8Array | ByteSource, type: ItemType = ItemType.ByteString): void {
-    const length = value.byteLength
-    this.#head(tag, type, length)
+  #long(head: number, high: number, low: number): void {
+    const view = this.#view
     const at = this.#at
-    if (value instanceof Uint8Array) this.#slab.bytes.set(value, at)
-    else {
-      value.copyInto(this.#slab.bytes, at)
-      this.sensitive = true
-    }
-    this.#pad(at + length)
-  }
-
-  /** The content of a structure, as it was read. */
-  structure(tag: number, content: Uint8Array): void {
-    this.#head(tag, ItemType.Structure, content.byteLength)
-    this.#slab.bytes.set(content, this.#at)
-    this.#at += content.byteLength
-  }
-
-  #head(tag: number, type: number, length: number): void {
-    const { view } = this.#slab
-    const at = this.#at
-    view.setInt32(at, (tag << 8) | type)
-    view.setInt32(at + 4, length)
-    this.#at = at + 8
-  }
-
-  #word(tag: number, type: number, value: number): void {
-    const { view } = this.#slab
-    const at = this.#at
-    view.setInt32(at, (tag << 8) | type)
-    view.setInt32(at + 4, 4)
-    view.setInt32(at + 8, value)
-    view.setInt32(at + 12, 0)
-    this.#at = at + 16
-  }
-
-  #long(tag: number, type: number, high: number, low: number): void {
-    const { view } = this.#slab
-    const at = this.#at
-    view.setInt32(at, (tag << 8) | type)
+    view.setInt32(at, head)
     view.setInt32(at + 4, 8)
     view.setInt32(at + 8, high)
     view.setInt32(at + 12, low)
     this.#at = at + 16
   }
 
-  /** Slabs and frames start at multiples of 8, so positions tell the padding. */
-  #pad(from: number): void {
-    const to = padded(from)
-    const { bytes } = this.#slab
-    for (let i = from; i < to; i++) bytes[i] = 0
+  /** Header and padding of an item whose value is there. Slabs and frames start at multiples of 8, so positions tell the padding. */
+  #finish(head: number, length: number): void {
+    const view = this.#view
+    const at = this.#at
+    view.setInt32(at, head)
+    view.setInt32(at + 4, length)
+    const to = padded(at + 8 + length)
+    for (let i = at + 8 + length; i < to; i++) view.setUint8(i, 0)
     this.#at = to
   }
 }
@@ -181,12 +172,12 @@ interface Slab {
   used: number
 }
 
-/** A slab holds some hundred answers; a frame that would take more than an eighth of it gets a buffer of its own. */
+/** A slab holds some hundred answers; a frame that would take more than a quarter of it gets a buffer of its own. */
 const slabBytes = 64 * 1024
 let shared = newSlab(slabBytes)
 
 function slabFor(size: number): Slab {
-  if (size > slabBytes / 8) return newSlab(size)
+  if (size > slabBytes / 4) return newSlab(size)
   if (slabBytes - shared.used < size) shared = newSlab(slabBytes)
   return shared
 }
