@@ -43,6 +43,7 @@ export class Connection {
   /** The peer sends no more: the connection ends with its last answer. */
   #ended = false
   #draining = false
+  #listening = false
   #reading = false
   #partialBytes = 0
   #writesPending = 0
@@ -63,11 +64,9 @@ export class Connection {
     // Node would join queued writes into one record and clients that read a whole body at once would break, and copies of keys would stay
     // behind. undefined makes it write one after the other.
     Object.defineProperty(socket, '_writev', { value: undefined })
-    socket.on('data', (chunk: Buffer) => this.#onData(chunk))
     socket.on('end', () => this.#onEnd())
     socket.on('error', (error) => this.#onError(error))
     socket.on('close', () => this.#close())
-    socket.pause()
     this.#identify()
   }
 
@@ -312,7 +311,13 @@ export class Connection {
     this.#reading = true
     // A frame that we kept waiting is as young as the moment in which we read on.
     this.#frameSinceMs = this.#around.clock.monotonic()
-    this.#socket.resume()
+    if (this.#listening) {
+      this.#socket.resume()
+    } else {
+      // A socket flows when somebody listens: until the peer is identified nobody does.
+      this.#listening = true
+      this.#socket.on('data', (chunk: Buffer) => this.#onData(chunk))
+    }
   }
 
   #stopReading(): void {
