@@ -101,6 +101,22 @@ if (
   throw new Error('the two codecs do not write the same Get')
 }
 
+const reads = 2048
+const numbers = Buffer.alloc(reads * 4, 1)
+const numbersView = new DataView(numbers.buffer, numbers.byteOffset, numbers.length)
+
+function sumByBuffer(): number {
+  let sum = 0
+  for (let at = 0; at < numbers.length; at += 4) sum ^= numbers.readInt32BE(at)
+  return sum
+}
+
+function sumByView(): number {
+  let sum = 0
+  for (let at = 0; at < numbers.length; at += 4) sum ^= numbersView.getInt32(at)
+  return sum
+}
+
 const ours = 'decode the request and encode the answer'
 const tree = 'object tree: decode the request and encode the answer'
 
@@ -113,6 +129,9 @@ export const cases: readonly Case[] = [
   { name: 'encode the answer', fn: () => keep(encodeResponse(answer(uniqueIdentifier))) },
   { name: 'object tree: encode the answer', fn: () => keep(encodeTree(answerTree(uniqueIdentifier))) },
   { name: 'decode the answer', fn: () => keep(decodeResponse(response)) },
+  { name: 'one number of 4 bytes by Buffer.readInt32BE', fn: () => keep(sumByBuffer()), batch: reads },
+  { name: 'one number of 4 bytes by a DataView that is kept', fn: () => keep(sumByView()), batch: reads },
+  { name: 'a DataView', fn: () => keep(new DataView(numbers.buffer, numbers.byteOffset, 152)) },
 ]
 
 export const goals: readonly RatioGoal[] = [

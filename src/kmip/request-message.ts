@@ -128,21 +128,26 @@ function firstHeader(reader: MessageReader): number {
 
 /** The version comes first of all: it decides what else may stand in the header. */
 function readVersion(reader: MessageReader, headerAt: number): void {
-  const end = reader.next(headerAt)
-  for (let at = headerAt + 8; at < end; at = reader.next(at)) {
-    if (reader.head(at) !== protocolVersionHead) continue
-    const { protocolVersionMajor: major, protocolVersionMinor: minor } = ProtocolVersion.read(reader, at)
-    const version = servedVersion(major, minor)
-    if (version === undefined) {
-      throw new KryptonError(
-        'invalid-message',
-        `Use KMIP ${versionText(oldestVersion)} to ${versionText(newestVersion)}`,
-      )
-    }
-    reader.version = version
-    reader.ignoreUnknown = minor > version - 10
-    return
+  const at = versionAt(reader, headerAt)
+  let major: number
+  let minor: number
+  if (reader.length(at) === 32 && reader.head(at + 8) === majorHead && reader.head(at + 24) === minorHead) {
+    major = reader.integer(at + 8)
+    minor = reader.integer(at + 24)
+  } else {
+    ;({ protocolVersionMajor: major, protocolVersionMinor: minor } = ProtocolVersion.read(reader, at))
   }
+  const version = servedVersion(major, minor)
+  if (version === undefined) {
+    throw new KryptonError('invalid-message', `Use KMIP ${versionText(oldestVersion)} to ${versionText(newestVersion)}`)
+  }
+  reader.version = version
+  reader.ignoreUnknown = minor > version - 10
+}
+
+function versionAt(reader: MessageReader, headerAt: number): number {
+  const end = reader.next(headerAt)
+  for (let at = headerAt + 8; at < end; at = reader.next(at)) if (reader.head(at) === protocolVersionHead) return at
   throw new KryptonError('invalid-message', 'Send Protocol Version in Request Header')
 }
 

@@ -1,5 +1,5 @@
 import { KryptonError } from '../errors.ts'
-import { asBuffer, uint32 } from './reader.ts'
+import { asBuffer } from './reader.ts'
 
 /**
  * Cuts whole messages out of a stream of chunks of any size. A frame that lies in one chunk is a view of it, without a copy; one that is
@@ -105,8 +105,8 @@ const requestMessageHead = 0x42007801
 const responseMessageHead = 0x42007b01
 
 function frameSize(header: Buffer, maxBytes: number): number {
-  const head = uint32(header, 0)
-  const length = uint32(header, 4) >>> 0
+  const head = header.readUInt32BE(0)
+  const length = header.readUInt32BE(4)
   if ((head !== requestMessageHead && head !== responseMessageHead) || (length & 7) !== 0) {
     throw new KryptonError('frame-invalid', 'Send KMIP messages in TTLV: these bytes do not start one')
   }
