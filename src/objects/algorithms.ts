@@ -60,12 +60,25 @@ export function materialBytes(algorithm: number, lengthBits: number): number {
   return lengthBits <= 128 ? 16 : 24
 }
 
+/** The two halves of an AES-256 key for XTS, which clients keep as one key. */
+const xtsPairBits = 512
+
 /**
  * The length in bits of a registered key.
- * @throws KryptonError invalid-field: `claimed` is not the length of the material
+ * @throws KryptonError invalid-field: `claimed` is not the length of the material, or no key of the algorithm has such a length
  */
 export function registeredLength(algorithm: number, materialLength: number, claimed: number | undefined): number {
   const bits = materialLength * 8
+  const allowed = lengths.get(algorithm)
+  const isPair = algorithm === CryptographicAlgorithm.AES && bits === xtsPairBits
+  if (
+    allowed !== undefined &&
+    !isPair &&
+    !allowed.some((length) => materialBytes(algorithm, length) === materialLength)
+  ) {
+    const named = [...allowed].sort((a, b) => a - b).join(', ')
+    throw new KryptonError('invalid-field', `Send key material of this algorithm's length: ${named} bits, not ${bits}`)
+  }
   if (claimed === undefined || claimed === bits) return bits
   if (algorithm === CryptographicAlgorithm.TripleDES && materialBytes(algorithm, claimed) === materialLength) {
     return claimed

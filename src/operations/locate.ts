@@ -17,7 +17,7 @@ import type { Handler, OperationContext } from './handler.ts'
 
 /**
  * KMIP 1.4 sections 4.9 and 11.10. Objects come in the order in which they were made. Destroyed ones are left out unless the
- * filters ask for a state, a Destroy Date or an identifier: clients get every key that they locate. Located Items comes with an answer
+ * filters ask for a state or a Destroy Date: clients get every key that they locate. Located Items comes with an answer
  * to Offset Items, when the count is at hand.
  */
 export const locate: Handler<typeof Operation.Locate> = (request, context) => {
@@ -103,4 +103,4 @@ const nothing: SearchResult = { objects: [], total: 0 }
 
 const liveStates = [State.PreActive, State.Active, State.Deactivated, State.Compromised]
 
-const asksForDestroyed: ReadonlySet<string> = new Set(['destroyDate', 'uniqueIdentifier'])
+const asksForDestroyed: ReadonlySet<string> = new Set(['destroyDate'])

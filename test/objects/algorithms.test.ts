@@ -108,6 +108,11 @@ describe('lengths', () => {
     expect(registeredLength(CryptographicAlgorithm.AES, 32, 256)).toBe(256)
     expect(registeredLength(CryptographicAlgorithm.TripleDES, 24, 168)).toBe(168)
     expect(() => registeredLength(CryptographicAlgorithm.AES, 32, 128)).toThrow(/256/)
+    for (const bytes of [0, 1, 15, 17, 31, 33, 48]) {
+      expect(() => registeredLength(CryptographicAlgorithm.AES, bytes, undefined)).toThrow(/128, 192, 256 bits/)
+    }
+    expect(registeredLength(CryptographicAlgorithm.AES, 64, undefined)).toBe(512)
+    expect(() => registeredLength(CryptographicAlgorithm.TripleDES, 8, undefined)).toThrow(/bits, not 64/)
     expect(() => registeredLength(CryptographicAlgorithm.TripleDES, 24, 112)).toThrow(/192/)
   })
 })
