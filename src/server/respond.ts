@@ -1,12 +1,11 @@
 import type { Authenticator, Peer } from '../auth/authenticate.ts'
 import type { Principal } from '../auth/principal.ts'
 import { type Clock, dateTime } from '../clock.ts'
-import { isKryptonError, KryptonError } from '../errors.ts'
+import { isKryptonError } from '../errors.ts'
 import { ResultStatus } from '../kmip/enums.ts'
 import { answerVersion, decodeRequest, type RequestMessage } from '../kmip/request-message.ts'
-import { encodeResponse, type ResponseBatchItem, responseSize } from '../kmip/response-message.ts'
+import { encodeResponse, type ResponseBatchItem } from '../kmip/response-message.ts'
 import type { KmipVersion } from '../kmip/version.ts'
-import { limits } from '../limits.ts'
 import type { Counters } from '../telemetry/counters.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Answer, MaybePromise } from './answer.ts'
@@ -67,27 +66,12 @@ function encode(request: RequestMessage, batchItems: readonly ResponseBatchItem[
     clientCorrelationValue: requestHeader.clientCorrelationValue,
     batchItems,
   }
-  const bytesMax = Math.min(requestHeader.maximumResponseSize ?? limits.responseBytesMax, limits.responseBytesMax)
   try {
-    if (responseSize(response) > bytesMax)
-      return encodeResponse({ ...response, batchItems: tooLarge(batchItems, bytesMax, parts) })
     return encodeResponse(response)
   } catch (error) {
     if (!isKryptonError(error)) parts.log.error('an answer could not be written', error)
     return encodeResponse({ ...response, batchItems: [parts.failureOf(error)] })
   }
-}
-
-/** KMIP 1.4 section 6.3. What was done stays done: the client is told which operations they were. */
-function tooLarge(
-  items: readonly ResponseBatchItem[],
-  bytesMax: number,
-  { failureOf }: RespondParts,
-): ResponseBatchItem[] {
-  const failure = failureOf(
-    new KryptonError('response-too-large', `Ask for less, or allow more than a Maximum Response Size of ${bytesMax}`),
-  )
-  return items.map(({ operation, uniqueBatchItemID }) => ({ operation, uniqueBatchItemID, ...failure }))
 }
 
 /** A message that cannot be read: the rest of the stream can, unless its frame is broken. */

@@ -44,11 +44,10 @@ beforeEach(async () => {
   await realm.authenticator.authenticate(peer)
 })
 
-const request = (minor = 4, maximumResponseSize?: number): Buffer =>
+const request = (minor = 4): Buffer =>
   encodeRequest({
     requestHeader: {
       protocolVersion: { protocolVersionMajor: 1, protocolVersionMinor: minor },
-      maximumResponseSize,
       clientCorrelationValue: minor === 4 ? 'mine' : undefined,
       batchCount: 1,
     },
@@ -95,13 +94,6 @@ describe('a request', () => {
     }
   })
 
-  test('whose answer is longer than it may be is told so, for each of its items', () => {
-    const { batchItems } = decodeResponse(now(respond(request(4, 100), peer, parts)).bytes)
-    expect(batchItems).toMatchObject([
-      { operation: Operation.DiscoverVersions, resultMessage: expect.stringContaining('Maximum Response Size of 100') },
-    ])
-  })
-
   test('whose answer cannot be written fails, and the log says why', () => {
     const broken: RespondParts = { ...parts, executeBatch: () => [{ ...done, operation: 0x7ffffff }] }
     const { batchItems } = decodeResponse(now(respond(request(), peer, broken)).bytes)
@@ -139,7 +131,13 @@ describe('who is unknown', () => {
   })
 
   test('gets a fixed answer with a header of KMIP 1.0 that says what to do', () => {
-    const response = decodeResponse(new KmipResponder(parts).refuseUnknown())
+    const refused: unknown[] = []
+    const failureOf = (error: unknown): ResponseBatchItem => {
+      refused.push(error)
+      return testFailure(error)
+    }
+    const response = decodeResponse(new KmipResponder({ ...parts, failureOf }).refuseUnknown())
+    expect(refused).toMatchObject([{ code: 'authentication-not-successful' }])
     expect(response.version).toBe(10)
     expect(response.batchItems[0]!.resultMessage).toContain('krypton client add')
   })
