@@ -12,15 +12,12 @@ export interface ChunkResult {
   readonly pastHeader: number
   readonly messages: number
   readonly slowestMs: number
-  /** Inputs that went a way that none went before: seeds for later chunks. */
-  readonly discovered: readonly Buffer[]
   readonly finding: { readonly what: string; readonly hex: string } | undefined
 }
 
 export class Executor {
   readonly #seeds: readonly Buffer[]
   readonly #target: Target
-  readonly #known = new Set<string>()
 
   constructor(target: Target, seeds: readonly Buffer[]) {
     this.#target = target
@@ -31,7 +28,9 @@ export class Executor {
   run(seed: number, chunk: number, count: number, discoveries: number): ChunkResult {
     const random = new Random(seed, chunk)
     const mutator = new Mutator(this.#seeds, random)
-    const discovered: Buffer[] = []
+    // inputs that went a way that none went before are seeds for the rest of the chunk
+    const known = new Set<string>()
+    let discovered = 0
     let pastHeader = 0
     let messages = 0
     let slowestMs = 0
@@ -42,12 +41,9 @@ export class Executor {
         const { reached, signature } = execute(this.#target, input, random, mutator.valuesOnly)
         if (reached !== 'nothing') pastHeader += 1
         if (reached === 'message') messages += 1
-        if (!this.#known.has(signature) && this.#known.size < 5000) {
-          this.#known.add(signature)
-          if (discovered.length < discoveries && input.length <= 8192) {
-            discovered.push(Buffer.from(input))
-            mutator.add(input)
-          }
+        if (!known.has(signature)) {
+          known.add(signature)
+          if (discovered++ < discoveries && input.length <= 8192) mutator.add(input)
         }
         const ms = performance.now() - started
         if (ms > inputMsMax) this.#confirmSlow(input, mutator.valuesOnly)
@@ -55,10 +51,10 @@ export class Executor {
       } catch (error) {
         const what = error instanceof Error ? `${error.name}: ${error.message.slice(0, 200)}` : String(error)
         const finding = { what, hex: input.toString('hex') }
-        return { executions, pastHeader, messages, slowestMs, discovered, finding }
+        return { executions, pastHeader, messages, slowestMs, finding }
       }
     }
-    return { executions: count, pastHeader, messages, slowestMs, discovered, finding: undefined }
+    return { executions: count, pastHeader, messages, slowestMs, finding: undefined }
   }
 
   /** The machine may have been busy: slow is what takes the processor that long, five times more. */
