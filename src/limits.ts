@@ -102,7 +102,7 @@ export const limits = {
   /** Unanswered requests on one connection: what came after waits in the socket. */
   pipelinedRequestsMax: 64,
   /** Answers that wait for their client, in bytes: then nothing more is read from it. */
-  queuedAnswerBytesMax: 1024 * 1024,
+  queuedAnswerBytesMax: 256 * 1024,
   /** The same over all connections of a listener thread. From half of it on, a connection has one answer in flight; beyond it, who adds to it is cut. */
   queuedAnswersBytesMax: 256 * 1024 * 1024,
   /** Memory of frames that have partly come, for one listener thread: 16 of the largest. */

@@ -41,6 +41,7 @@ async function run({ server, kind, count, patienceMs }: SlowOrder): Promise<Slow
     }
   }
   await Promise.all(Array.from({ length: connectingAtOnce }, connectSome))
+  process.send!('connected')
   await Promise.race([
     Promise.all(clients.map(({ cutAtMs }) => cutAtMs)),
     new Promise((resolve) => setTimeout(resolve, patienceMs)),
