@@ -280,7 +280,7 @@ describe('two threads', () => {
     const thread = server.otherThread()
     const payload = createPayload([named('contested')])
     const answers = await Promise.all([client, thread].map((of) => of.item(Operation.Create, payload)))
-    expect(answers.map(({ resultStatus }) => resultStatus).sort()).toEqual([0, 1])
+    expect(answers.map(({ resultStatus }) => resultStatus).sort((a, b) => a - b)).toEqual([0, 1])
     expect(refusalOf(answers.find(({ resultStatus }) => resultStatus === 1)!).reason).toBe('Invalid Field')
   })
 })

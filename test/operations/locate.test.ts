@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { WireAttribute } from '../../src/kmip/attributes-1x.ts'
 import { ObjectGroupMember, ObjectType, Operation, State } from '../../src/kmip/enums.ts'
