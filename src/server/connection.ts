@@ -355,6 +355,7 @@ export class Connection {
     this.#state = 'ending'
     this.#endingSinceMs = this.#around.clock.monotonic()
     this.#dropSlots()
+    this.#reader.wipe()
     if (bytes !== undefined && bytes.length > 0) {
       this.#around.counters.add('bytesSent', bytes.length)
       this.#socket.end(bytes)
@@ -376,6 +377,7 @@ export class Connection {
     if (this.#state === 'closed') return
     this.#state = 'closed'
     this.#dropSlots()
+    this.#reader.wipe()
     this.#around.partialFramesBytes -= this.#partialBytes
     this.#around.queuedAnswersBytes -= this.#queuedBytes
     this.#partialBytes = 0

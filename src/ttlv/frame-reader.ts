@@ -4,6 +4,7 @@ import { asBuffer } from './reader.ts'
 /**
  * Cuts whole messages out of a stream of chunks of any size. A frame that lies in one chunk is a view of it, without a copy; one that is
  * spread over several is gathered into a buffer of its own, made when its header has been checked. A view lives as long as its chunk.
+ * Frames may hold keys: what was copied out of a chunk is wiped there, and `wipe` ends a frame that never came whole.
  */
 export class FrameReader {
   /** Bytes that were copied to join chunks: 0 as long as every frame came in one. */
@@ -56,7 +57,8 @@ export class FrameReader {
         }
         this.#start(size)
       } else {
-        const header = this.#join(this.#headStart, rest.subarray(0, 8 - this.#headStart.length))
+        const header = Buffer.concat([this.#headStart, rest.subarray(0, 8 - this.#headStart.length)])
+        this.bytesCopied += header.length
         const size = frameSize(header, this.#maxBytes())
         const head = this.#headStart
         this.#headStart = nothing
@@ -64,6 +66,17 @@ export class FrameReader {
       }
     }
     return this.#take()
+  }
+
+  /** Overwrites what has come and was not given out: nothing will complete it. */
+  wipe(): void {
+    this.#rest.fill(0)
+    this.#headStart.fill(0)
+    this.#gathering?.fill(0)
+    this.#rest = nothing
+    this.#headStart = nothing
+    this.#gathering = undefined
+    this.#gathered = 0
   }
 
   /** An own buffer, not one of Node's pool: frames may hold keys, and whoever wipes it wipes nothing else. */
@@ -87,14 +100,20 @@ export class FrameReader {
   #gather(target: Buffer, bytes: Buffer): number {
     const count = Math.min(target.length - this.#gathered, bytes.length)
     target.set(count === bytes.length ? bytes : bytes.subarray(0, count), this.#gathered)
+    bytes.fill(0, 0, count)
     this.#gathered += count
     this.bytesCopied += count
     return count
   }
 
   #join(first: Buffer, second: Buffer): Buffer {
-    this.bytesCopied += first.length + second.length
-    return Buffer.concat([first, second])
+    const joined = Buffer.allocUnsafeSlow(first.length + second.length)
+    joined.set(first)
+    joined.set(second, first.length)
+    first.fill(0)
+    second.fill(0)
+    this.bytesCopied += joined.length
+    return joined
   }
 }
 

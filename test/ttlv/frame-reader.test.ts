@@ -82,9 +82,9 @@ describe('FrameReader', () => {
   test('goes on with a frame that was begun before more chunks came', () => {
     const reader = new FrameReader(() => 1024)
     const frame = message(80)
-    reader.push(frame.subarray(0, 40))
+    reader.push(Buffer.from(frame.subarray(0, 40)))
     expect(reader.next()).toBeUndefined()
-    reader.push(frame.subarray(40, 60))
+    reader.push(Buffer.from(frame.subarray(40, 60)))
     reader.push(Buffer.concat([frame.subarray(60), message(8).subarray(0, 4)]))
     reader.push(message(8).subarray(4))
     expect(reader.next()).toEqual(frame)
@@ -122,5 +122,31 @@ describe('FrameReader', () => {
     const reader = new FrameReader(() => 1024)
     reader.push(Buffer.from(hex, 'hex'))
     expect(() => reader.next()).toThrow(expect.objectContaining({ code: 'frame-invalid' }))
+  })
+
+  test('leaves nothing of a frame in the chunks that it was gathered from', () => {
+    const frame = message(64, 0xa5)
+    for (const cuts of [[3], [7, 9], [8], [12], [20, 40, 60], [1, 2, 3, 4, 5, 6, 7]]) {
+      const reader = new FrameReader(() => 1024)
+      const chunks = [...cuts, frame.length].map((end, at) => Buffer.from(frame.subarray(cuts[at - 1] ?? 0, end)))
+      const copies = chunks.map((chunk) => chunk)
+      expect(framesOf(reader, chunks)).toEqual([frame])
+      for (const chunk of copies) expect(chunk.includes(0xa5)).toBe(false)
+    }
+  })
+
+  test('overwrites what never became a frame', () => {
+    const reader = new FrameReader(() => 1024)
+    const whole = message(64, 0xa5)
+    const chunk = Buffer.concat([whole, whole.subarray(0, 40)])
+    reader.push(chunk)
+    expect(reader.next()).toEqual(whole)
+    reader.push(Buffer.alloc(0))
+    reader.wipe()
+    expect(reader.pendingBytes).toBe(0)
+    expect(chunk.subarray(whole.length).includes(0xa5)).toBe(false)
+    expect(chunk.subarray(0, whole.length)).toEqual(whole)
+    reader.push(whole)
+    expect(reader.next()).toEqual(whole)
   })
 })
