@@ -1,5 +1,4 @@
 import type { ObjectContext, Scope, Unauthenticated } from '../hierarchy/key-chain.ts'
-import type { ObjectType, State } from '../kmip/enums.ts'
 import { ManagedObject } from '../objects/managed-object.ts'
 import type { ObjectFields } from '../objects/managed-object.ts'
 import type { Row } from '../store/schema.ts'
@@ -34,8 +33,8 @@ export function objectOf(row: Row<'objects'>): ManagedObject {
   const fields: ObjectFields = {
     id: row.object,
     sequence: row.sequence,
-    objectType: row.object_type as ObjectType, // only these are written
-    state: row.state as State, // as above
+    objectType: row.object_type as ObjectFields['objectType'], // only these are written
+    state: row.state as ObjectFields['state'], // as above
     activationDate: row.activation_date ?? undefined,
     deactivationDate: row.deactivation_date ?? undefined,
     algorithm: row.algorithm,

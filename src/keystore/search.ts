@@ -1,9 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
 import { limits } from '../limits.ts'
-import type { State } from '../kmip/enums.ts'
-import type { ManagedObject } from '../objects/managed-object.ts'
-import { indexValuesOf } from './index-values.ts'
-import type { IndexValue } from './index-values.ts'
+import type { ManagedObject, ObjectFields } from '../objects/managed-object.ts'
+import { indexValuesOf } from '../objects/index-values.ts'
+import type { IndexValue } from '../objects/index-values.ts'
 import type { MaybePromise } from './maybe-promise.ts'
 import type { PageQuery } from './objects-of-service.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
@@ -14,7 +13,7 @@ export interface SearchQuery {
   readonly values: readonly IndexValue[]
   readonly objectType?: number
   /** The object may be in one of these at `now`; `matches` has the last word. */
-  readonly states?: readonly State[]
+  readonly states?: readonly ObjectFields['state'][]
   /** Everything else; undefined when the index says all there is to say. */
   readonly matches: ((object: ManagedObject) => boolean) | undefined
   /** Seconds since 1970. */

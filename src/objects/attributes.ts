@@ -1,7 +1,6 @@
 import { KryptonError } from '../errors.ts'
-import { attributeByWireName, attributeDefinition, Attributes, encodeAttributeValue } from '../kmip/attribute.ts'
+import { attributeByWireName, attributeDefinition, Attributes, isCustomName } from '../kmip/attribute.ts'
 import type { AttributeName, AttributeValues } from '../kmip/attribute.ts'
-import { isCustomName } from '../kmip/attribute.ts'
 import type { WireAttribute } from '../kmip/attributes-1x.ts'
 import { ObjectType, State } from '../kmip/enums.ts'
 import { limits } from '../limits.ts'
@@ -112,11 +111,6 @@ export function deleteAttribute(
   if (name === 'usageLimits') checkUnused(attributes)
   attributes.remove(name, at)
   return { attributes, name, index: at, value: instance.value }
-}
-
-/** True if two values of an attribute are the same. */
-export function sameValue<K extends AttributeName>(name: K, a: AttributeValues[K], b: AttributeValues[K]): boolean {
-  return encodeAttributeValue(name, a).equals(encodeAttributeValue(name, b))
 }
 
 /** Set by the server in general, and yet sent by clients with what they make: the length of the key they want, for example. */

@@ -9,7 +9,10 @@ import type { Handler } from './handler.ts'
 import { checkNames } from './names.ts'
 import { requestedAttributes, requestedNumber } from './requested-attributes.ts'
 
-/** KMIP 1.4 sections 4.1 and 11.2. A Cryptographic Length that is left out is the algorithm's usual one. */
+/**
+ * KMIP 1.4 sections 4.1 and 11.2. A Cryptographic Length that is left out is the algorithm's usual one; a mask that is
+ * left out, as the conformance cases do, is a mask of 0: the key can be fetched, and not used on the server.
+ */
 export const create: Handler<typeof Operation.Create> = (request, context) => {
   const { unit, version, now } = context
   const objectType = ObjectType.SymmetricKey
@@ -18,8 +21,9 @@ export const create: Handler<typeof Operation.Create> = (request, context) => {
   }
   const requested = requestedAttributes(request.templateAttribute)
   const algorithm = requestedNumber(requested, 'cryptographicAlgorithm')
-  if (algorithm === undefined) throw missing('Cryptographic Algorithm')
-  if (requestedNumber(requested, 'cryptographicUsageMask') === undefined) throw missing('Cryptographic Usage Mask')
+  if (algorithm === undefined) {
+    throw new KryptonError('missing-data', 'Send the Cryptographic Algorithm of the key to create')
+  }
   const lengthBits = generatedLength(algorithm, requestedNumber(requested, 'cryptographicLength'))
 
   const material = context.randomBytes(materialBytes(algorithm, lengthBits))
@@ -51,10 +55,6 @@ export const create: Handler<typeof Operation.Create> = (request, context) => {
     )
   }
   return finallyWipe(make, wipe)
-}
-
-function missing(attributeName: string): KryptonError {
-  return new KryptonError('missing-data', `Send ${attributeName} of the key to create`)
 }
 
 /** Runs `make`, and `wipe` when it has ended, whether that is now or later. */

@@ -1,6 +1,6 @@
 import { KryptonError } from '../errors.ts'
-import { indexValueOf } from '../keystore/index-values.ts'
-import type { IndexValue } from '../keystore/index-values.ts'
+import { indexValueOf } from '../objects/index-values.ts'
+import type { IndexValue } from '../objects/index-values.ts'
 import { next } from '../keystore/maybe-promise.ts'
 import type { MaybePromise } from '../keystore/maybe-promise.ts'
 import { search } from '../keystore/search.ts'

@@ -53,6 +53,17 @@ describe('Create', () => {
     expect(await client.attribute(made.uniqueIdentifier, 'Cryptographic Length')).toBe(256)
   })
 
+  test('makes a key without a mask, which can be fetched and not used', async () => {
+    const { client } = server
+    const bare = createPayload([attribute('activationDate', 0)])
+    const attributes = bare.templateAttribute.attributes.filter(({ name }) => name !== 'cryptographicUsageMask')
+    const made = await client.send(Operation.Create, { ...bare, templateAttribute: { names: [], attributes } })
+    expect(await client.attribute(made.uniqueIdentifier, 'Cryptographic Usage Mask')).toBe(0)
+    expect((await client.material(made.uniqueIdentifier)).byteLength).toBe(32)
+    const refusal = await client.refusal(Operation.Encrypt, { ...made, data: Buffer.alloc(16) })
+    expect(refusal.reason).toBe('Permission Denied')
+  })
+
   test('makes an Active key when its Activation Date has passed', async () => {
     const { client, clock } = server
     const past = await client.create([attribute('activationDate', clock.seconds - 5)])
@@ -97,14 +108,6 @@ describe('Create', () => {
       {
         ...createPayload(),
         templateAttribute: { names: [], attributes: [attribute('cryptographicUsageMask', 12)] },
-      },
-      'Missing Data',
-    ],
-    [
-      'no mask',
-      {
-        ...createPayload(),
-        templateAttribute: { names: [], attributes: [attribute('cryptographicAlgorithm', 3)] },
       },
       'Missing Data',
     ],

@@ -53,7 +53,6 @@ export interface Server {
   readonly otherTenant: Client
   /** The same store behind another keystore: another thread. */
   otherThread(store?: Store): Client
-  client1(principal: Principal, services?: Services): Client
 }
 
 export async function newServer(wrap: (store: Store) => Store = (store) => store): Promise<Server> {
@@ -84,7 +83,6 @@ export async function newServer(wrap: (store: Store) => Store = (store) => store
     otherSystem: clientOf(otherSystem, 'system'),
     otherTenant: clientOf(otherTenant, 'tenant'),
     otherThread: (of = store) => new Client(principalOf(own, 'thread'), servicesOf(of)),
-    client1: (principal, other = services) => new Client(principal, other),
   }
 }
 

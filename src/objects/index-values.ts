@@ -2,8 +2,8 @@ import { encodeAttributeValue } from '../kmip/attribute.ts'
 import type { Attributes } from '../kmip/attribute.ts'
 import type { WireAttribute } from '../kmip/attributes-1x.ts'
 import type { CustomValue } from '../kmip/attribute.ts'
-import type { ManagedObject } from '../objects/managed-object.ts'
-import { isDestroyed } from '../objects/state.ts'
+import type { ManagedObject } from './managed-object.ts'
+import { isDestroyed } from './state.ts'
 
 /** A value that Locate finds by index: the attribute's name inside the server, and what its token is made of. */
 export interface IndexValue {
