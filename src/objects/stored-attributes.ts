@@ -22,7 +22,7 @@ export function decodeStored(fields: ObjectFields, uniqueIdentifier: string, byt
 }
 
 /** Puts the attributes that an object's fields say. */
-export function setFieldAttributes(attributes: Attributes, fields: ObjectFields, uniqueIdentifier: string): void {
+function setFieldAttributes(attributes: Attributes, fields: ObjectFields, uniqueIdentifier: string): void {
   const { objectType, state, algorithm, lengthBits, activationDate, deactivationDate } = fields
   attributes.set('uniqueIdentifier', uniqueIdentifier)
   attributes.set('objectType', objectType)
