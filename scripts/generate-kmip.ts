@@ -44,31 +44,38 @@ function tagsModule(tags: Entry[]): string {
 
 function enumsModule(enumerations: Record<string, Entry[]>, masks: Record<string, Entry[]>): string {
   const lines = [banner]
-  const names: string[] = []
-  for (const [name, values] of [...Object.entries(enumerations), ...Object.entries(masks)]) {
+  const all = [...Object.entries(enumerations), ...Object.entries(masks)]
+  for (const [name, values] of all) {
     const type = pascalCase(name)
-    names.push(type)
+    const union = values.length === 0 ? 'number' : `(typeof ${type})[keyof typeof ${type}]`
+    const line = `export type ${type} = ${union}`
     lines.push(`/** ${name} (9.1.3.${name in masks ? '3' : '2'}). */`)
-    lines.push(values.length === 0 ? `export const ${type} = {} as const` : `export const ${type} = {`)
-    for (const value of values) lines.push(`  ${identifierOf(value)}: 0x${value.value.toLowerCase()},`)
-    if (values.length > 0) lines.push('} as const')
     lines.push(
-      values.length === 0
-        ? `export type ${type} = number`
-        : `export type ${type} = (typeof ${type})[keyof typeof ${type}]`,
-      '',
+      `export const ${type} = ${block(
+        '{',
+        values.map((one) => `  ${identifierOf(one)}: 0x${one.value.toLowerCase()},`),
+        '}',
+      )} as const`,
     )
+    // as the formatter breaks it
+    lines.push(line.length <= 120 ? line : `export type ${type} =\n  ${union}`, '')
   }
   lines.push("/** Each enumeration and mask: the specification's name of each value and the version it came with. */")
   lines.push('export const enumTables = {')
-  for (const [name, values] of [...Object.entries(enumerations), ...Object.entries(masks)]) {
-    lines.push(`  ${pascalCase(name)}: new Map<number, { readonly name: string; readonly since: number }>([`)
-    for (const value of values)
-      lines.push(`    [0x${value.value.toLowerCase()}, { name: ${quote(value.name)}, since: ${versionOf(value)} }],`)
-    lines.push('  ]),')
+  for (const [name, values] of all) {
+    const rows = values.map(
+      (one) => `    [0x${one.value.toLowerCase()}, { name: ${quote(one.name)}, since: ${versionOf(one)} }],`,
+    )
+    lines.push(
+      `  ${pascalCase(name)}: new Map<number, { readonly name: string; readonly since: number }>(${block('[', rows, '  ]')}),`,
+    )
   }
   lines.push('} as const', 'export type EnumName = keyof typeof enumTables', '')
   return lines.join('\n')
+}
+
+function block(open: string, lines: readonly string[], close: string): string {
+  return lines.length === 0 ? open + close.trim() : [open, ...lines, close].join('\n')
 }
 
 function table(name: string): unknown {

@@ -8,8 +8,7 @@ import { Tag, tagTable } from '../../src/kmip/tags.ts'
 import { absent, sharedDirectory } from './shared.ts'
 
 test('tags.ts and enums.ts are what the tables say', () => {
-  const words = (source: string) => source.replaceAll(/[\s"'()[\]]|,(?=[\s)}\]]|$)/g, '')
-  for (const { path, text } of generate()) expect(words(readFileSync(path, 'utf8'))).toBe(words(text))
+  for (const { path, text } of generate()) expect(readFileSync(path, 'utf8')).toBe(text)
 })
 
 test('each attribute has its own tag, of the same name and not newer', () => {
