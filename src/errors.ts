@@ -41,7 +41,6 @@ export const errorCodes = [
   'key-format-type-not-supported',
   'key-compression-type-not-supported',
   'key-value-not-present',
-  'object-archived',
   'cryptographic-failure',
   'sensitive',
   'not-extractable',

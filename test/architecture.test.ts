@@ -74,7 +74,8 @@ describe('folders', () => {
 
 describe('sources', () => {
   it('are all reached from the command line', () => {
-    const starts = ['src/cli/main.ts']
+    // The memory store is what the contract suite holds SQLite against, and what other folders' tests run on.
+    const starts = ['src/cli/main.ts', 'src/store/memory.ts']
     expect(unreached(new Map([...sources, ['src/ttlv/planted.ts', '']]), starts)).toContain('src/ttlv/planted.ts')
     expect(unreached(sources, starts)).toEqual([])
   })

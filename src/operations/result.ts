@@ -41,7 +41,6 @@ const reasons: Readonly<Partial<Record<ErrorCode, ResultReason>>> = {
   'key-format-type-not-supported': ResultReason.KeyFormatTypeNotSupported,
   'key-compression-type-not-supported': ResultReason.KeyCompressionTypeNotSupported,
   'key-value-not-present': ResultReason.KeyValueNotPresent,
-  'object-archived': ResultReason.ObjectArchived,
   'cryptographic-failure': ResultReason.CryptographicFailure,
   sensitive: ResultReason.Sensitive,
   'not-extractable': ResultReason.NotExtractable,

@@ -34,6 +34,27 @@ export function expectedCodes(tests: SourceTree, codes: readonly string[]): Set<
   return found
 }
 
+/**
+ * Codes whose Result Reason a test expects in KMIP's words: `reason).toBe('Item Not Found')`. `reasons` is the table of
+ * `operations/result.ts` as text; codes that share a reason are all told by it.
+ */
+export function codesOfExpectedReasons(
+  tests: SourceTree,
+  reasons: string,
+  wordOf: (reason: string) => string | undefined,
+): Set<string> {
+  const words = new Set<string>()
+  for (const [, text] of tests)
+    for (const match of withoutComments(text).matchAll(/\breason\b[^;\n]{0,40}(?:toBe|toEqual)\(\s*'([A-Za-z ]+)'/g))
+      words.add(match[1] ?? '')
+  const found = new Set<string>()
+  for (const match of withoutComments(reasons).matchAll(/'?([a-z-]+)'?: ResultReason\.(\w+)/g)) {
+    const word = wordOf(match[2] ?? '')
+    if (word !== undefined && words.has(word)) found.add(match[1] ?? '')
+  }
+  return found
+}
+
 /** Forms of an expectation of a code. Bounded, so that a literal far away from the expectation does not count. */
 const expectations = [
   /\bcode:\s*'[a-z-]+'/g,
