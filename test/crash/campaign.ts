@@ -1,5 +1,8 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { kmipVictim } from './kmip-victim.ts'
+import { storeVictim } from './store-victim.ts'
+import type { Finding, Victim, Violation } from './victim.ts'
 
 /** How a command of this folder ends. */
 export const ExitCode = {
@@ -16,31 +19,47 @@ export const ExitCode = {
 /** What a cycle found. */
 export interface CycleResult {
   readonly acknowledged: number
-  readonly violations: readonly string[]
+  readonly violations: readonly Violation[]
+}
+
+/** A cycle with a defect in it, and what it must find. */
+export interface Planted {
+  readonly finds: readonly Finding[]
+  readonly cycle: () => Promise<CycleResult>
 }
 
 interface Progress {
   cycles: number
   acknowledged: number
-  violations: string[]
+  violations: Violation[]
 }
 
 export interface CampaignOptions {
+  readonly victim: Victim
   readonly cycles: number
   readonly json: boolean
   /** Where progress is kept, so that a broken run goes on where it was. */
   readonly state?: string
 }
 
-/** `--cycles N`, `--json`, `--state FILE`. */
+/** `--victim kmip|store`, `--cycles N`, `--json`, `--state FILE`. */
 export function parseCampaign(cyclesDefault: number): CampaignOptions {
   const { values } = parseArgs({
-    options: { cycles: { type: 'string' }, json: { type: 'boolean' }, state: { type: 'string' } },
+    options: {
+      victim: { type: 'string', default: 'kmip' },
+      cycles: { type: 'string' },
+      json: { type: 'boolean' },
+      state: { type: 'string' },
+    },
   })
   const cycles = Number(values.cycles ?? cyclesDefault)
   if (!Number.isSafeInteger(cycles) || cycles < 1) throw new Error('--cycles takes a whole number from 1')
-  return { cycles, json: values.json === true, state: values.state }
+  const victim = victims[values.victim]
+  if (victim === undefined) throw new Error(`--victim takes ${Object.keys(victims).join(' or ')}`)
+  return { victim, cycles, json: values.json === true, state: values.state }
 }
+
+const victims: Readonly<Record<string, Victim>> = { kmip: kmipVictim, store: storeVictim }
 
 /**
  * Finds the planted defects, then runs the cycles, and ends the process with an ExitCode. A defect gets `attempts` cycles to show in: luck
@@ -50,19 +69,23 @@ export async function runCampaign(
   name: string,
   options: CampaignOptions,
   parts: {
-    planted: Readonly<Record<string, () => Promise<CycleResult>>>
+    planted: Readonly<Record<string, Planted>>
     attempts: number
     cycle: () => Promise<CycleResult>
+    /** Lets go of what the last cycle left running. */
+    end?: () => Promise<void>
   },
 ): Promise<never> {
-  for (const [defect, cycle] of Object.entries(parts.planted)) {
-    const found = await findPlanted(cycle, parts.attempts)
-    if (found === undefined)
+  const label = `${name}, ${options.victim.name}`
+  const started = Date.now()
+  for (const [defect, planted] of Object.entries(parts.planted)) {
+    const { found, missed } = await findPlanted(planted, parts.attempts)
+    if (missed.length > 0)
       return end(name, options, ExitCode.void, {
         verdict: 'void',
-        reason: `planted defect '${defect}' was not found in ${parts.attempts} cycles`,
+        reason: `planted defect '${defect}': nothing was found ${missed.join(' or ')} in ${parts.attempts} cycles`,
       })
-    say(`${name}: planted defect '${defect}' found: ${found}`)
+    for (const violation of found) say(`${label}: planted defect '${defect}' found: ${violation}`)
   }
   const progress = load(options)
   for (; progress.cycles < options.cycles; save(options, progress)) {
@@ -71,15 +94,17 @@ export async function runCampaign(
     progress.acknowledged += acknowledged
     progress.violations.push(...violations)
     say(
-      `${name}: cycle ${progress.cycles} of ${options.cycles}, ${progress.acknowledged} changes acknowledged, ${progress.violations.length} violations`,
+      `${label}: cycle ${progress.cycles} of ${options.cycles}, ${progress.acknowledged} changes acknowledged, ${progress.violations.length} violations`,
     )
   }
+  await parts.end?.()
   if (progress.acknowledged === 0)
     return end(name, options, ExitCode.void, { verdict: 'void', reason: 'nothing was acknowledged' })
   const violated = progress.violations.length > 0
   return end(name, options, violated ? ExitCode.violated : ExitCode.ok, {
     verdict: violated ? 'violated' : 'kept',
     planted: Object.keys(parts.planted),
+    seconds: Math.round((Date.now() - started) / 1000),
     ...progress,
   })
 }
@@ -94,12 +119,19 @@ export function say(line: string): void {
   process.stderr.write(`${line}\n`)
 }
 
-async function findPlanted(cycle: () => Promise<CycleResult>, attempts: number): Promise<string | undefined> {
-  for (let attempt = 0; attempt < attempts; attempt++) {
+/** One violation of each kind that the defect has to show. */
+async function findPlanted({ finds, cycle }: Planted, attempts: number) {
+  const found: Violation[] = []
+  let missed = finds
+  for (let attempt = 0; attempt < attempts && missed.length > 0; attempt++) {
     const { violations } = await cycle()
-    if (violations.length > 0) return violations[0]
+    for (const kind of missed) {
+      const violation = violations.find((line) => line.startsWith(`${kind}: `))
+      if (violation !== undefined) found.push(violation)
+    }
+    missed = finds.filter((kind) => !found.some((line) => line.startsWith(`${kind}: `)))
   }
-  return undefined
+  return { found, missed }
 }
 
 function load({ state }: CampaignOptions): Progress {
@@ -114,8 +146,8 @@ function save({ state }: CampaignOptions, progress: Progress): void {
   renameSync(`${state}.new`, state)
 }
 
-function end(name: string, { json }: CampaignOptions, code: number, result: object): never {
-  if (json) console.log(JSON.stringify({ name, ...result }))
-  else console.log(`${name}: ${JSON.stringify(result)}`)
+function end(name: string, { json, victim }: CampaignOptions, code: number, result: object): never {
+  if (json) console.log(JSON.stringify({ name, victim: victim.name, ...result }))
+  else console.log(`${name}, ${victim.name}: ${JSON.stringify(result)}`)
   process.exit(code)
 }

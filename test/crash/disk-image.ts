@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** A disk in a file, so that the moment of a power loss can be copied: what was not synced is in no copy. */
@@ -35,8 +35,10 @@ export class DiskImage {
     return image
   }
 
-  unmount(): void {
+  /** Unmounts it and forgets what is on it. */
+  remove(): void {
     run('umount', [this.mounted])
+    rmSync(this.#file)
   }
 }
 
@@ -45,7 +47,7 @@ export function whyNoImages(root: string): string | undefined {
   try {
     const image = DiskImage.make(root, 'probe')
     image.mount()
-    image.unmount()
+    image.remove()
     return undefined
   } catch (error) {
     return `no loop device can be mounted here: ${error instanceof Error ? error.message : String(error)}`

@@ -1,47 +1,67 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type CycleResult, parseCampaign, runCampaign } from './campaign.ts'
-import { Ledger } from './ledger.ts'
-import { storeVictim as victim } from './store-victim.ts'
-import type { Defect } from './victim.ts'
+import { type CycleResult, type Planted, parseCampaign, runCampaign } from './campaign.ts'
+import { type Defect, type Finding, type Trial, violationsIn } from './victim.ts'
 
 /**
  * Kills a process under load at random moments and looks at what it left: nothing that was acknowledged is lost, nothing is half-written,
- * nothing destroyed is back. A kill does not lose what the kernel has: `power-loss.ts` does.
+ * nothing destroyed is back. By default it is the whole server under KMIP clients; `--victim store` is the store alone, and quicker.
+ * It says nothing about what the kernel holds for the disk: `power-loss.ts` does. The first start on an empty directory is not killed
+ * before it serves.
  */
+const options = parseCampaign(100)
+const { victim } = options
 const root = mkdtempSync(join(tmpdir(), 'krypton-kill-'))
 process.on('exit', () => rmSync(root, { recursive: true, force: true }))
 
-/** A directory is killed so often before the next begins: recovery of a recovery is tried, and looking at it stays quick. */
-const killsOfDirectory = 10
-let kills = 0
-let ledger = new Ledger()
+/** From the first acknowledgement to the kill. */
+const lifeMsMax = 500
+let deaths = 0
+let trial = victim.newTrial()
 
-await runCampaign('kill -9', parseCampaign(100), {
+await runCampaign('kill -9', options, {
   planted: {
-    'acknowledges-early': () => defective('acknowledges-early'),
-    'writes-in-two': () => defective('writes-in-two'),
+    'acknowledges early': planted('acknowledges-early', ['lost', 'back']),
+    'writes in two': planted('writes-in-two', ['half-written']),
   },
-  attempts: 10,
-  cycle: () => {
-    if (kills % killsOfDirectory === 0) ledger = new Ledger()
-    return kill(join(root, `cycle-${Math.floor(kills++ / killsOfDirectory)}`), ledger)
+  attempts: 20,
+  cycle: async () => {
+    const isFirst = deaths % victim.deathsMax === 0
+    const directory = join(root, `cycle-${Math.floor(deaths++ / victim.deathsMax)}`)
+    // one in five dies while it starts, in the middle of recovery
+    const isEarly = !isFirst && Math.random() < 0.2
+    if (isFirst || isEarly) await trial.close()
+    if (isFirst) trial = victim.newTrial()
+    return kill(trial, directory, { isEarly })
   },
+  end: () => trial.close(),
 })
 
-function defective(defect: Defect): Promise<CycleResult> {
-  return kill(mkdtempSync(join(root, 'planted-')), new Ledger(), defect)
+function planted(defect: Defect, finds: readonly Finding[]): Planted {
+  const cycle = async (): Promise<CycleResult> => {
+    const trial = victim.newTrial()
+    try {
+      return await kill(trial, mkdtempSync(join(root, 'planted-')), { defect })
+    } finally {
+      await trial.close()
+    }
+  }
+  return { finds, cycle }
 }
 
-async function kill(directory: string, ledger: Ledger, defect?: Defect): Promise<CycleResult> {
-  const before = ledger.changes
-  const running = victim.start(directory, ledger, { clients: 16, defect })
-  // one in five dies while it starts, in the middle of recovery
-  if (Math.random() < 0.8) await running.working
-  await new Promise((resolve) => setTimeout(resolve, Math.random() * 500))
+async function kill(
+  trial: Trial,
+  directory: string,
+  { defect, isEarly = false }: { defect?: Defect; isEarly?: boolean },
+): Promise<CycleResult> {
+  const before = trial.changes
+  const running = trial.start(directory, { clients: 16, defect })
+  if (!isEarly) await running.working
+  const lifeMs = defect === undefined ? Math.random() * lifeMsMax : lifeMsMax
+  await new Promise((resolve) => setTimeout(resolve, lifeMs))
   running.signal('SIGKILL')
   await running.ended
-  const violations = await victim.verify(directory, ledger)
-  return { acknowledged: ledger.changes - before, violations }
+  const violations = await violationsIn(trial, directory)
+  return { acknowledged: trial.changes - before, violations }
 }

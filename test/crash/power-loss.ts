@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type CycleResult, parseCampaign, runCampaign, unavailable } from './campaign.ts'
 import { DiskImage, whyNoImages } from './disk-image.ts'
-import { Ledger } from './ledger.ts'
-import { storeVictim as victim } from './store-victim.ts'
-import type { Defect } from './victim.ts'
+import { type Defect, type Trial, type Violation, violationsIn } from './victim.ts'
 
 /**
  * Takes the power away under load: the disk is a file, which is copied at a random moment while the process is stopped; what was
- * acknowledged until then must be in the copy. A victim that does not sync must fail here, or the run says nothing.
+ * acknowledged until then must be in the copy. By default all of a server's directory is on that disk, and it is made there in the same
+ * life; `--victim store` is the store alone. A victim that does not sync must fail here, or the run says nothing. It does not prove that a
+ * disk keeps what it says that it has written, nor what it does with writes that were under way.
  */
 const options = parseCampaign(20)
 const root = mkdtempSync(join(tmpdir(), 'krypton-power-'))
@@ -20,16 +20,16 @@ if (reason !== undefined) unavailable('power loss', options, reason)
 
 let cycles = 0
 await runCampaign('power loss', options, {
-  planted: { 'does-not-sync': () => losePower('does-not-sync') },
+  planted: { 'does not sync': { finds: ['lost'], cycle: () => losePower('does-not-sync') } },
   attempts: 3,
   cycle: () => losePower(),
 })
 
 async function losePower(defect?: Defect): Promise<CycleResult> {
-  const ledger = new Ledger()
+  const trial = options.victim.newTrial()
   const disk = DiskImage.make(root, `disk-${cycles}`)
   disk.mount()
-  const running = victim.start(join(disk.mounted, 'data'), ledger, { clients: 16, defect })
+  const running = trial.start(join(disk.mounted, 'data'), { clients: 16, defect })
   let copy: DiskImage
   try {
     await running.working
@@ -40,19 +40,17 @@ async function losePower(defect?: Defect): Promise<CycleResult> {
   } finally {
     running.signal('SIGKILL')
     await running.ended
-    disk.unmount()
+    disk.remove()
   }
-  return { acknowledged: ledger.changes, violations: await look(copy, ledger) }
+  return { acknowledged: trial.changes, violations: await look(copy, trial) }
 }
 
-/** A disk that nobody can read has lost everything. */
-async function look(copy: DiskImage, ledger: Ledger): Promise<string[]> {
+async function look(copy: DiskImage, trial: Trial): Promise<Violation[]> {
   copy.mount()
   try {
-    return await victim.verify(join(copy.mounted, 'data'), ledger)
-  } catch (error) {
-    return [`the store does not open after the loss: ${error instanceof Error ? error.message : String(error)}`]
+    return await violationsIn(trial, join(copy.mounted, 'data'))
   } finally {
-    copy.unmount()
+    await trial.close()
+    copy.remove()
   }
 }

@@ -4,14 +4,14 @@ import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts'
 import type { Unit } from '../../src/store/store.ts'
 import { scopeOf } from '../store/rows.ts'
 import { creation, destruction, live, modification } from './crash-object.ts'
-import type { VictimOptions } from './victim.ts'
+import type { LoadOptions } from './victim.ts'
 
 /**
  * The process that is killed: it creates, changes and destroys objects in the store of a directory, and writes a line for each change
  * that was acknowledged.
  */
 const directory = process.argv[2]!
-const { defect, clients, changes = Number.POSITIVE_INFINITY }: VictimOptions = JSON.parse(process.argv[3]!)
+const { defect, clients, changes = Number.POSITIVE_INFINITY }: LoadOptions = JSON.parse(process.argv[3]!)
 
 /** The pipe to the harness. */
 const acknowledgements = 3
