@@ -76,6 +76,8 @@ export async function runCampaign(
     end?: () => Promise<void>
   },
 ): Promise<never> {
+  // an interrupted run ends as others do: nothing of it goes on
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(ExitCode.void))
   const label = `${name}, ${options.victim.name}`
   const started = Date.now()
   for (const [defect, planted] of Object.entries(parts.planted)) {

@@ -26,6 +26,7 @@ export class DiskImage {
   /** The journal is written when somebody syncs, not by a clock, so that a copy is of one moment. */
   mount(): void {
     run('mount', ['-o', 'loop,commit=600', this.#file, this.mounted])
+    mounted.add(this.mounted)
   }
 
   /** The disk as a power loss at this moment leaves it. Nothing may be writing. */
@@ -38,6 +39,7 @@ export class DiskImage {
   /** Unmounts it and forgets what is on it. */
   remove(): void {
     run('umount', [this.mounted])
+    mounted.delete(this.mounted)
     rmSync(this.#file)
   }
 }
@@ -59,5 +61,11 @@ function run(command: string, args: readonly string[]): void {
   if (error !== undefined) throw error
   if (status !== 0) throw new Error(`${command} failed: ${stderr.trim()}`)
 }
+
+/** What must not stay mounted when this process ends. */
+const mounted = new Set<string>()
+process.on('exit', () => {
+  for (const directory of mounted) spawnSync('umount', ['-l', directory])
+})
 
 const imageBytes = 64 * 1024 * 1024

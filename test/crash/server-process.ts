@@ -9,6 +9,12 @@ import type { LoadOptions } from './victim.ts'
 const command = join(import.meta.dirname, '..', '..', 'bin', 'krypton')
 const defectiveServer = pathToFileURL(join(import.meta.dirname, 'defective-server.ts')).href
 
+/** What must not outlive this process. */
+const running = new Set<ServerProcess>()
+process.on('exit', () => {
+  for (const server of running) server.signal('SIGKILL')
+})
+
 /** `krypton server --dev` on a directory, in a process of its own that is there to be killed. */
 export class ServerProcess {
   readonly directory: string
@@ -31,7 +37,11 @@ export class ServerProcess {
       env: { ...process.env, ...planted },
     })
     this.#child = child
-    child.once('close', () => (this.#hasEnded = true))
+    running.add(this)
+    child.once('close', () => {
+      this.#hasEnded = true
+      running.delete(this)
+    })
     this.ended = once(child, 'close').then(() => undefined)
     this.#port = announced(child)
     // whoever waits for the port is told; a server that is killed early has nobody waiting
