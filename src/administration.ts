@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import type {
   AdminServices,
   Client as ClientView,
@@ -7,23 +8,42 @@ import type {
   Tenant as TenantView,
 } from './admin/services.ts'
 import { readAuthorityCertificate } from './certificates/authority-certificate.ts'
+import type { IssuedCertificate } from './certificates/certificate-authority.ts'
 import { verifyClientCertificate } from './certificates/verify-client-certificate.ts'
 import type { Clock } from './clock.ts'
-import { KryptonError } from './errors.ts'
+import { isKryptonError, KryptonError } from './errors.ts'
+import { nearest } from './config/refusal.ts'
 import type { Instance } from './instance.ts'
 import { enumTables } from './kmip/enums.ts'
-import { type Client, RecordState, type Tenant } from './tenants/records.ts'
+import { limits } from './limits.ts'
+import { handlerOf } from './operations/index.ts'
+import type { Log } from './telemetry/log.ts'
+import { type Client, type KeyIdentity, RecordState, type Tenant } from './tenants/records.ts'
+
+/** What an administration works with. */
+export interface AdministrationParts {
+  readonly instance: Pick<Instance, 'registry' | 'authority'>
+  readonly clock: Clock
+  readonly status: () => Status
+  /** Each act is told to it, with names. */
+  readonly log: Log
+}
 
 /** The acts of an administrator, over what the instance is made of. Whoever reaches the Unix socket is the operator. */
 export class Administration implements AdminServices {
-  readonly #instance: Pick<Instance, 'registry' | 'authority'>
+  readonly #instance: AdministrationParts['instance']
   readonly #clock: Clock
   readonly #status: () => Status
+  readonly #log: Log
+  /** No certificate outlives its authority; milliseconds since 1970. */
+  readonly #authorityEnd: number
 
-  constructor(instance: Pick<Instance, 'registry' | 'authority'>, clock: Clock, status: () => Status) {
+  constructor({ instance, clock, status, log }: AdministrationParts) {
     this.#instance = instance
     this.#clock = clock
     this.#status = status
+    this.#log = log
+    this.#authorityEnd = new X509Certificate(instance.authority.certificate).validToDate.getTime()
   }
 
   status(): Status {
@@ -31,43 +51,97 @@ export class Administration implements AdminServices {
   }
 
   async createTenant(name: string): Promise<TenantView> {
-    return tenantView(await this.#instance.registry.createTenant(name, actor))
+    const tenant = await this.#instance.registry.createTenant(name, actor)
+    this.#log.info('tenant added', { tenant: name })
+    return tenantView(tenant)
   }
 
   async listTenants(): Promise<TenantView[]> {
-    return (await this.#instance.registry.listTenants()).map(tenantView)
+    return byName(await this.#instance.registry.listTenants()).map(tenantView)
   }
 
   async createClient({ operations, csr, ...request }: NewClient): Promise<CreatedClient> {
     const { authority, registry } = this.#instance
     const allowed = operations?.map(operationNamed)
-    const issued = await authority.issueClient({ name: request.name, csr }, new Date(this.#clock.now()))
-    try {
-      // What the server will do when the client comes, done once now: what it would refuse is bound to nobody.
-      const verified = verifyClientCertificate(issued.certificate, [readAuthorityCertificate(authority.certificate)])
-      const identity = { issuerKeyHash: verified.authority.publicKeyHash, leafKeyHash: verified.leafKeyHash }
-      const client = await registry.createClient({ ...request, ...identity, operations: allowed }, actor)
-      return {
-        client: clientView(client),
-        certificatePem: issued.certificatePem,
-        privateKeyPem: issued.privateKeyPem,
-        caPem: authority.certificatePem,
-        notAfter: issued.notAfter.toISOString(),
-        kmip: this.#status().kmip,
-      }
-    } catch (error) {
-      issued.privateKeyPem?.fill(0)
-      throw error
+    const { issued, identity } = await this.#certificate(request.name, csr)
+    const client = await registry
+      .createClient({ ...request, ...identity, operations: allowed }, actor)
+      .catch((error: unknown) => this.#nameIsTaken(request.tenant, request.name, error))
+    const { tenantName: tenant, systemName: system, serviceName: service, name } = client
+    this.#log.info('client added', { tenant, system, service, client: name })
+    return {
+      client: this.#clientView(client),
+      certificatePem: issued.certificatePem,
+      caPem: authority.certificatePem,
+      notAfter: issued.notAfter.toISOString(),
+      kmip: this.#status().endpoint,
     }
   }
 
   async listClients(tenant: string): Promise<ClientView[]> {
-    return (await this.#instance.registry.listClients(tenant)).map(clientView)
+    return byName(await this.#instance.registry.listClients(tenant)).map((client) => this.#clientView(client))
   }
 
   async revokeClient(tenant: string, name: string): Promise<ClientView> {
-    return clientView(await this.#instance.registry.revokeClient(tenant, name, actor))
+    const client = await this.#instance.registry.revokeClient(tenant, name, actor)
+    this.#log.info('client revoked', { tenant, client: name })
+    return this.#clientView(client)
   }
+
+  async #certificate(name: string, csr: string): Promise<{ issued: IssuedCertificate; identity: KeyIdentity }> {
+    const { authority } = this.#instance
+    try {
+      const issued = await authority.issueClient({ name, csr }, new Date(this.#clock.now()))
+      // What the server will do when the client comes, done once now: what it would refuse is bound to nobody.
+      const verified = verifyClientCertificate(issued.certificate, [readAuthorityCertificate(authority.certificate)])
+      return {
+        issued,
+        identity: { issuerKeyHash: verified.authority.publicKeyHash, leafKeyHash: verified.leafKeyHash },
+      }
+    } catch (cause) {
+      if (!isKryptonError(cause, 'certificate-invalid')) throw cause
+      throw new KryptonError(
+        'certificate-invalid',
+        `the certificate request cannot be used: ${cause.message}; its key may be RSA of ${limits.rsaCertificateBitsMin} bits or more, P-256, P-384, P-521 or Ed25519`,
+        { cause },
+      )
+    }
+  }
+
+  /** A name stays with the client that had it, so that a log says who did what: the refusal says why the name is not free. */
+  async #nameIsTaken(tenant: string, name: string, error: unknown): Promise<never> {
+    if (!isKryptonError(error, 'already-exists')) throw error
+    const clients = await this.#instance.registry.listClients(tenant)
+    const revoked = clients.some((client) => client.name === name && client.state === RecordState.revoked)
+    if (!revoked) throw error
+    throw new KryptonError(
+      'already-exists',
+      `the client ${name} was revoked, and its name is not given to another: choose a new one`,
+      { cause: error },
+    )
+  }
+
+  #clientView(client: Client): ClientView {
+    const issued = client.created * 1000 + limits.clientCertificateDays * 86_400_000
+    const until = Math.min(issued, this.#authorityEnd)
+    return {
+      id: client.client.toString('hex'),
+      tenant: client.tenantName,
+      system: client.systemName,
+      service: client.serviceName,
+      name: client.name,
+      state: stateName(client.state),
+      operations: client.operations === undefined ? undefined : [...client.operations].map(operationName),
+      created: timeText(client.created),
+      revoked: client.revoked === undefined ? undefined : timeText(client.revoked),
+      certificateUntil: new Date(until).toISOString(),
+    }
+  }
+}
+
+/** By code units: the same order on every machine. */
+function byName<T extends { readonly name: string }>(things: readonly T[]): T[] {
+  return things.toSorted((left, right) => (left.name < right.name ? -1 : 1))
 }
 
 const actor = 'operator:socket'
@@ -76,31 +150,24 @@ function tenantView({ tenant, name, state, created }: Tenant): TenantView {
   return { id: tenant.toString('hex'), name, state: stateName(state), created: timeText(created) }
 }
 
-function clientView(client: Client): ClientView {
-  return {
-    id: client.client.toString('hex'),
-    tenant: client.tenantName,
-    system: client.systemName,
-    service: client.serviceName,
-    name: client.name,
-    state: stateName(client.state),
-    operations: client.operations === undefined ? undefined : [...client.operations].map(operationName),
-    created: timeText(client.created),
-    revoked: client.revoked === undefined ? undefined : timeText(client.revoked),
-  }
-}
-
 /** The specification's name of a KMIP operation. */
 export function operationName(operation: number): string {
   return enumTables.Operation.get(operation)?.name ?? String(operation)
 }
 
-/** The number of an operation by its name, in any case, with or without spaces and hyphens. */
+/** The number of an operation that is served, by its name in any case, with or without spaces and hyphens. */
 function operationNamed(name: string): number {
   const wanted = plain(name)
-  for (const [operation, entry] of enumTables.Operation) if (plain(entry.name) === wanted) return operation
-  const names = [...enumTables.Operation.values()].map((entry) => entry.name).join(', ')
-  throw new KryptonError('invalid-field', `there is no KMIP operation ${name.slice(0, 40)}: name some of ${names}`)
+  const served = [...enumTables.Operation].filter(([operation]) => handlerOf(operation) !== undefined)
+  for (const [operation, entry] of served) if (plain(entry.name) === wanted) return operation
+  const asked = name.slice(0, 40)
+  const known = [...enumTables.Operation.values()].some((entry) => plain(entry.name) === wanted)
+  const names = new Map(served.map(([, entry]) => [plain(entry.name), entry.name]))
+  const near = known ? undefined : nearest(wanted, [...names.keys()])
+  throw new KryptonError(
+    'invalid-field',
+    `${known ? `${asked} is not served` : `there is no KMIP operation ${asked}`}${near === undefined ? '' : `, did you mean ${names.get(near)}?`}: name some of ${[...names.values()].join(', ')}`,
+  )
 }
 
 const plain = (name: string): string => name.toLowerCase().replaceAll(/[\s_-]/g, '')

@@ -1,5 +1,7 @@
 import { closeSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { KryptonError } from './errors.ts'
 
 /** Writes a file of an instance whole or not at all: under another name, made durable, then renamed. */
 export function writeInstanceFile(file: string, content: string | Uint8Array, mode: number): void {
@@ -18,5 +20,14 @@ export function writeInstanceFile(file: string, content: string | Uint8Array, mo
     fsyncSync(directory)
   } finally {
     closeSync(directory)
+  }
+}
+
+/** Reads a file that the instance needs. Throws 'config-invalid'. */
+export async function readInstanceFile(file: string): Promise<Buffer> {
+  try {
+    return await readFile(file)
+  } catch (cause) {
+    throw new KryptonError('config-invalid', `cannot read ${file}: run krypton init, or put the file back`, { cause })
   }
 }

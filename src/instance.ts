@@ -1,5 +1,4 @@
 import { existsSync, mkdirSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CertificateAuthority } from './certificates/certificate-authority.ts'
 import { systemClock } from './clock.ts'
@@ -8,8 +7,9 @@ import { randomIdentifier } from './crypto/random.ts'
 import { KryptonError } from './errors.ts'
 import { createStaticKeyFile, openStaticKey } from './external-keys/static.ts'
 import { KeyChain, type RootKeys } from './hierarchy/key-chain.ts'
-import { writeInstanceFile } from './instance-file.ts'
+import { readInstanceFile, writeInstanceFile } from './instance-file.ts'
 import { initializeSeal, isInitialized, type RootPins, unseal } from './seal/seal.ts'
+import { readServerCertificate, type ServerCertificate, writeServerCertificate } from './server-certificate.ts'
 import { openSqliteStore, type SqliteStore } from './store/sqlite/sqlite-store.ts'
 import { TenantRegistry } from './tenants/tenant-registry.ts'
 
@@ -20,6 +20,7 @@ export interface Instance {
   readonly keyChain: KeyChain
   readonly registry: TenantRegistry
   readonly authority: CertificateAuthority
+  readonly serverCertificate: ServerCertificate
 }
 
 /** What `init` prints and the configuration pins, in hex. */
@@ -27,6 +28,8 @@ export interface InitResult {
   readonly cluster: string
   readonly verifier: string
   readonly epoch: number
+  /** Names and addresses for which the server's certificate is good. */
+  readonly names: readonly string[]
   /** What was made, by absolute path. */
   readonly files: readonly string[]
 }
@@ -57,12 +60,13 @@ export async function initializeInstance({
   try {
     const seal = openStaticKey({ file: config.seal.keyFile, dataDirectory: config.store.directory })
     const root = (await isInitialized(store))
-      ? await unseal(store, seal, { production: !development })
+      ? await unseal(store, seal, { production: false })
       : await initializeSeal(store, seal, systemClock, { development, region: config.server.region, actor })
     if (root.development !== development) {
+      const [there, wanted] = development ? ['an instance of init', '--dev'] : ['a development server', 'init']
       throw new KryptonError(
         'already-exists',
-        `${config.store.directory} holds another kind of store: use another directory`,
+        `${directory} holds the store of ${there}, which ${wanted} does not take: name another directory with --dir`,
       )
     }
     const keyChain = new KeyChain(store, root, systemClock)
@@ -70,25 +74,25 @@ export async function initializeInstance({
     const authority = await authorityIn(directory, now)
     const registry = new TenantRegistry(store, keyChain, systemClock, randomIdentifier)
     await registry.registerAuthority({ certificate: authority.certificate }, actor)
-    const server = await authority.issueServer(hosts, now)
-    writeInstanceFile(config.kmip.keyFile, server.privateKeyPem!, 0o400)
-    server.privateKeyPem!.fill(0)
-    writeInstanceFile(config.kmip.certificateFile, server.certificatePem, 0o644)
+    const { names } = await writeServerCertificate(authority, hosts, config.kmip, now)
     const pins = { cluster: hex(root.cluster), verifier: hex(root.verifier), epoch: root.epoch }
     keyChain.forget()
     const { certificateFile, keyFile } = config.kmip
     const { key, certificate } = authorityFiles(directory)
-    return { ...pins, files: [config.seal.keyFile, key, certificate, keyFile, certificateFile] }
+    return { ...pins, names, files: [config.seal.keyFile, key, certificate, keyFile, certificateFile] }
   } finally {
     await store.close()
   }
 }
 
 /**
- * Opens what `initializeInstance` made. `onFatal` is called once when the store can no longer promise anything.
- * @throws KryptonError store-locked, store-format, seal-failed, development-store, config-invalid, certificate-invalid
+ * Opens what `initializeInstance` made, and makes nothing: where something is missing, it says so. `onFatal` is called once
+ * when the store can no longer promise anything.
+ * @throws KryptonError config-invalid, not-found, store-locked, store-format, seal-failed, development-store, certificate-invalid
  */
 export async function openInstance(config: Config, onFatal: (error: KryptonError) => void): Promise<Instance> {
+  refuseMissingData(config)
+  const serverCertificate = await readServerCertificate(config.kmip)
   const store = await openSqliteStore({ directory: config.store.directory, onFatal })
   try {
     const seal = openStaticKey({ file: config.seal.keyFile, dataDirectory: config.store.directory })
@@ -96,11 +100,39 @@ export async function openInstance(config: Config, onFatal: (error: KryptonError
     const root = await unseal(store, seal, { production, pins: pinsOf(config) })
     const keyChain = new KeyChain(store, root, systemClock)
     const registry = new TenantRegistry(store, keyChain, systemClock, randomIdentifier)
-    return { store, root, keyChain, registry, authority: await openAuthority(config.server.directory) }
+    const authority = await openAuthority(config.server.directory)
+    return { store, root, keyChain, registry, authority, serverCertificate }
   } catch (error) {
     await store.close()
     throw error
   }
+}
+
+/** A store that is not there is not made here: an empty one in the place of a lost one would look as if nothing had ever been kept. */
+function refuseMissingData({ server, store, seal, kmip }: Config): void {
+  const missing = storeFiles.filter((file) => !existsSync(join(store.directory, file)))
+  if (missing.length === 0) return
+  const known = seal.cluster !== undefined || existsSync(kmip.certificateFile)
+  if (missing.length === storeFiles.length && !known) {
+    throw new KryptonError(
+      'config-invalid',
+      `no instance here: krypton init --dir ${server.directory} makes one, krypton server --dev a server for development`,
+    )
+  }
+  const whose = seal.cluster === undefined ? 'this instance' : `cluster ${seal.cluster}`
+  throw new KryptonError(
+    'not-found',
+    `the data of ${whose} is missing in ${store.directory} (${missing.join(', ')}): put the backup back`,
+  )
+}
+
+/** One file for each section of the store. */
+const storeFiles = ['keys.db', 'data.db'] as const
+
+/** Gives the server a new key and certificate, for `hosts`; a running server takes them at its next start. Throws 'config-invalid', 'certificate-invalid'. */
+export async function renewServerCertificate(config: Config, hosts: readonly string[]): Promise<ServerCertificate> {
+  const authority = await openAuthority(config.server.directory)
+  return writeServerCertificate(authority, hosts, config.kmip, new Date(systemClock.now()))
 }
 
 /** The authority of an instance, made if it has none. Its key is written before its certificate, so that both are there or it is made anew. */
@@ -121,15 +153,6 @@ async function openAuthority(directory: string): Promise<CertificateAuthority> {
     return await CertificateAuthority.open((await readInstanceFile(files.certificate)).toString('utf8'), key)
   } finally {
     key.fill(0)
-  }
-}
-
-/** Reads a file that the instance needs. Throws 'config-invalid'. */
-export async function readInstanceFile(file: string): Promise<Buffer> {
-  try {
-    return await readFile(file)
-  } catch (cause) {
-    throw new KryptonError('config-invalid', `cannot read ${file}: run krypton init, or put the file back`, { cause })
   }
 }
 

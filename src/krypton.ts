@@ -4,6 +4,8 @@ import type { Status } from './admin/services.ts'
 import { systemClock } from './clock.ts'
 import type { Config } from './config.ts'
 import { KryptonError } from './errors.ts'
+import { limits } from './limits.ts'
+import { cannotListen } from './listen-refusal.ts'
 import { exportRootKeys } from './hierarchy/key-chain.ts'
 import { type Instance, openInstance } from './instance.ts'
 import { type Address, ListenerThreads } from './listener-threads.ts'
@@ -13,11 +15,15 @@ import type { Log } from './telemetry/log.ts'
 import { Metrics } from './telemetry/metrics.ts'
 import { version } from './version.ts'
 
-export { initializeInstance, type InitializeOptions, type InitResult } from './instance.ts'
+export { initializeInstance, type InitializeOptions, type InitResult, renewServerCertificate } from './instance.ts'
+import { isLoopback } from './server-certificate.ts'
+export { serverCertificateNames } from './server-certificate.ts'
 
 export interface StartOptions {
   readonly config: Config
   readonly log: Log
+  /** Ends before the health port says that the server is ready; the admin socket answers already. */
+  readonly prepare?: (server: Pick<Krypton, 'addresses'>) => Promise<void>
 }
 
 /** A server that runs. */
@@ -36,11 +42,11 @@ export interface Krypton {
 }
 
 /**
- * Starts a server on an instance: opens the store, unseals it, starts the threads that serve KMIP, and last the admin socket and the
+ * Starts a server on an instance: opens the store, unseals it, starts the threads that serve KMIP, then the admin socket, and last the
  * health port, so that whoever can reach them finds a server that serves.
- * @throws KryptonError config-invalid, store-locked, store-format, seal-failed, development-store, certificate-invalid
+ * @throws KryptonError config-invalid, not-found, store-locked, store-format, seal-failed, development-store, certificate-invalid
  */
-export async function startKrypton({ config, log }: StartOptions): Promise<Krypton> {
+export async function startKrypton({ config, log, prepare }: StartOptions): Promise<Krypton> {
   if (config.native === 'required') {
     throw new KryptonError(
       'config-invalid',
@@ -49,7 +55,7 @@ export async function startKrypton({ config, log }: StartOptions): Promise<Krypt
   }
   const server = new RunningServer(config, log)
   try {
-    await server.start()
+    await server.start(prepare)
   } catch (error) {
     await server.stop()
     throw error
@@ -65,6 +71,7 @@ class RunningServer implements Krypton {
   readonly stopped: Promise<'signal' | 'fatal'>
   #tellStopped: (reason: 'signal' | 'fatal') => void = () => undefined
   #ending: Promise<void> | undefined
+  #serving = false
   #instance: Instance | undefined
   #admin: AdminHttpServer | undefined
   #health: { readonly server: HealthServer; readonly address: Address } | undefined
@@ -84,20 +91,28 @@ class RunningServer implements Krypton {
     return this.#opened().root.development
   }
 
-  async start(): Promise<void> {
+  async start(prepare: StartOptions['prepare']): Promise<void> {
     const config = this.#config
     this.#instance = await openInstance(config, (error) => this.#fail('the store cannot go on', error))
     const { store, root } = this.#instance
+    this.#log.info('unsealed', { seal: config.seal.type, cluster: hex(root.cluster), epoch: root.epoch })
     const counters: Counters[] = []
     for (let thread = 0; thread < config.server.threads; thread += 1) {
       const own = new Counters()
       counters.push(own)
       await this.#threads.start({ config, store: store.connect(), root: exportRootKeys(root), counters: own.memory })
     }
-    const administration = new Administration(this.#instance, systemClock, () => this.#status())
+    const administration = new Administration({
+      instance: this.#instance,
+      clock: systemClock,
+      status: () => this.#status(),
+      log: this.#log,
+    })
     const report = (message: string, error: unknown): void => this.#log.error(message, error)
     this.#admin = await startAdminServer(administration, report, config.admin.socket)
+    await prepare?.(this)
     if (config.health.enabled) await this.#startHealth(new Metrics(counters, operationName))
+    this.#serving = true
     this.#log.info('serving', { ...this.addresses.kmip, threads: config.server.threads, development: root.development })
   }
 
@@ -120,16 +135,13 @@ class RunningServer implements Krypton {
       const { address, port: given } = await server.listen(host, port)
       this.#health = { server, address: { host: address, port: given } }
     } catch (cause) {
-      throw new KryptonError(
-        'config-invalid',
-        `cannot serve health on ${host} port ${port}: choose another with health.port or --health-port`,
-        { cause },
-      )
+      throw cannotListen(cause, { what: 'health', host, port, setting: 'health', flag: '--health-port' })
     }
   }
 
   #status(): Status {
-    const { root } = this.#opened()
+    const { root, serverCertificate } = this.#opened()
+    const { names, notAfter } = serverCertificate
     return {
       version,
       state: 'unsealed',
@@ -137,6 +149,8 @@ class RunningServer implements Krypton {
       pid: process.pid,
       started: this.#started.toISOString(),
       kmip: this.#threads.address,
+      endpoint: this.#endpoint(),
+      certificate: { names, notAfter: notAfter.toISOString() },
       health: this.#health?.address,
       threads: this.#config.server.threads,
       native: 'off',
@@ -150,6 +164,15 @@ class RunningServer implements Krypton {
     }
   }
 
+  /** An address that stands for all of a machine's is none that a client calls: a name of the certificate stands in for it. */
+  #endpoint(): Address {
+    const { host, port } = this.#threads.address
+    if (host !== '0.0.0.0' && host !== '::') return { host, port }
+    const { names } = this.#opened().serverCertificate
+    const outside = names.find((name) => !isLoopback(name))
+    return { host: outside ?? 'localhost', port }
+  }
+
   /** What an operator has to know while everything works. */
   #warnings(): string[] {
     const warnings = [
@@ -157,6 +180,9 @@ class RunningServer implements Krypton {
       'keys are held by JavaScript: memory is not locked',
       'the seal is static: whoever reads its key file and the database reads every key',
     ]
+    const { notAfter } = this.#opened().serverCertificate
+    if (notAfter.getTime() < systemClock.now() + limits.certificateWarningDays * 86_400_000)
+      warnings.push(`the server's certificate ends on ${notAfter.toISOString()}: krypton server-certificate renew`)
     if (this.#opened().root.development) warnings.push('this is a development store: nobody should trust its keys')
     return warnings
   }
@@ -173,12 +199,13 @@ class RunningServer implements Krypton {
 
   /** In the order in which things hang on each other: nobody new, those who are served, then what served them. */
   async #end(reason: 'signal' | 'fatal'): Promise<void> {
+    if (this.#serving) this.#log.info('draining', { reason })
     await this.#admin?.close()
     await this.#threads.stop()
     await this.#health?.server.stop()
     this.#instance?.keyChain.forget()
     await this.#instance?.store.close()
-    this.#log.info('stopped')
+    if (this.#serving) this.#log.info('stopped')
     this.#tellStopped(reason)
   }
 }

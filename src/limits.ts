@@ -29,16 +29,31 @@ export const limits = {
   randomBytesMax: 64 * 1024,
   /** Attribute instances on one object: Tape Library asks for 30 custom attributes, NetApp sends 16. */
   attributeInstancesMax: 512,
+  /** Attributes of one object, encoded: several times what a tape library sends, and each change writes all of them anew. */
+  attributesBytesMax: 256 * 1024,
+  /** A batch lets others on after so many milliseconds: what a small request of another client waits for it. */
+  batchTurnMs: 5,
+  /** Requests of one thread in line to change one object: at some 5 ms for each the last one waits 5 s. */
+  changesWaitingMax: 1_024,
   /** Key material of one object: the largest is an Opaque Object. */
   materialBytesMax: 1024 * 1024,
   /** Rows that a Locate reads at a time: a page is verified without letting anybody else on, about 2 ms. */
   locatePageRows: 256,
+  /** Pages that one Locate reads: about 2 s of work for filters that no index answers, over 262,144 objects. */
+  locatePagesMax: 1_024,
+  /** Filters of one Locate: Tape Library sends 30. Each is a question to every object that is read. */
+  locateFiltersMax: 64,
+  /** Filters of one Locate that the store looks up in its index; the objects found are asked the others. */
+  locateTokensMax: 8,
   /** Objects that one thread remembers. */
   cachedObjectsMax: 100_000,
   /** Bytes that they may take: about 50,000 keys with their attributes. */
   cachedObjectBytesMax: 128 * 1024 * 1024,
-  /** A request that lost a race for a row is run again; after this many times the asker is told to try again. */
-  conflictRetriesMax: 8,
+  /**
+   * A request that lost a race for a row is run again; after this many times the asker is told to try again. It races with one request
+   * of each other thread at most, so with 8 threads one in 5,000 would lose as often while all of them do nothing else.
+   */
+  conflictRetriesMax: 64,
   /** One part of a record's associated data: its length field is a u16. */
   recordContextBytesMax: 65_535,
   /** Tenants, and services, whose opened keys one thread keeps: about 2 KiB each. */
@@ -52,6 +67,8 @@ export const limits = {
   serverCertificateDays: 825,
   /** Life of a client's certificate; a renewed one of the same key fits its binding. */
   clientCertificateDays: 825,
+  /** Days before the end of the server's certificate from which `status` warns of it. */
+  certificateWarningDays: 30,
   /** RSA keys of certificates: NIST SP 800-57 part 1, 112 bits. */
   rsaCertificateBitsMin: 2_048,
   /** A certificate: one of RSA-8192 with a hundred names stays under it. */
@@ -138,6 +155,8 @@ export const limits = {
   storeStatementsMax: 256,
   /** Entries of an index that are counted to choose the rarest of several tokens. */
   storeProbeMax: 1_000,
+  /** Records and attributes of a page of objects, before its last one: 256 keys have a tenth of it, four large objects fill it. */
+  storeLocateBytesMax: 2 * 1024 * 1024,
 } as const
 
 if (limits.frameBytesMaxUnknown > limits.frameBytesMaxKnown)

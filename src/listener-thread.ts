@@ -3,9 +3,10 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { Authenticator } from './auth/authenticate.ts'
 import { systemClock } from './clock.ts'
 import { randomBytes } from './crypto/random.ts'
-import { isKryptonError, KryptonError } from './errors.ts'
+import { isKryptonError, type KryptonError } from './errors.ts'
 import { importRootKeys, KeyChain } from './hierarchy/key-chain.ts'
 import { Keystore } from './keystore/keystore.ts'
+import { cannotListen } from './listen-refusal.ts'
 import { type ListenerThreadData, type ListenerThreadMessage, stopListening } from './listener-threads.ts'
 import { executeBatch } from './operations/execute-batch.ts'
 import { failureOf } from './operations/result.ts'
@@ -91,13 +92,6 @@ async function stop(listener: Listener): Promise<void> {
 
 function refusalOf(error: unknown): KryptonError {
   if (isKryptonError(error)) return error
-  const { host, port: wanted } = { host: config.kmip.host, port: data.port }
-  const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
-  const advice =
-    reason === 'EADDRINUSE'
-      ? 'another program listens there: choose another with kmip.port or --kmip-port'
-      : 'check kmip.host, kmip.port, kmip.certificateFile and kmip.keyFile'
-  return new KryptonError('config-invalid', `cannot serve KMIP on ${host} port ${wanted} (${reason}): ${advice}`, {
-    cause: error,
-  })
+  const { host } = config.kmip
+  return cannotListen(error, { what: 'KMIP', host, port: data.port, setting: 'kmip', flag: '--kmip-port' })
 }

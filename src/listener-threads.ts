@@ -69,6 +69,7 @@ export class ListenerThreads {
         (worker) =>
           new Promise<void>((resolve) => {
             worker.once('exit', () => resolve())
+            // oxlint-disable-next-line unicorn/require-post-message-target-origin -- the rule is about windows, this is a thread
             worker.postMessage(stopListening)
           }),
       ),

@@ -5,11 +5,10 @@ import type { Client, NewClient, Status, Tenant, Address } from './services.ts'
 
 export type { Address, Client, NewClient, Status, Tenant } from './services.ts'
 
-/** An answer to `createClient`: the private key is there only where the server made it, and only this once. */
+/** An answer to `createClient`. */
 export interface IssuedClient {
   readonly client: Client
   readonly certificatePem: string
-  readonly privateKeyPem?: string
   readonly caPem: string
   readonly notAfter: string
   readonly kmip: Address
@@ -79,6 +78,12 @@ export class AdminClient {
       })
       return { status: response.statusCode, answer: await response.body.json() }
     } catch (cause) {
+      if (cause instanceof Error && 'code' in cause && cause.code === 'EACCES')
+        throw new KryptonError(
+          'permission-denied',
+          `${this.#socket} belongs to another user: run the command as the user of the server`,
+          { cause },
+        )
       throw new KryptonError(
         'not-running',
         `no server answers on ${this.#socket}: start one with krypton server, or name its directory with --dir or KRYPTON_DIR`,

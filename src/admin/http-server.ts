@@ -11,7 +11,7 @@ import type { AdminServer } from './routes/route.ts'
 import type { AdminServices } from './services.ts'
 import { clearSocket } from './socket.ts'
 
-/** A fault of ours, for the operator's log. Bodies are never passed: an answer may hold a new client's private key. */
+/** A fault of ours, for the operator's log. Bodies are never passed. */
 export type ReportFault = (message: string, error: unknown) => void
 
 export interface AdminHttpServer {

@@ -17,7 +17,7 @@ export interface Problem {
  */
 export function problemOf(error: unknown): Problem {
   if (error instanceof KryptonError) return problem(statuses[error.code] ?? 500, error.code, error.message)
-  if (isRequestFault(error)) return problem(error.statusCode, 'usage', error.message)
+  if (isRequestFault(error)) return problem(error.statusCode, 'usage', requestFault(error))
   return problem(500, 'internal', 'the server failed, its log says why')
 }
 
@@ -29,6 +29,19 @@ export function noSuchRoute(method: string, url: string): Problem {
 function problem(status: number, code: string, detail: string): Problem {
   return { type: 'about:blank', title: titles[status] ?? 'Internal Server Error', status, detail, code }
 }
+
+/** The schema's finding in words; a name that it does not know is called by that name. */
+function requestFault(error: Error): string {
+  const findings: unknown = 'validation' in error ? error.validation : undefined
+  const [first]: unknown[] = Array.isArray(findings) ? findings : []
+  if (typeof first !== 'object' || first === null || !('params' in first)) return error.message
+  const { params } = first
+  if (typeof params !== 'object' || params === null || !('additionalProperty' in params)) return error.message
+  const name = String(params.additionalProperty).slice(0, shownCharacters)
+  return `the body has a field ${name}, which is not known: /v1/openapi.json describes those that are`
+}
+
+const shownCharacters = 40
 
 /** Fastify's own refusals (a body that fits no schema, too large, no JSON) carry a status of the 400s. */
 function isRequestFault(error: unknown): error is Error & { statusCode: number } {

@@ -21,6 +21,8 @@ export const StatusAnswer = closed({
   pid: Type.Integer(),
   started: Time,
   kmip: Address,
+  endpoint: Address,
+  certificate: closed({ names: Type.Array(Type.String()), notAfter: Time }),
   health: Type.Optional(Address),
   threads: Type.Integer(),
   native: Type.String(),
@@ -49,7 +51,7 @@ export const ClientBody = closed({
       description: 'KMIP operations that this client may use; absent: all.',
     }),
   ),
-  csr: Type.Optional(Type.String({ minLength: 1, maxLength: 32_768, description: 'PKCS #10, PEM.' })),
+  csr: Type.String({ minLength: 1, maxLength: 32_768, description: 'PKCS #10, PEM, of a key that stays where it is.' }),
 })
 
 export const ClientAnswer = closed({
@@ -62,12 +64,12 @@ export const ClientAnswer = closed({
   operations: Type.Optional(Type.Array(Type.String())),
   created: Time,
   revoked: Type.Optional(Time),
+  certificateUntil: Time,
 })
 
 export const CreatedClientAnswer = closed({
   client: ClientAnswer,
   certificatePem: Type.String(),
-  privateKeyPem: Type.Optional(Type.String({ description: 'Only where the server made the key. Sent once.' })),
   caPem: Type.String(),
   notAfter: Time,
   kmip: Address,

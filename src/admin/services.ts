@@ -27,7 +27,16 @@ export interface Status {
   readonly pid: number
   /** RFC 3339. */
   readonly started: string
+  /** Where KMIP is served. */
   readonly kmip: Address
+  /** Where a client finds it, by a name of the server's certificate. */
+  readonly endpoint: Address
+  readonly certificate: {
+    /** Names and addresses for which the server's certificate is good. */
+    readonly names: readonly string[]
+    /** RFC 3339. */
+    readonly notAfter: string
+  }
   readonly health?: Address
   readonly threads: number
   /** `off`: keys are held by JavaScript, which cannot lock memory. */
@@ -60,8 +69,8 @@ export interface NewClient {
   readonly name: string
   /** KMIP operations by the specification's name, case ignored; absent: all. */
   readonly operations?: readonly string[]
-  /** PKCS #10, PEM; absent: the server makes the key. */
-  readonly csr?: string
+  /** PKCS #10, PEM: the private key stays with who made it. */
+  readonly csr: string
 }
 
 export interface Client {
@@ -77,13 +86,13 @@ export interface Client {
   /** RFC 3339. */
   readonly created: string
   readonly revoked?: string
+  /** End of the certificate that was issued when the client was added, RFC 3339. */
+  readonly certificateUntil: string
 }
 
 export interface CreatedClient {
   readonly client: Client
   readonly certificatePem: string
-  /** Only where the server made the key. It crosses the socket once, is kept nowhere; the route wipes the bytes. */
-  readonly privateKeyPem?: Uint8Array
   readonly caPem: string
   /** End of the certificate's validity, RFC 3339. */
   readonly notAfter: string

@@ -26,6 +26,11 @@ export function withServer(command: Command): Command {
   return withOutput(command).option('--dir <directory>', 'directory of the instance (default: KRYPTON_DIR, else .)')
 }
 
+/** Collects a flag that may be repeated. */
+export function gather(value: string, before: string[]): string[] {
+  return [...before, value]
+}
+
 /** Text below a command's help: lines to paste. */
 export function examples(...lines: readonly string[]): string {
   return `\nExamples:\n${lines.map((line) => `  $ ${line}\n`).join('')}`
@@ -46,6 +51,11 @@ export async function ask<T>(
   } finally {
     await server.close()
   }
+}
+
+/** The directory, for a hint at the next command. */
+export function dirFlag({ dir }: ServerFlags): string {
+  return dir === undefined ? '' : ` --dir ${dir}`
 }
 
 /** A name that may stand in paths and certificates. Throws 'usage' with the allowed form. */

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs'
 import { AdminClient } from '../admin/client.ts'
 import { KryptonError } from '../errors.ts'
-import { identityFiles, writeIdentity, type IdentityFiles } from './identity-files.ts'
+import { identityFiles, type IdentityFiles } from './identity-files.ts'
+import { addClient } from './new-client.ts'
 
 /**
  * The client `demo` of the tenant `demo` of a development server, made through its admin socket on the first start; its
@@ -9,21 +10,21 @@ import { identityFiles, writeIdentity, type IdentityFiles } from './identity-fil
  */
 export async function demoIdentity(socket: string, directory: string): Promise<IdentityFiles> {
   const files = identityFiles(directory)
-  if (existsSync(files.certificate) && existsSync(files.bundle)) return files
+  const own = [files.certificate, files.key, files.bundle]
+  const there = own.filter((file) => existsSync(file))
+  if (there.length === own.length) return files
   const server = new AdminClient(socket)
   try {
     const tenants = await server.listTenants()
     if (!tenants.some(({ name }) => name === demo)) await server.createTenant(demo)
     const clients = await server.listClients(demo)
-    if (clients.some(({ name }) => name === demo))
+    if (there.length > 0 || clients.some(({ name }) => name === demo))
       throw new KryptonError(
         'already-exists',
-        `the client demo exists, but ${files.bundle} is gone: put it back or start with another --dir`,
+        `${own.find((file) => !there.includes(file))} of the client demo is gone: put it back or start with another --dir`,
       )
-    return writeIdentity(
-      directory,
-      await server.createClient({ tenant: demo, system: 'default', service: 'default', name: demo }),
-    )
+    return (await addClient(server, { tenant: demo, system: 'default', service: 'default', name: demo }, directory))
+      .files
   } finally {
     await server.close()
   }

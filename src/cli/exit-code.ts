@@ -16,8 +16,9 @@ export function exitCodeOf(error: unknown): ExitCode {
 const codes: Partial<Record<ErrorCode, ExitCode>> = {
   usage: ExitCode.Usage,
   'config-invalid': ExitCode.Usage,
+  'invalid-field': ExitCode.Usage,
+  'certificate-invalid': ExitCode.Usage,
   'not-running': ExitCode.Unavailable,
-  'seal-failed': ExitCode.Unavailable,
   overloaded: ExitCode.Unavailable,
   'permission-denied': ExitCode.Denied,
   'authentication-not-successful': ExitCode.Denied,

@@ -1,6 +1,7 @@
-import { closeSync, constants, existsSync, fsyncSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, constants, existsSync, fsyncSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { KryptonError } from '../errors.ts'
+import { makeDirectory } from './directory.ts'
 
 /** The four files of a client's identity, by absolute name. Key and bundle are there only where we made the key. */
 export interface IdentityFiles {
@@ -11,11 +12,11 @@ export interface IdentityFiles {
   readonly bundle: string
 }
 
-/** The PEM texts that go into the files. */
+/** The PEM texts that go into the files. The caller wipes the key. */
 export interface Identity {
   readonly caPem: string
   readonly certificatePem: string
-  readonly privateKeyPem?: string
+  readonly privateKeyPem?: Uint8Array
 }
 
 /** Where the identity's files lie in `directory`. */
@@ -24,10 +25,27 @@ export function identityFiles(directory: string): IdentityFiles {
   return { ca: at('ca.pem'), certificate: at('client.pem'), key: at('client.key'), bundle: at('client-bundle.pem') }
 }
 
-/** Throws 'already-exists' when the directory holds an identity: nobody's key is overwritten. */
-export function refuseExistingIdentity(directory: string): void {
-  const { certificate, key, bundle } = identityFiles(directory)
-  for (const file of [certificate, key, bundle])
+/** Where we did not make the key, we do not know where it lies: a name that nobody takes for a file stands in its place. */
+export function withKeyElsewhere(files: IdentityFiles): IdentityFiles {
+  return { ...files, key: 'PATH-OF-THE-KEY' }
+}
+
+/** How the owner of a key that we did not make makes the bundle. */
+export function bundleAdvice({ certificate, key, bundle }: IdentityFiles): string {
+  return `
+The key stays where it is: put its path in the place of ${key}. This line makes the file that MongoDB's products want:
+
+  (umask 077; cat ${certificate} ${key} > ${bundle})
+`
+}
+
+/**
+ * Makes the directory of a new identity, before anybody is asked for a certificate. Throws 'already-exists' when it holds
+ * a file of one, since nobody's key is overwritten, and 'usage' when it cannot be written.
+ */
+export function prepareIdentity(directory: string): void {
+  makeDirectory(directory, '--out')
+  for (const file of Object.values(identityFiles(directory)))
     if (existsSync(file))
       throw new KryptonError(
         'already-exists',
@@ -36,21 +54,19 @@ export function refuseExistingIdentity(directory: string): void {
 }
 
 /**
- * Writes the identity into `directory`, which is made if it is missing; files with a key have mode 0600 from their first
- * byte. Throws 'already-exists'. On a failure nothing of it stays.
+ * Writes the identity into `directory`, which is there; files with a key have mode 0600 from their first byte. A file of the same
+ * CA stays. On a failure nothing of it stays.
  */
 export function writeIdentity(directory: string, identity: Identity): IdentityFiles {
-  refuseExistingIdentity(directory)
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
   const files = identityFiles(directory)
   const { caPem, certificatePem, privateKeyPem } = identity
   const written: string[] = []
   try {
-    if (!existsSync(files.ca)) create(files.ca, caPem, 0o644, written)
-    create(files.certificate, certificatePem, 0o644, written)
+    if (!holds(files.ca, caPem)) create(files.ca, [caPem], 0o644, written)
+    create(files.certificate, [certificatePem], 0o644, written)
     if (privateKeyPem !== undefined) {
-      create(files.key, privateKeyPem, 0o600, written)
-      create(files.bundle, withNewline(certificatePem) + privateKeyPem, 0o600, written)
+      create(files.key, [privateKeyPem], 0o600, written)
+      create(files.bundle, [withNewline(certificatePem), privateKeyPem], 0o600, written)
     }
   } catch (error) {
     for (const file of written) rmSync(file, { force: true })
@@ -59,11 +75,18 @@ export function writeIdentity(directory: string, identity: Identity): IdentityFi
   return files
 }
 
-function create(file: string, text: string, mode: number, written: string[]): void {
+function holds(file: string, text: string): boolean {
+  return existsSync(file) && readFileSync(file, 'utf8') === text
+}
+
+function create(file: string, parts: readonly (string | Uint8Array)[], mode: number, written: string[]): void {
   const descriptor = openSync(file, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode)
   written.push(file)
   try {
-    writeSync(descriptor, text)
+    for (const part of parts) {
+      const bytes = typeof part === 'string' ? Buffer.from(part) : part
+      for (let done = 0; done < bytes.byteLength;) done += writeSync(descriptor, bytes, done)
+    }
     fsyncSync(descriptor)
   } finally {
     closeSync(descriptor)

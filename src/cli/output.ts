@@ -1,6 +1,7 @@
 import { styleText } from 'node:util'
 import { stringify } from 'yaml'
 import { KryptonError } from '../errors.ts'
+import { asCalled } from './hints.ts'
 import type { Terminal } from './terminal.ts'
 
 export const outputFormats = ['table', 'json', 'yaml'] as const
@@ -22,10 +23,14 @@ export class Output {
 
   /** The flag decides, then KRYPTON_OUTPUT, then `table`. Throws 'usage' for another form. */
   constructor(terminal: Terminal, flags: OutputFlags) {
-    const asked = flags.json === true ? 'json' : (flags.output ?? terminal.environment['KRYPTON_OUTPUT'] ?? 'table')
+    const flag = flags.json === true ? 'json' : flags.output
+    const asked = flag ?? terminal.environment['KRYPTON_OUTPUT'] ?? 'table'
     const format = outputFormats.find((name) => name === asked)
     if (format === undefined)
-      throw new KryptonError('usage', `the output can be ${outputFormats.join(', ')}, not ${asked}`)
+      throw new KryptonError(
+        'usage',
+        `${flag === undefined ? 'KRYPTON_OUTPUT' : '--output'} can be ${outputFormats.join(', ')}, not ${asked}`,
+      )
     this.format = format
     this.#terminal = terminal
   }
@@ -42,22 +47,27 @@ export class Output {
     )
   }
 
-  /** One thing, a line for each of its properties. */
+  /** One thing, a line for each of its properties and for each line of a text. */
   thing(thing: object): void {
     if (this.format !== 'table') return this.#structured(thing)
     const lines = Object.entries(flat(thing))
     const width = Math.max(0, ...lines.map(([name]) => name.length))
-    this.#terminal.writeData(lines.map(([name, value]) => `${name.padEnd(width)}  ${value}\n`).join(''))
+    const shown = (name: string, value: string): string =>
+      value
+        .split('\n')
+        .map((line, index) => `${(index === 0 ? name : '').padEnd(width)}  ${line}\n`)
+        .join('')
+    this.#terminal.writeData(lines.map(([name, value]) => shown(name, value)).join(''))
   }
 
   /** Text that is data as it stands, in whatever form. */
   text(text: string): void {
-    this.#terminal.writeData(text.endsWith('\n') ? text : `${text}\n`)
+    this.#terminal.writeData(asCalled(text.endsWith('\n') ? text : `${text}\n`, this.#terminal))
   }
 
   /** Something for the person at the screen. */
   talk(text: string): void {
-    this.#terminal.writeTalk(text)
+    this.#terminal.writeTalk(asCalled(text, this.#terminal))
   }
 
   #structured(value: object): void {

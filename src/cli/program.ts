@@ -3,6 +3,7 @@ import { KryptonError } from '../errors.ts'
 import { version } from '../version.ts'
 import { commands } from './commands/index.ts'
 import { ExitCode, exitCodeOf } from './exit-code.ts'
+import { asCalled } from './hints.ts'
 import type { Terminal } from './terminal.ts'
 
 /** The krypton command with all that is below it. */
@@ -10,11 +11,18 @@ export function buildProgram(terminal: Terminal): Command {
   const program = new Command('krypton')
     .description('Key management for databases: a KMIP server and what runs it')
     .version(version, '-V, --version')
-    .helpCommand('help [command]', 'help for a command')
-    .showHelpAfterError('(--help shows what is allowed)')
+    .helpCommand(false)
   for (const add of commands) add(program, terminal)
   const settle = (command: Command): void => {
-    command.exitOverride().configureOutput({ writeOut: terminal.writeData, writeErr: terminal.writeTalk })
+    command
+      .exitOverride()
+      .helpCommand(false)
+      .configureOutput({
+        writeOut: (text) => terminal.writeData(asCalled(text, terminal)),
+        writeErr: (text) => terminal.writeTalk(asCalled(text, terminal)),
+        outputError: (text, write) =>
+          write(`krypton: ${ownWords(text)}, ${pathOf(command)} --help shows what is allowed\n`),
+      })
     command.commands.forEach(settle)
   }
   settle(program)
@@ -28,9 +36,25 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
     return ExitCode.Ok
   } catch (error) {
     // commander has told its own findings already.
-    if (!(error instanceof CommanderError)) terminal.writeTalk(`krypton: ${told(error)}\n`)
+    if (!(error instanceof CommanderError)) {
+      for (const line of told(error).split('\n')) terminal.writeTalk(`krypton: ${asCalled(line, terminal)}\n`)
+    }
     return exitCodeOf(error)
   }
+}
+
+/** commander's findings in one line of our form: `error: unknown option '--x'\n(Did you mean --y?)`. */
+function ownWords(text: string): string {
+  return text
+    .replace(/^error: /, '')
+    .trim()
+    .replaceAll(/\.?\s*\n\s*/g, ' ')
+    .replace(/\.$/, '')
+}
+
+/** `krypton client add`. */
+function pathOf(command: Command): string {
+  return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`
 }
 
 function told(error: unknown): string {

@@ -1,8 +1,9 @@
 import { readFileSync, statSync } from 'node:fs'
 import { Ajv } from 'ajv'
-import { isMap, isScalar, LineCounter, parseDocument, type Document } from 'yaml'
+import { isMap, isScalar, LineCounter, parseDocument, type Document, type YAMLError } from 'yaml'
 import { KryptonError } from '../errors.ts'
 import { limits } from '../limits.ts'
+import { isHost } from './host.ts'
 import { refusal } from './refusal.ts'
 import { fileSchema, settings } from './settings.ts'
 
@@ -28,8 +29,17 @@ export function parseConfig(text: string, file: string): Map<string, FileValue> 
     const { line, col } = lines.linePos(offset)
     return `${file}:${line}:${col}`
   }
-  const faults = [...document.errors, ...document.warnings].map((fault) => `${place(fault.pos[0])}: ${fault.message}`)
-  if (faults.length > 0) throw invalid(faults)
+  const invalid = (found: readonly Fault[]): KryptonError =>
+    new KryptonError(
+      'config-invalid',
+      found
+        .toSorted((left, right) => left.offset - right.offset)
+        .map(({ offset, text: words }) => `${place(offset)}: ${words}`)
+        .join('\n'),
+    )
+  const faults = [...document.errors, ...document.warnings]
+  if (faults.length > 0)
+    throw invalid(faults.map((fault) => ({ offset: fault.pos[0], text: syntaxFault(fault, text) })))
   const content = plain(document, file)
   const wrong = check(content)
   if (wrong.length > 0) {
@@ -37,7 +47,10 @@ export function parseConfig(text: string, file: string): Map<string, FileValue> 
       wrong.map(({ path, reason }) => {
         const { node, key } = nodesAt(document, path)
         // An unknown name is shown where it stands; a wrong value where the value stands.
-        return `${place(reason.startsWith('is not') ? key : node)}: ${path === '' ? 'the file' : path} ${reason}`
+        return {
+          offset: reason.startsWith('is not') ? key : node,
+          text: `${path === '' ? 'the file' : path} ${reason}`,
+        }
       }),
     )
   }
@@ -106,10 +119,19 @@ function start(node: unknown): number | undefined {
   return typeof first === 'number' ? first : undefined
 }
 
-function invalid(faults: readonly string[]): KryptonError {
-  return new KryptonError('config-invalid', faults.join('\n'))
+/** What is wrong, and where in the text. */
+interface Fault {
+  readonly offset: number
+  readonly text: string
 }
 
-const validateFile = new Ajv({ allErrors: true, verbose: true, strict: false, validateFormats: false }).compile(
+/** The parser's own words, but for a key that stands twice: it is named. */
+function syntaxFault(fault: YAMLError, text: string): string {
+  if (fault.code !== 'DUPLICATE_KEY') return fault.message
+  const key = /^[\w-]+/.exec(text.slice(fault.pos[0]))?.[0] ?? 'this name'
+  return `${key} stands twice in its section: leave one of them out`
+}
+
+const validateFile = new Ajv({ allErrors: true, verbose: true, strict: false, formats: { host: isHost } }).compile(
   fileSchema(),
 )

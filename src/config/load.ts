@@ -25,6 +25,8 @@ export interface LoadedConfig {
   readonly config: Config
   /** Where each setting's value came from, by path. */
   readonly origins: ReadonlyMap<string, Origin>
+  /** What is not wrong, but perhaps not meant. */
+  readonly warnings: readonly string[]
 }
 
 /**
@@ -44,7 +46,8 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   const file = sources.file === undefined ? undefined : resolve(sources.file)
   if (sources.file !== undefined)
     for (const [path, { value, where }] of readConfigFile(sources.file)) set(path, value, { kind: 'file', where })
-  for (const [setting, text] of environmentSettings(sources.environment ?? {})) {
+  const { given, unknown } = environmentSettings(sources.environment ?? {})
+  for (const [setting, text] of given) {
     const where = setting.variable ?? setting.path
     set(setting.path, textValue(setting, text, where), { kind: 'environment', where })
   }
@@ -57,7 +60,8 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   // The cast holds because every value was checked against its line of the schema, and every line has a default or is optional.
   const config = nested(values) as Config
   checkTogether(config, origins)
-  return { config, origins }
+  const warnings = unknown.map((variable) => `the variable ${variable} is not a setting and changes nothing`)
+  return { config, origins, warnings }
 }
 
 function resolvePaths(values: Map<string, unknown>, origins: ReadonlyMap<string, Origin>, file?: string): void {

@@ -26,6 +26,7 @@ export function allowed(schema: LeafSchema): string {
   if (schema.enum !== undefined) return schema.enum.length === 1 ? `${schema.enum[0]}` : `one of ${listed(schema.enum)}`
   if (schema.type === 'integer') return `a whole number from ${schema.minimum} to ${schema.maximum}`
   if (schema.type === 'boolean') return 'true or false'
+  if (schema.format === 'host') return 'an IP address or a host name'
   if (schema.pattern !== undefined) return `text of the form ${schema.pattern}`
   return schema.path === true ? 'the name of a file or directory' : 'text that is not empty'
 }
@@ -40,10 +41,10 @@ export function unknownName(name: string, section: string): string {
     : `is not a setting, did you mean ${near}?`
 }
 
-/** The name that a person most likely meant: at most two letters off, or the same but for case. */
+/** The name that a person most likely meant: one slip off, or two in a name of six letters or more; case is none. */
 export function nearest(name: string, names: readonly string[]): string | undefined {
   let best: string | undefined
-  let bestDistance = Math.min(3, Math.ceil(name.length / 2) + 1)
+  let bestDistance = name.length < 6 ? 2 : 3
   for (const candidate of names) {
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase())
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance]
@@ -51,16 +52,20 @@ export function nearest(name: string, names: readonly string[]): string | undefi
   return best
 }
 
-/** Levenshtein over at most 64 letters of each: names of settings are shorter. */
+/** Letters put in, left out, changed, or swapped with their neighbour, over at most 64 of each: names of settings are shorter. */
 function editDistance(left: string, right: string): number {
   const [a, b] = [left.slice(0, 64), right.slice(0, 64)]
   let previous = Array.from({ length: b.length + 1 }, (_, column) => column)
+  let beforePrevious: number[] = []
   for (let row = 1; row <= a.length; row += 1) {
     const current = [row]
     for (let column = 1; column <= b.length; column += 1) {
       const replaced = (previous[column - 1] ?? 0) + (a[row - 1] === b[column - 1] ? 0 : 1)
-      current.push(Math.min(replaced, (previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1))
+      const swapped = a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1]
+      const one = swapped && row > 1 && column > 1 ? (beforePrevious[column - 2] ?? 0) + 1 : replaced
+      current.push(Math.min(one, replaced, (previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1))
     }
+    beforePrevious = previous
     previous = current
   }
   return previous[b.length] ?? 0

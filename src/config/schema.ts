@@ -8,7 +8,7 @@ import { limits } from '../limits.ts'
 const section = { additionalProperties: false } as const
 
 const host = (value: string, description: string) =>
-  Type.String({ minLength: 1, maxLength: 253, default: value, description })
+  Type.String({ minLength: 1, maxLength: 253, format: 'host', default: value, description })
 const port = (value: number, description: string) =>
   Type.Integer({ minimum: 0, maximum: 65_535, default: value, description })
 const path = (value: string, description: string) =>

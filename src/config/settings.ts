@@ -18,6 +18,8 @@ export interface LeafSchema {
   readonly minimum?: number
   readonly maximum?: number
   readonly pattern?: string
+  /** `host`: an IP address or a host name. */
+  readonly format?: 'host'
   /** True for what only the file says about itself. */
   readonly fileOnly?: boolean
   /** True for names of files: they are made absolute. */

@@ -1,4 +1,5 @@
 import { KryptonError } from '../errors.ts'
+import { isHost } from './host.ts'
 import { allowed } from './refusal.ts'
 import type { Setting } from './settings.ts'
 
@@ -26,6 +27,7 @@ export function textValue(setting: Setting, text: string, where: string): string
 
 function isAllowed(schema: Setting['schema'], text: string): boolean {
   if (schema.enum !== undefined) return schema.enum.includes(text)
+  if (schema.format === 'host') return isHost(text)
   if (schema.pattern !== undefined) return new RegExp(schema.pattern).test(text)
   return text.length > 0 && text.length <= 4096
 }

@@ -6,8 +6,9 @@ export class ListedServices implements AdminServices {
   readonly tenants: Tenant[] = []
   readonly clients: Client[] = []
   readonly asked: NewClient[] = []
-  readonly key = Buffer.from('-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n')
   state: 'unsealed' | 'sealed' = 'unsealed'
+  /** Called when a client was added. */
+  onCreate: () => void = () => undefined
 
   status() {
     return {
@@ -17,10 +18,12 @@ export class ListedServices implements AdminServices {
       pid: 1,
       started: '2026-01-01T00:00:00.000Z',
       kmip: { host: '127.0.0.1', port: 5696 },
+      endpoint: { host: '127.0.0.1', port: 5696 },
+      certificate: { names: ['localhost'], notAfter: '2028-01-01T00:00:00.000Z' },
       threads: 1,
       native: 'off' as const,
       seal: { type: 'static', cluster: '00', verifier: '00', epoch: 1 },
-      warnings: ['rollback is not detected'],
+      warnings: ['rollback is not detected', 'keys are held by JavaScript'],
     }
   }
 
@@ -39,13 +42,19 @@ export class ListedServices implements AdminServices {
   createClient(request: NewClient) {
     this.#tenant(request.tenant)
     this.asked.push(request)
-    const { csr, ...named } = request
-    const client = { ...named, id: '02', state: 'active', created: '2026-01-01T00:00:00.000Z' }
+    const { csr: _, ...named } = request
+    const client = {
+      ...named,
+      id: '02',
+      state: 'active',
+      created: '2026-01-01T00:00:00.000Z',
+      certificateUntil: '2028-01-01T00:00:00.000Z',
+    }
     this.clients.push(client)
+    this.onCreate()
     return {
       client,
       certificatePem: 'CERTIFICATE\n',
-      privateKeyPem: csr === undefined ? this.key : undefined,
       caPem: 'CA\n',
       notAfter: '2027-01-01T00:00:00.000Z',
       kmip: { host: '127.0.0.1', port: 5696 },
@@ -60,7 +69,9 @@ export class ListedServices implements AdminServices {
   revokeClient(tenant: string, name: string): Client {
     const client = this.listClients(tenant).find((candidate) => candidate.name === name)
     if (client === undefined) throw new KryptonError('not-found', `tenant ${tenant} has no client ${name}`)
-    return { ...client, state: 'revoked', revoked: '2026-01-02T00:00:00.000Z' }
+    const revoked = { ...client, state: 'revoked', revoked: '2026-01-02T00:00:00.000Z' }
+    this.clients[this.clients.indexOf(client)] = revoked
+    return revoked
   }
 
   #tenant(name: string): void {

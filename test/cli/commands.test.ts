@@ -1,4 +1,5 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createPrivateKey } from 'node:crypto'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -48,14 +49,31 @@ describe('every command', () => {
     ]) {
       const { code, data, talk } = await runCommand(args)
       expect([args, code, data]).toEqual([args, 2, ''])
-      expect(talk).toMatch(/--help/)
+      expect(talk).toMatch(/^krypton: (?!error).* --help shows what is allowed\n$/)
     }
+  })
+
+  it('has its help under `help` too', async () => {
+    const { code, data } = await runCommand(['help', 'client', 'add'])
+    expect([code, data]).toEqual([0, (await runCommand(['client', 'add', '--help'])).data])
+    expect((await runCommand(['help'])).data).toMatch(/^Usage: krypton /)
+    expect(await runCommand(['help', 'client', 'nope'])).toMatchObject({ code: 2, data: '' })
+  })
+
+  it('names itself in hints as it was called', async () => {
+    const environment = { KRYPTON_COMMAND: 'bin/krypton' }
+    expect((await runCommand(['client', 'add', '--help'], { environment })).data).toContain('$ bin/krypton client add')
+    const { talk } = await runCommand(['status', '--dir', directory], { environment })
+    expect(talk).toMatch(/^krypton: .*start one with bin\/krypton server/)
   })
 
   it('refuses an output form that it does not have', async () => {
     const { code, talk } = await runCommand(['version', '-o', 'xml'])
-    expect([code, talk]).toEqual([2, 'krypton: the output can be table, json, yaml, not xml\n'])
-    expect((await runCommand(['version'], { environment: { KRYPTON_OUTPUT: 'xml' } })).code).toBe(2)
+    expect([code, talk]).toEqual([2, 'krypton: --output can be table, json, yaml, not xml\n'])
+    expect(await runCommand(['version'], { environment: { KRYPTON_OUTPUT: 'xml' } })).toMatchObject({
+      code: 2,
+      talk: expect.stringMatching(/^krypton: KRYPTON_OUTPUT can be/),
+    })
   })
 
   it('gives the same data as table, JSON and YAML', async () => {
@@ -82,12 +100,13 @@ describe('commands that ask the server', () => {
     expect([code, talk]).toEqual([3, expect.stringMatching(/no server answers on .*start one with krypton server/)])
   })
 
-  it('tell the status, with warnings as talk; sealed ends with 3', async () => {
+  it('tell the status with its warnings; sealed ends with 3', async () => {
     const { code, data, talk } = await ask('status')
-    expect([code, talk]).toEqual([0, expect.stringMatching(/rollback is not detected/)])
+    expect([code, talk]).toEqual([0, ''])
+    expect(data).toMatch(/^warnings\s+rollback is not detected\n {2,}keys are held/m)
     expect(data).toMatch(/^kmip\.port\s+5696$/m)
     expect(JSON.parse((await ask('status', '-o', 'json')).data)).toMatchObject({
-      warnings: ['rollback is not detected'],
+      warnings: ['rollback is not detected', 'keys are held by JavaScript'],
     })
     services.state = 'sealed'
     expect((await ask('status')).code).toBe(3)
@@ -121,14 +140,36 @@ describe('commands that ask the server', () => {
     expect([mode('client.key'), mode('client-bundle.pem'), mode('client.pem'), mode('ca.pem')]).toEqual([
       0o600, 0o600, 0o644, 0o644,
     ])
-    expect(readFileSync(join(out, 'client-bundle.pem'), 'utf8')).toMatch(/^CERTIFICATE\n-----BEGIN PRIVATE KEY/)
-    for (const product of ['mongod.conf', 'Percona', 'PyKMIP', 'Node', 'Python']) expect(talk).toContain(product)
-    expect(talk).toContain(join(out, 'client-bundle.pem'))
+    const key = readFileSync(join(out, 'client.key'), 'utf8')
+    expect(createPrivateKey(key).asymmetricKeyDetails).toEqual({ namedCurve: 'prime256v1' })
+    expect(readFileSync(join(out, 'client-bundle.pem'), 'utf8')).toBe(`CERTIFICATE\n${key}`)
+    expect(services.asked[0]?.csr).toMatch(/^-----BEGIN CERTIFICATE REQUEST-----\n/)
+    expect(talk).toContain(`krypton snippet PRODUCT --files ${out}`)
+    const snippet = await ask('snippet', 'mongod', '--files', out)
+    expect(snippet.data).toContain(join(out, 'client-bundle.pem'))
+    expect(await ask('snippet', 'mongod', '--files', directory)).toMatchObject({ code: 2 })
+    expect(await ask('snippet', 'oracle', '--files', out)).toMatchObject({
+      code: 2,
+      talk: expect.stringMatching(/pykmip/),
+    })
     const again = await ask('client', 'add', 'orders', '--tenant', 'acme', '--out', out)
     expect([again.code, services.asked.length]).toEqual([1, 1])
     expect((await ask('client', 'list', '--tenant', 'acme')).data).toMatch(
       /orders\s+default\s+default\s+active\s+get, locate/,
     )
+    const other = await ask(
+      'client',
+      'add',
+      'b',
+      '--tenant',
+      'acme',
+      '--out',
+      join(directory, 'b'),
+      '--snippet',
+      'pykmip',
+    )
+    expect(other.talk).toContain(`keyfile=${join(directory, 'b', 'client.key')}`)
+    expect((await ask('client', 'list', '--tenant', 'acme')).data).toMatch(/b\s+default\s+default\s+active\s+all/)
     expect(await ask('client', 'revoke', 'orders', '--tenant', 'acme')).toMatchObject({ code: 0 })
     expect(await ask('client', 'revoke', 'nobody', '--tenant', 'acme')).toMatchObject({ code: 1 })
   })
@@ -138,7 +179,30 @@ describe('commands that ask the server', () => {
     const csr = join(directory, 'orders.csr')
     writeFileSync(csr, 'REQUEST')
     const out = join(directory, 'orders')
-    expect((await ask('client', 'add', 'orders', '--tenant', 'acme', '--csr', csr, '--out', out)).code).toBe(0)
+    const added = await ask(
+      'client',
+      'add',
+      'orders',
+      '--tenant',
+      'acme',
+      '--csr',
+      csr,
+      '--out',
+      out,
+      '--snippet',
+      'pykmip',
+    )
+    expect(added.code).toBe(0)
+    expect(added.talk).toContain('keyfile=PATH-OF-THE-KEY')
+    expect(added.talk).toContain(`cat ${join(out, 'client.pem')} PATH-OF-THE-KEY > ${join(out, 'client-bundle.pem')}`)
+    writeFileSync(csr, '\n')
+    const emptyOut = join(directory, 'empty')
+    const empty = await ask('client', 'add', 'e', '--tenant', 'acme', '--csr', csr, '--out', emptyOut)
+    expect([empty.code, empty.talk, existsSync(emptyOut)]).toEqual([
+      2,
+      expect.stringMatching(/orders.csr is empty/),
+      false,
+    ])
     expect([services.asked[0]?.csr, existsSync(join(out, 'client.key'))]).toEqual(['REQUEST', false])
     const missing = await ask(
       'client',
@@ -164,6 +228,28 @@ describe('commands that ask the server', () => {
       join(directory, 'x'),
     )
     expect(badList.code).toBe(2)
+  })
+
+  it('ask the server for nothing when the files of a new client cannot be written', async () => {
+    await ask('tenant', 'add', 'acme')
+    writeFileSync(join(directory, 'ca.pem'), 'another')
+    for (const [out, code] of [
+      ['/proc/x', 2],
+      [join(directory, 'ca.pem'), 2],
+      [directory, 1],
+    ] as const)
+      expect(await ask('client', 'add', 'orders', '--tenant', 'acme', '--out', out)).toMatchObject({ code })
+    expect(services.asked).toEqual([])
+  })
+
+  it('revoke a new client whose files could not be written in the end', async () => {
+    await ask('tenant', 'add', 'acme')
+    const out = join(directory, 'orders')
+    services.onCreate = () => writeFileSync(join(out, 'client.key'), 'somebody was faster')
+    const { code, talk } = await ask('client', 'add', 'orders', '--tenant', 'acme', '--out', out)
+    expect([code, talk]).toEqual([2, expect.stringMatching(/the client orders was revoked/)])
+    expect(services.clients[0]?.state).toBe('revoked')
+    expect(readdirSync(out)).toEqual(['client.key'])
   })
 
   it('make the demo identity once and reuse its files', async () => {
@@ -202,10 +288,15 @@ describe('krypton decode', () => {
   })
 
   it('refuses what is no TTLV', async () => {
-    expect((await runCommand(['decode', message.slice(0, 40)])).code).toBe(1)
-    expect((await runCommand(['decode', '420078'])).talk).toMatch(/3 bytes are left/)
+    const short = await runCommand(['decode', message.slice(0, 40)])
+    expect([short.code, short.talk]).toEqual([2, expect.stringMatching(/announces 40 bytes and only 20 are there/)])
+    expect((await runCommand(['decode', '420078'])).talk).toMatch(/3 bytes are no TTLV/)
+    expect((await runCommand(['decode', `${message}42`])).talk).toMatch(/1 bytes are left after/)
+    const wrong = await runCommand(['decode', '4200780f00000000'])
+    expect([wrong.code, wrong.talk]).toEqual([2, expect.stringMatching(/^krypton: this is not well-formed TTLV: /)])
+    expect((await runCommand(['decode', directory])).talk).toMatch(/is a directory/)
     expect((await runCommand(['decode'], { input: new Uint8Array() })).code).toBe(2)
-    expect((await runCommand(['decode', join(directory, 'none')])).talk).toMatch(/neither hex nor a file/)
+    expect((await runCommand(['decode', join(directory, 'none')])).talk).toMatch(/not hex, and there is no such file/)
   })
 })
 
@@ -213,7 +304,13 @@ describe('krypton config', () => {
   it('checks a file', async () => {
     const file = join(directory, 'krypton.yaml')
     writeFileSync(file, 'kmip: { port: 7000 }\n')
-    expect((await runCommand(['config', 'check', '--config', file])).code).toBe(0)
+    const right = await runCommand(['config', 'check', '--config', file], { environment: { KRYPTON_KIMP: 'x' } })
+    expect([right.code, right.data]).toEqual([0, `file    ${file}\nresult  right\n`])
+    expect(right.talk).toMatch(/KRYPTON_KIMP is not a setting/)
+    const none = await runCommand(['config', 'check'], { environment: { KRYPTON_DIR: join(directory, 'none') } })
+    expect([none.code, none.talk]).toEqual([2, expect.stringMatching(/no krypton.yaml/)])
+    writeFileSync(file, 'kmip: { port: -1 }\nlog: { level: loud }\n')
+    expect((await runCommand(['config', 'check', '--config', file])).talk).toMatch(/^(krypton: .*\n){2}$/)
     writeFileSync(file, 'kmip: { prot: 7000 }\n')
     const { code, talk } = await runCommand(['config', 'check'], { environment: { KRYPTON_DIR: directory } })
     expect([code, talk]).toEqual([2, `krypton: ${file}:1:9: kmip.prot is not a setting, did you mean port?\n`])
@@ -245,6 +342,19 @@ describe('krypton server', () => {
 })
 
 describe('krypton init', () => {
+  it('refuses names and addresses that are none, before it makes anything', async () => {
+    const out = join(directory, 'new')
+    for (const wrong of [
+      ['--host', 'bad host'],
+      ['--host', '-x.example'],
+      ['--listen', 'bad host'],
+      ['--listen', 'nonsense.invalid'],
+    ])
+      expect([wrong, (await runCommand(['init', '--dir', out, ...wrong])).code]).toEqual([wrong, 2])
+    expect(existsSync(out)).toBe(false)
+    expect((await runCommand(['init', '--dir', '/proc/x'])).code).toBe(2)
+  })
+
   it('leaves an instance alone that is there already', async () => {
     writeFileSync(join(directory, 'krypton.yaml'), '')
     expect(await runCommand(['init', '--dir', directory])).toMatchObject({ code: 1 })

@@ -104,8 +104,26 @@ describe('a wrong file', () => {
     expect(refused('audit:\n  sink: x\n')).toMatch(/audit has none yet/)
   })
 
-  it('is refused with every wrong line at once', () => {
-    expect(refused('kmip: { port: -1 }\nlog: { level: loud }\n').split('\n')).toHaveLength(2)
+  it('is refused with every wrong line at once, in the order of the file', () => {
+    const lines = refused('kmip: { port: -1 }\nlog: { level: loud }\nnative: maybe\nother: 1\n').split('\n')
+    expect(lines.map((line) => line.slice(0, '/krypton.yaml:1'.length))).toEqual(
+      [1, 2, 3, 4].map((line) => `/krypton.yaml:${line}`),
+    )
+  })
+
+  it('is refused for an address that is none', () => {
+    expect(refused('kmip: { host: bad host }\n')).toMatch(
+      /kmip.host must be an IP address or a host name, it is bad host/,
+    )
+    expect(refused('kmip: { host: 300.1.1.1 }\n')).toMatch(/an IP address or a host name/)
+    expect(
+      loadConfig({ file: file('kmip: { host: "::" }\nhealth: { host: kms.example.com }\n') }).config.kmip.host,
+    ).toBe('::')
+  })
+
+  it('is not asked whether it meant a name that is nothing like its own', () => {
+    expect(refused('kmip: { foo: 1 }\n')).toMatch(/allowed here are host, port/)
+    expect(refused('abc: 1\n')).toMatch(/allowed here are/)
   })
 
   it('is refused for a section that is a value, a list or empty', () => {
@@ -115,7 +133,9 @@ describe('a wrong file', () => {
   })
 
   it('is refused for a key that stands twice', () => {
-    expect(refused('log: { level: info }\nlog: { level: warn }\n')).toMatch(/krypton.yaml:2:1: Map keys must be unique/)
+    expect(refused('log: { level: info }\nlog: { level: warn }\n')).toMatch(
+      /^.krypton.yaml:2:1: log stands twice in its section/,
+    )
   })
 
   it('is refused for broken YAML, an alias and a second document', () => {
@@ -146,6 +166,14 @@ describe('the environment', () => {
     expect(() => loadConfig({ environment: { KRYPTON_HEALTH_ENABLED: 'yes' } })).toThrow(/true or false/)
     expect(() => loadConfig({ environment: { KRYPTON_SEAL_CLUSTER: 'xyz' } })).toThrow(/text of the form/)
     expect(() => loadConfig({ environment: { KRYPTON_KMIP_HOST: '' } })).toThrow(/it is empty/)
+  })
+
+  it('warns of a variable that looks like a setting and is none', () => {
+    const { warnings } = loadConfig({
+      environment: { KRYPTON_KIMP_PORT: '1', KRYPTON_DIR: '/x', KRYPTON_OUTPUT: 'json' },
+    })
+    expect(warnings).toEqual(['the variable KRYPTON_KIMP_PORT is not a setting and changes nothing'])
+    expect(() => loadConfig({ environment: { KRYPTON_KMIP_FOO: '1' } })).toThrow(/allowed here are KRYPTON_KMIP_HOST/)
   })
 
   it('refuses a misspelt variable of a section with the likely name', () => {

@@ -36,6 +36,8 @@ export const compositionRoots: ReadonlySet<string> = new Set([
   'src/krypton.ts',
   'src/instance.ts',
   'src/instance-file.ts',
+  'src/server-certificate.ts',
+  'src/listen-refusal.ts',
   'src/administration.ts',
   'src/listener-thread.ts',
   'src/listener-threads.ts',
@@ -45,6 +47,7 @@ export const compositionRoots: ReadonlySet<string> = new Set([
 const commandMayImport: Readonly<Record<string, readonly string[]>> = {
   'src/cli/commands/server.ts': ['krypton', 'config'],
   'src/cli/commands/init.ts': ['krypton', 'config'],
+  'src/cli/commands/server-certificate.ts': ['krypton', 'config'],
   'src/cli/commands/decode.ts': ['ttlv', 'kmip'],
 }
 

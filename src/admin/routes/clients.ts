@@ -21,7 +21,7 @@ export const clientRoutes: Routes = (server, services) => {
     '/v1/tenants/:tenant/clients',
     {
       schema: {
-        summary: 'Add a client: a certificate for its key, or for a new key',
+        summary: 'Add a client: a certificate for its key',
         tags: ['clients'],
         params: TenantPath,
         body: ClientBody,
@@ -31,11 +31,9 @@ export const clientRoutes: Routes = (server, services) => {
     async (request, reply) => {
       const { system = 'default', service = 'default', ...body } = request.body
       const created = await services.createClient({ tenant: request.params.tenant, system, service, ...body })
-      const { certificatePem, privateKeyPem, caPem, notAfter, kmip } = created
-      const key = privateKeyPem === undefined ? undefined : Buffer.from(privateKeyPem).toString('latin1')
-      privateKeyPem?.fill(0)
+      const { certificatePem, caPem, notAfter, kmip } = created
       const client = clientAnswer(created.client)
-      return reply.code(201).send({ client, certificatePem, privateKeyPem: key, caPem, notAfter, kmip: { ...kmip } })
+      return reply.code(201).send({ client, certificatePem, caPem, notAfter, kmip: { ...kmip } })
     },
   )
   server.post(

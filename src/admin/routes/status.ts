@@ -8,8 +8,9 @@ export const statusRoutes: Routes = (server, services) => {
     '/v1/status',
     { schema: { summary: 'State of the server', tags: ['server'], response: { 200: StatusAnswer } } },
     async () => {
-      const { warnings, ...status } = await services.status()
-      return { ...status, warnings: [...warnings] }
+      const { warnings, certificate, ...status } = await services.status()
+      const { names, notAfter } = certificate
+      return { ...status, certificate: { names: [...names], notAfter }, warnings: [...warnings] }
     },
   )
   server.get(

@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs'
+import type { Client } from '../../admin/client.ts'
 import { KryptonError } from '../../errors.ts'
-import { ask, checkName, examples, withServer, type AddCommand, type ServerFlags } from '../command.ts'
-import { refuseExistingIdentity, writeIdentity } from '../identity-files.ts'
-import { allSnippets } from '../snippets/index.ts'
+import { ask, checkName, dirFlag, examples, withServer, type AddCommand, type ServerFlags } from '../command.ts'
+import { bundleAdvice, prepareIdentity, withKeyElsewhere } from '../identity-files.ts'
+import { addClient } from '../new-client.ts'
+import { snippetNamed, snippetNames } from '../snippets/index.ts'
 
 interface AddFlags extends ServerFlags {
   readonly tenant: string
@@ -11,6 +13,7 @@ interface AddFlags extends ServerFlags {
   readonly allow?: string
   readonly out: string
   readonly csr?: string
+  readonly snippet?: string
 }
 
 interface TenantFlags extends ServerFlags {
@@ -30,12 +33,14 @@ export const addClientCommand: AddCommand = (program, terminal) => {
       .option('--service <name>', 'service whose keys it shares, made when it is missing', 'default')
       .option('--allow <operations>', 'KMIP operations that it may use, with commas (default: all)')
       .requiredOption('--out <directory>', 'directory for ca.pem, client.pem, client.key, client-bundle.pem')
-      .option('--csr <file>', 'certificate request (PEM) of a key that stays where it is'),
+      .option('--csr <file>', 'certificate request (PEM) of a key that stays where it is')
+      .option('--snippet <product>', `what to paste for one of: ${snippetNames}`),
   )
     .addHelpText(
       'after',
       examples(
         'krypton client add orders --tenant acme --out ./orders',
+        'krypton client add orders --tenant acme --out ./orders --snippet mongodb-python',
         'krypton client add reports --tenant acme --allow get,locate --out ./reports',
         'krypton client add orders --tenant acme --csr orders.csr --out ./orders',
       ),
@@ -48,21 +53,26 @@ export const addClientCommand: AddCommand = (program, terminal) => {
         service: flags.service,
       }))
         checkName(`the ${what}'s name`, value)
-      refuseExistingIdentity(flags.out)
+      const snippet = flags.snippet === undefined ? undefined : snippetNamed(flags.snippet)
       const { tenant, system, service } = flags
       const operations = flags.allow === undefined ? undefined : operationNames(flags.allow)
       const csr = flags.csr === undefined ? undefined : requestText(flags.csr)
+      prepareIdentity(flags.out)
       return ask(terminal, flags, async (server, output) => {
-        const created = await server.createClient({ tenant, system, service, name, operations, csr })
-        const files = writeIdentity(flags.out, created)
+        const request = { tenant, system, service, name, operations, csr }
+        const { issued, files } = await addClient(server, request, flags.out)
         const { ca, certificate, key, bundle } = files
-        const written = created.privateKeyPem === undefined ? { ca, certificate } : { ca, certificate, key, bundle }
-        output.thing({ ...created.client, notAfter: created.notAfter, files: written })
-        if (created.privateKeyPem === undefined)
+        const written = csr === undefined ? { ca, certificate, key, bundle } : { ca, certificate }
+        const client = output.format === 'table' ? shown(issued.client) : issued.client
+        output.thing({ ...client, endpoint: issued.kmip, files: written })
+        const used = csr === undefined ? files : withKeyElsewhere(files)
+        if (csr !== undefined) output.talk(bundleAdvice(used))
+        if (snippet !== undefined)
+          output.talk(`\n── ${snippet.title}\n\n${snippet.text({ ...issued.kmip, files: used })}`)
+        else
           output.talk(
-            'The key stays where it is: where a snippet names client-bundle.pem, put client.pem and the key in one file.\n',
+            `\nNext, what to paste for a product: krypton snippet PRODUCT --files ${flags.out}${dirFlag(flags)}\nPRODUCT is one of ${snippetNames}.\n`,
           )
-        output.talk(`\n${allSnippets({ ...created.kmip, files })}`)
       })
     })
   withServer(
@@ -71,13 +81,15 @@ export const addClientCommand: AddCommand = (program, terminal) => {
     .addHelpText('after', examples('krypton client list --tenant acme'))
     .action((flags: TenantFlags) =>
       ask(terminal, flags, async (server, output) => {
-        output.list(await server.listClients(flags.tenant), {
+        const clients = await server.listClients(flags.tenant)
+        output.list(output.format === 'table' ? clients.map(shown) : clients, {
           NAME: 'name',
           SYSTEM: 'system',
           SERVICE: 'service',
           STATE: 'state',
           OPERATIONS: 'operations',
           CREATED: 'created',
+          'CERTIFICATE UNTIL': 'certificateUntil',
         })
       }),
     )
@@ -94,6 +106,11 @@ export const addClientCommand: AddCommand = (program, terminal) => {
     )
 }
 
+/** For people: who may everything is said to, in so many words. */
+function shown(client: Client): object {
+  return { ...client, operations: client.operations ?? 'all' }
+}
+
 function operationNames(text: string): string[] {
   const names = text.split(',').map((name) => name.trim())
   if (names.some((name) => name === ''))
@@ -102,9 +119,13 @@ function operationNames(text: string): string[] {
 }
 
 function requestText(file: string): string {
+  let text: string
   try {
-    return readFileSync(file, 'utf8')
+    text = readFileSync(file, 'utf8')
   } catch (cause) {
     throw new KryptonError('usage', `cannot read the certificate request ${file}: check its name`, { cause })
   }
+  if (text.trim() === '')
+    throw new KryptonError('usage', `${file} is empty: it must hold a certificate request, PKCS #10 in PEM`)
+  return text
 }

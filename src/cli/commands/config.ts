@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { loadConfig, settings, type LoadedConfig } from '../../config.ts'
+import { KryptonError } from '../../errors.ts'
 import { examples, withOutput, type AddCommand } from '../command.ts'
 import { Output, type OutputFlags } from '../output.ts'
 import type { Terminal } from '../terminal.ts'
@@ -21,8 +22,13 @@ export const addConfigCommand: AddCommand = (program, terminal) => {
   )
     .addHelpText('after', examples('krypton config check --config krypton.yaml'))
     .action((flags: ConfigFlags) => {
-      load(flags, terminal)
-      new Output(terminal, flags).talk('The configuration is right.\n')
+      const output = new Output(terminal, flags)
+      const file = configFile(flags.config, terminal)
+      if (file === undefined)
+        throw new KryptonError('usage', 'there is no krypton.yaml here to check: name a file with --config')
+      const { warnings } = loadConfig({ file, environment: terminal.environment })
+      for (const warning of warnings) output.talk(`krypton: warning: ${warning}\n`)
+      output.thing({ file: resolve(file), result: 'right' })
     })
   withOutput(
     config
@@ -47,11 +53,14 @@ function load(flags: ConfigFlags, terminal: Terminal): LoadedConfig {
   return loadConfig({ file: configFile(flags.config, terminal), environment: terminal.environment })
 }
 
-/** The file to read: the flag, else KRYPTON_CONFIG, else krypton.yaml in the instance's directory when it is there. */
-export function configFile(flag: string | undefined, terminal: Terminal): string | undefined {
+/**
+ * The file to read: the flag, else KRYPTON_CONFIG, else krypton.yaml when it is there in `directory`, KRYPTON_DIR or the working
+ * directory.
+ */
+export function configFile(flag: string | undefined, terminal: Terminal, directory?: string): string | undefined {
   const named = flag ?? terminal.environment['KRYPTON_CONFIG']
   if (named !== undefined) return named
-  const usual = join(terminal.environment['KRYPTON_DIR'] ?? '.', 'krypton.yaml')
+  const usual = join(directory ?? terminal.environment['KRYPTON_DIR'] ?? '.', 'krypton.yaml')
   return existsSync(usual) ? usual : undefined
 }
 

@@ -21,8 +21,20 @@ export const addDecodeCommand: AddCommand = (program, terminal) => {
       ) + '\nByte strings are shown by their length: what is printed may be kept.\n',
     )
     .action(async (input: string | undefined) => {
-      for (const item of items(fromHex(await bytesOf(input, terminal)))) terminal.writeData(dump(item, names))
+      for (const { item, at } of items(fromHex(await bytesOf(input, terminal)))) terminal.writeData(tree(item, at))
     })
+}
+
+/** The reader speaks to clients; here a person looks at bytes. */
+function tree(item: Buffer, at: number): string {
+  try {
+    return dump(item, names)
+  } catch (cause) {
+    if (!(cause instanceof KryptonError)) throw cause
+    const fault = cause.message.replace(/^Send [^:]*: /, '')
+    const place = at === 0 ? '' : ` (bytes are counted from the message that begins at byte ${at})`
+    throw new KryptonError('usage', `this is not well-formed TTLV: ${fault}${place}`, { cause })
+  }
 }
 
 async function bytesOf(input: string | undefined, terminal: Terminal): Promise<Buffer> {
@@ -31,7 +43,14 @@ async function bytesOf(input: string | undefined, terminal: Terminal): Promise<B
   try {
     return readFileSync(input)
   } catch (cause) {
-    throw new KryptonError('usage', `${input} is neither hex nor a file that can be read`, { cause })
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+    const fault =
+      code === 'ENOENT'
+        ? 'is not hex, and there is no such file'
+        : code === 'EISDIR'
+          ? 'is a directory: name a file in it'
+          : `cannot be read (${String(code)}): check who owns it`
+    throw new KryptonError('usage', `${input.slice(0, shownCharacters)} ${fault}`, { cause })
   }
 }
 
@@ -47,17 +66,30 @@ function isHex(text: string): boolean {
 }
 
 /** Messages that follow each other, as a capture of a connection has them. */
-function* items(bytes: Buffer): Generator<Buffer> {
+function* items(bytes: Buffer): Generator<{ item: Buffer; at: number }> {
   if (bytes.length === 0)
     throw new KryptonError('usage', 'there is nothing to decode: give a file, hex or standard input')
   for (let at = 0; at < bytes.length;) {
     if (bytes.length - at < 8)
-      throw new KryptonError('frame-invalid', `${bytes.length - at} bytes are left after the last whole item`)
+      throw new KryptonError(
+        'usage',
+        at === 0
+          ? `${bytes.length} bytes are no TTLV: an item has 8 at least`
+          : `${bytes.length - at} bytes are left after the last whole item`,
+      )
     const end = at + 8 + Math.ceil(bytes.readUInt32BE(at + 4) / 8) * 8
-    yield bytes.subarray(at, end)
+    if (end > bytes.length)
+      throw new KryptonError(
+        'usage',
+        `the item at byte ${at} announces ${end - at} bytes and only ${bytes.length - at} are there: it was cut off, or is no TTLV`,
+      )
+    yield { item: bytes.subarray(at, end), at }
     at = end
   }
 }
+
+/** A long text of hex with a slip in it is not repeated whole. */
+const shownCharacters = 100
 
 const names: Names = {
   tag: (tag) => tagTable.get(tag)?.name,

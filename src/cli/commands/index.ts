@@ -3,8 +3,11 @@ import { addClientCommand } from './client.ts'
 import { addCompletionCommand } from './completion.ts'
 import { addConfigCommand } from './config.ts'
 import { addDecodeCommand } from './decode.ts'
+import { addHelpCommand } from './help.ts'
 import { addInitCommand } from './init.ts'
+import { addServerCertificateCommand } from './server-certificate.ts'
 import { addServerCommand } from './server.ts'
+import { addSnippetCommand } from './snippet.ts'
 import { addStatusCommand } from './status.ts'
 import { addTenantCommand } from './tenant.ts'
 import { addVersionCommand } from './version.ts'
@@ -13,11 +16,14 @@ import { addVersionCommand } from './version.ts'
 export const commands: readonly AddCommand[] = [
   addServerCommand,
   addInitCommand,
+  addServerCertificateCommand,
   addTenantCommand,
   addClientCommand,
+  addSnippetCommand,
   addStatusCommand,
   addDecodeCommand,
   addConfigCommand,
   addCompletionCommand,
   addVersionCommand,
+  addHelpCommand,
 ]

@@ -1,10 +1,13 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { lookup } from 'node:dns/promises'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { stringify } from 'yaml'
 import { loadConfig, type ConfigFlag } from '../../config.ts'
 import { KryptonError } from '../../errors.ts'
-import { examples, withOutput, type AddCommand } from '../command.ts'
+import { examples, gather, withOutput, type AddCommand } from '../command.ts'
+import { makeDirectory } from '../directory.ts'
 import { Output, type OutputFlags } from '../output.ts'
+import { checkHosts } from './server-certificate.ts'
 
 interface InitFlags extends OutputFlags {
   readonly dir: string
@@ -40,25 +43,27 @@ export const addInitCommand: AddCommand = (program, terminal) => {
           'already-exists',
           `${file} exists: this directory holds an instance, name another with --dir`,
         )
+      checkHosts(flags.host)
       const chosen = chosenSettings(flags)
       const { config } = loadConfig({
         environment: terminal.environment,
         flags: [{ path: 'server.directory', flag: '--dir', value: directory }, ...chosen],
       })
-      mkdirSync(directory, { recursive: true, mode: 0o700 })
+      if (flags.listen !== undefined) await checkListen(flags.listen)
+      makeDirectory(directory, '--dir')
       const { initializeInstance } = await import('../../krypton.ts')
       const hosts = [...new Set([...flags.host, config.kmip.host, 'localhost', '127.0.0.1', '::1'].filter(isNameable))]
-      const { cluster, verifier, epoch, files } = await initializeInstance({
+      const { cluster, verifier, epoch, names, files } = await initializeInstance({
         directory,
         development: false,
         hosts,
         config,
       })
       writeFileSync(file, configText(chosen, { cluster, verifier, epoch }), { flag: 'wx', mode: 0o644 })
-      output.thing({ directory, cluster, verifier, epoch, files: [file, ...files] })
+      output.thing({ directory, cluster, verifier, epoch, names, files: [file, ...files] })
       output.talk(
         '\nKeep a copy of seal.key apart from every backup of the data. The three pins stand in krypton.yaml: a store with' +
-          ` another root does not start.\nNext: krypton server --config ${file}\n`,
+          ` another root does not start.\n${onlyLoopback(hosts) ? loopbackHint : ''}Next: krypton server --config ${file}\n`,
       )
     })
 }
@@ -68,9 +73,25 @@ function isNameable(host: string): boolean {
   return host !== '0.0.0.0' && host !== '::'
 }
 
-function gather(value: string, before: string[]): string[] {
-  return [...before, value]
+/** A name that nobody knows is a slip of the hand; what it stands for is looked at when the server starts. */
+async function checkListen(host: string): Promise<void> {
+  try {
+    await lookup(host)
+  } catch (cause) {
+    throw new KryptonError(
+      'usage',
+      `--listen ${host} is no address: give one of this machine, or 0.0.0.0 for all of them`,
+      { cause },
+    )
+  }
 }
+
+function onlyLoopback(hosts: readonly string[]): boolean {
+  return hosts.every((host) => host === 'localhost' || host === '::1' || host.startsWith('127.'))
+}
+
+const loopbackHint =
+  "The server's certificate names this machine alone: for clients elsewhere, krypton server-certificate renew --host NAME\n"
 
 function chosenSettings(flags: InitFlags): ConfigFlag[] {
   const given: [string, string, string | undefined][] = [

@@ -1,12 +1,14 @@
-import { existsSync, mkdirSync, mkdtempSync, realpathSync } from 'node:fs'
+import { existsSync, mkdtempSync, realpathSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { loadConfig, type Config, type ConfigFlag } from '../../config.ts'
 import { KryptonError } from '../../errors.ts'
-import type { Krypton } from '../../krypton.ts'
+import type { Krypton, StartOptions } from '../../krypton.ts'
 import { examples, withOutput, type AddCommand } from '../command.ts'
 import { demoIdentity } from '../demo-identity.ts'
 import { developmentScreen } from '../development-screen.ts'
+import { makeDirectory } from '../directory.ts'
+import type { IdentityFiles } from '../identity-files.ts'
 import { Output, type OutputFlags } from '../output.ts'
 import { configFile } from './config.ts'
 
@@ -49,38 +51,35 @@ export const addServerCommand: AddCommand = (program, terminal) => {
       if (flags.dev === true && flags.config !== undefined)
         throw new KryptonError('usage', '--dev brings its own settings: leave out --config, or run krypton init')
       const directory = flags.dev === true ? developmentDirectory(flags.dir) : flags.dir
-      const { config } = loadConfig({
-        file: flags.dev === true ? undefined : configFile(flags.config, directoryFirst(directory)),
+      const { config, warnings } = loadConfig({
+        file: flags.dev === true ? undefined : configFile(flags.config, terminal, directory),
         environment: terminal.environment,
         flags: settingsOf(flags, directory),
       })
+      for (const warning of warnings) output.talk(`krypton: warning: ${warning}\n`)
       if (flags.dev === true) await prepareDevelopment(flags, config)
-      const krypton = await start(config)
+      let files: IdentityFiles | undefined
+      const krypton = await start(config, async ({ addresses }) => {
+        if (flags.dev === true) files = await demoIdentity(addresses.admin, config.server.directory)
+      })
       try {
-        if (flags.dev === true) await greet(krypton, config, output)
-        else if (output.format !== 'table') output.thing({ addresses: krypton.addresses })
-        else output.talk(`Krypton serves KMIP on ${krypton.addresses.kmip.host} port ${krypton.addresses.kmip.port}.\n`)
+        if (files === undefined) output.thing({ addresses: krypton.addresses })
+        else greet(krypton, { directory: config.server.directory, files }, output)
         if ((await untilStopped(krypton)) === 'fatal')
           throw new KryptonError('store-failed', 'the server stopped by itself: its log says why')
       } finally {
         await krypton.stop()
       }
     })
-
-  /** `--dir` names the directory in which krypton.yaml is looked for, before KRYPTON_DIR. */
-  const directoryFirst = (directory: string | undefined): typeof terminal =>
-    directory === undefined
-      ? terminal
-      : { ...terminal, environment: { ...terminal.environment, KRYPTON_DIR: directory } }
 }
 
 /** The heavy parts are loaded only by the commands that run a server: the others start in a tenth of the time. */
-async function start(config: Config): Promise<Krypton> {
+async function start(config: Config, prepare: StartOptions['prepare']): Promise<Krypton> {
   const [{ startKrypton }, { openLog }] = await Promise.all([
     import('../../krypton.ts'),
     import('../../telemetry/log.ts'),
   ])
-  return startKrypton({ config, log: openLog(config.log.level) })
+  return startKrypton({ config, log: openLog(config.log.level), prepare })
 }
 
 async function prepareDevelopment(flags: ServerCommandFlags, config: Config): Promise<void> {
@@ -96,13 +95,10 @@ async function prepareDevelopment(flags: ServerCommandFlags, config: Config): Pr
   await initializeInstance({ directory: config.server.directory, development: true, hosts, config })
 }
 
-async function greet(krypton: Krypton, config: Config, output: Output): Promise<void> {
-  const files = await demoIdentity(krypton.addresses.admin, config.server.directory)
-  if (output.format === 'table') {
-    output.text(developmentScreen({ addresses: krypton.addresses, directory: config.server.directory, files }))
-  } else {
-    output.thing({ addresses: krypton.addresses, directory: config.server.directory, files })
-  }
+function greet(krypton: Krypton, made: { directory: string; files: IdentityFiles }, output: Output): void {
+  const { addresses } = krypton
+  if (output.format === 'table') output.text(developmentScreen({ addresses, ...made }))
+  else output.thing({ addresses, ...made })
 }
 
 /** The first signal drains, a second one ends the process at once. */
@@ -120,7 +116,7 @@ async function untilStopped(krypton: Krypton): Promise<'signal' | 'fatal'> {
 
 function developmentDirectory(directory: string | undefined): string {
   if (directory === undefined) return mkdtempSync(join(realpathSync(tmpdir()), 'krypton-dev-'))
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  makeDirectory(directory, '--dir')
   return resolve(directory)
 }
 
@@ -131,7 +127,7 @@ function settingsOf(flags: ServerCommandFlags, directory: string | undefined): C
     ['kmip.host', '--listen', flags.listen],
     ['kmip.port', '--kmip-port', flags.kmipPort],
     ['health.port', '--health-port', flags.healthPort],
-    ['log.level', '--log-level', flags.logLevel ?? (flags.dev === true ? 'warn' : undefined)],
+    ['log.level', '--log-level', flags.logLevel],
   ]
   return given.flatMap(([path, flag, value]) => (value === undefined ? [] : [{ path, flag, value }]))
 }

@@ -1,6 +1,5 @@
 import { ask, examples, withServer, type AddCommand, type ServerFlags } from '../command.ts'
 import { ExitCode } from '../exit-code.ts'
-import { loud } from '../output.ts'
 import { KryptonError } from '../../errors.ts'
 
 /** `krypton status`: how the running server is. Exit code 3 when it is sealed or does not run. */
@@ -13,11 +12,11 @@ export const addStatusCommand: AddCommand = (program, terminal) => {
     )
     .action((flags: ServerFlags) =>
       ask(terminal, flags, async (server, output) => {
-        const { warnings, ...status } = await server.status()
-        output.thing(output.format === 'table' ? status : { ...status, warnings })
-        for (const warning of warnings) output.talk(`${loud('warning')} ${warning}\n`)
+        const status = await server.status()
+        const { warnings, ...others } = status
+        output.thing(output.format === 'table' ? { ...others, warnings: warnings.join('\n') } : status)
         if (status.state === 'sealed')
-          throw new KryptonError('seal-failed', 'the server is sealed: it serves no keys until it is unsealed')
+          throw new KryptonError('not-running', 'the server is sealed: it serves no keys until it is unsealed')
       }),
     )
 }

@@ -1,4 +1,4 @@
-import { ask, checkName, examples, withServer, type AddCommand, type ServerFlags } from '../command.ts'
+import { ask, checkName, dirFlag, examples, withServer, type AddCommand, type ServerFlags } from '../command.ts'
 
 /** `krypton tenant`: the customers, each with keys of its own. */
 export const addTenantCommand: AddCommand = (program, terminal) => {
@@ -11,7 +11,7 @@ export const addTenantCommand: AddCommand = (program, terminal) => {
       checkName("the tenant's name", name)
       return ask(terminal, flags, async (server, output) => {
         output.thing(await server.createTenant(name))
-        output.talk(`Next: krypton client add NAME --tenant ${name} --out DIRECTORY\n`)
+        output.talk(`Next: krypton client add NAME --tenant ${name} --out DIRECTORY${dirFlag(flags)}\n`)
       })
     })
   withServer(tenant.command('list').description('list the tenants'))

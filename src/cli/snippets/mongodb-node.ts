@@ -2,6 +2,7 @@ import { hostAndPort, quoted, type Snippet } from './snippet.ts'
 
 /** Client-side encryption in the Node driver: a data key wrapped by a key that Krypton keeps and never gives out. */
 export const mongodbNode: Snippet = {
+  id: 'mongodb-node',
   title: 'MongoDB driver, Node (npm install mongodb mongodb-client-encryption)',
   text: (endpoint) => `import { ClientEncryption, MongoClient } from 'mongodb'
 

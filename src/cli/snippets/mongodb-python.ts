@@ -2,6 +2,7 @@ import { hostAndPort, quoted, type Snippet } from './snippet.ts'
 
 /** Client-side encryption in the Python driver. */
 export const mongodbPython: Snippet = {
+  id: 'mongodb-python',
   title: "MongoDB driver, Python (pip install 'pymongo[encryption]')",
   text: (endpoint) => `from bson.codec_options import CodecOptions
 from pymongo import MongoClient

@@ -2,6 +2,7 @@ import type { Snippet } from './snippet.ts'
 
 /** PyKMIP's client: its configuration and a line that makes a key with it. */
 export const pykmip: Snippet = {
+  id: 'pykmip',
   title: 'PyKMIP (pykmip.conf)',
   text: ({ host, port, files }) => `[client]
 host=${host}

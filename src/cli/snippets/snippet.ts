@@ -9,6 +9,8 @@ export interface Endpoint {
 
 /** The configuration of one product, ready to paste. */
 export interface Snippet {
+  /** What `--snippet` calls it. */
+  readonly id: string
   readonly title: string
   readonly text: (endpoint: Endpoint) => string
 }

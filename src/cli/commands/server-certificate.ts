@@ -1,0 +1,56 @@
+import { isHost, loadConfig } from '../../config.ts'
+import { KryptonError } from '../../errors.ts'
+import { examples, gather, withOutput, type AddCommand } from '../command.ts'
+import { Output, type OutputFlags } from '../output.ts'
+import { configFile } from './config.ts'
+
+interface RenewFlags extends OutputFlags {
+  readonly dir?: string
+  readonly config?: string
+  readonly host: string[]
+}
+
+/** `krypton server-certificate`: the certificate that the server shows its clients. */
+export const addServerCertificateCommand: AddCommand = (program, terminal) => {
+  const certificate = program.command('server-certificate').description('the certificate that the server shows')
+  withOutput(
+    certificate
+      .command('renew')
+      .description("make a new key and certificate for the server, signed by the instance's CA")
+      .option('--dir <directory>', 'directory of the instance (default: KRYPTON_DIR, else .)')
+      .option('--config <file>', 'configuration file (default: KRYPTON_CONFIG, else krypton.yaml in the directory)')
+      .option('--host <name>', 'name or address in it; may be repeated (default: those of the old one)', gather, []),
+  )
+    .addHelpText(
+      'after',
+      examples(
+        'krypton server-certificate renew --dir /var/lib/krypton',
+        'krypton server-certificate renew --dir /var/lib/krypton --host kms.example.com --host 192.0.2.7',
+      ) + '\nA running server takes it at its next start. Clients that trust the CA trust it without a change.\n',
+    )
+    .action(async (flags: RenewFlags) => {
+      const output = new Output(terminal, flags)
+      checkHosts(flags.host)
+      const { config } = loadConfig({
+        file: configFile(flags.config, terminal, flags.dir),
+        environment: terminal.environment,
+        flags: flags.dir === undefined ? [] : [{ path: 'server.directory', flag: '--dir', value: flags.dir }],
+      })
+      const { renewServerCertificate, serverCertificateNames } = await import('../../krypton.ts')
+      const hosts = flags.host.length > 0 ? flags.host : await serverCertificateNames(config.kmip)
+      const { names, notAfter } = await renewServerCertificate(config, hosts)
+      const { certificateFile, keyFile } = config.kmip
+      output.thing({ names, notAfter: notAfter.toISOString(), files: [keyFile, certificateFile] })
+      output.talk('\nA running server takes it at its next start.\n')
+    })
+}
+
+/** Throws 'usage' for what can be no name of a server. */
+export function checkHosts(hosts: readonly string[]): void {
+  for (const host of hosts)
+    if (!isHost(host))
+      throw new KryptonError(
+        'usage',
+        `--host ${host} is neither a host name nor an IP address: give one of them each time`,
+      )
+}

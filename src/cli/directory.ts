@@ -1,0 +1,27 @@
+import { accessSync, constants, mkdirSync, statSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { KryptonError } from '../errors.ts'
+
+/**
+ * Makes the directory and those above it that are missing, for their owner alone, and sees to it that files can be made in it.
+ * Throws 'usage' with what is in the way. `flag` names it in the message.
+ */
+export function makeDirectory(directory: string, flag: string): void {
+  const path = resolve(directory)
+  try {
+    makeLevel(path)
+    accessSync(path, constants.W_OK | constants.X_OK)
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown'
+    throw new KryptonError('usage', `cannot write into ${path} (${code}): name another directory with ${flag}`, {
+      cause,
+    })
+  }
+}
+
+/** Level by level: Node's own recursion never ends where a level cannot be made, as below /proc. */
+function makeLevel(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return
+  if (dirname(path) !== path) makeLevel(dirname(path))
+  mkdirSync(path, { mode: 0o700 })
+}

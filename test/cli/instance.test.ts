@@ -1,0 +1,202 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { X509Certificate } from 'node:crypto'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { AdminClient } from '../../src/admin/client.ts'
+import { loadConfig } from '../../src/config.ts'
+import { type Krypton, startKrypton } from '../../src/krypton.ts'
+import { openLog } from '../../src/telemetry/log.ts'
+import { runCommand } from './terminal.ts'
+
+let folder: string
+let instance: string
+let lines: string[]
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'krypton-instance-'))
+  instance = join(folder, 'instance')
+  const { code, data, talk } = await runCommand(['init', '--dir', instance, '--host', 'kms.example.com'])
+  expect([code, data]).toEqual([0, expect.stringMatching(/^names\s+localhost, 127.0.0.1, .*kms.example.com$/m)])
+  expect(talk).not.toMatch(/names this machine alone/)
+})
+
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true })
+})
+
+/** A copy of the instance, which a test may damage. */
+function copy(name: string): string {
+  const directory = join(folder, name)
+  cpSync(instance, directory, { recursive: true })
+  return directory
+}
+
+/** Starts the server on free ports; the caller stops it. */
+async function start(directory: string, prepare?: () => Promise<void>): Promise<Krypton> {
+  lines = []
+  const { config } = loadConfig({
+    file: join(directory, 'krypton.yaml'),
+    flags: [
+      { path: 'kmip.port', flag: '--kmip-port', value: '0' },
+      { path: 'health.port', flag: '--health-port', value: '0' },
+    ],
+  })
+  return startKrypton({ config, log: openLog('info', (line) => lines.push(line)), prepare })
+}
+
+const messages = (): string[] => lines.map((line) => (JSON.parse(line) as { msg: string }).msg)
+
+describe('a server that starts', () => {
+  it('says that there is no instance where there is none', async () => {
+    const { code, talk } = await runCommand(['server', '--dir', join(folder, 'nothing')])
+    expect([code, talk]).toEqual([2, expect.stringMatching(/no instance here: krypton init --dir .* --dev/)])
+  })
+
+  it('asks for the backup when its data is lost, and makes nothing in its place', async () => {
+    const directory = copy('lost')
+    rmSync(join(directory, 'data'), { recursive: true })
+    await expect(start(directory)).rejects.toMatchObject({
+      code: 'not-found',
+      message: expect.stringMatching(
+        /the data of cluster [0-9a-f]{32} is missing in .*keys.db, data.db.*put the backup back/,
+      ),
+    })
+    expect(() => readFileSync(join(directory, 'data', 'keys.db'))).toThrow(/ENOENT/)
+    expect(messages()).toEqual([])
+    const half = copy('half')
+    rmSync(join(half, 'data', 'data.db'))
+    await expect(start(half)).rejects.toMatchObject({ message: expect.stringMatching(/\(data.db\)/) })
+  })
+
+  it('names the file of its certificate or key that is wrong, and how', async () => {
+    const directory = copy('certificate')
+    const other = await runCommand(['init', '--dir', join(folder, 'other')])
+    expect(other.talk).toMatch(/names this machine alone/)
+    const wrong = async (): Promise<string> => {
+      const refused = start(directory)
+      await expect(refused).rejects.toMatchObject({ code: 'config-invalid' })
+      return refused.then(
+        () => '',
+        (error: Error) => error.message,
+      )
+    }
+    cpSync(join(folder, 'other', 'server.key'), join(directory, 'server.key'), { force: true })
+    expect(await wrong()).toMatch(/server.key is not the key of .*server.pem/)
+    rmSync(join(directory, 'server.key'))
+    expect(await wrong()).toMatch(/cannot read .*server.key/)
+    writeFileSync(join(directory, 'server.key'), 'no key')
+    expect(await wrong()).toMatch(/server.key is not a private key in PEM/)
+    writeFileSync(join(directory, 'server.pem'), 'no certificate')
+    expect(await wrong()).toMatch(/server.pem is not a certificate in PEM/)
+  })
+
+  it('says of a taken health port what to do', async () => {
+    const taken = createServer()
+    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve))
+    const { port } = taken.address() as { port: number }
+    const file = join(instance, 'krypton.yaml')
+    const ports = ['--kmip-port', '0', '--health-port', String(port), '--log-level', 'fatal']
+    const { code, talk } = await runCommand(['server', '--config', file, ...ports])
+    expect([code, talk]).toEqual([
+      2,
+      expect.stringMatching(/\(EADDRINUSE\): another program listens there.*--health-port/),
+    ])
+    await new Promise((resolve) => taken.close(resolve))
+  })
+})
+
+describe('a server that runs', () => {
+  it('is ready after what was to be prepared, and logs what its administrator does', async () => {
+    const order: string[] = []
+    const server = await start(instance, async () => void order.push(messages().join()))
+    const admin = new AdminClient(server.addresses.admin)
+    const ask = (...args: string[]) => runCommand(args, { environment: { KRYPTON_DIR: instance } })
+    try {
+      expect(order).toEqual(['unsealed'])
+      const { certificate } = await admin.status()
+      expect(certificate.names).toContain('kms.example.com')
+      expect(Date.parse(certificate.notAfter)).toBeGreaterThan(Date.now())
+      await ask('tenant', 'add', 'acme')
+      const add = (name: string, ...more: string[]) =>
+        ask('client', 'add', name, '--tenant', 'acme', '--out', join(folder, `out-${name}`), ...more)
+      expect((await add('b')).code).toBe(0)
+      expect((await add('a', '--allow', 'get')).code).toBe(0)
+      const until = new X509Certificate(readFileSync(join(folder, 'out-a', 'client.pem'))).validToDate.getTime()
+      const listed = await admin.listClients('acme')
+      expect(listed.map(({ name }) => name)).toEqual(['a', 'b'])
+      expect(Math.abs(Date.parse(listed[0]!.certificateUntil) - until)).toBeLessThan(60_000)
+      expect(await add('c', '--allow', 'gett')).toMatchObject({
+        code: 2,
+        talk: expect.stringMatching(/did you mean Get\?/),
+      })
+      const notServed = await add('c', '--allow', 're-key')
+      expect([notServed.code, notServed.talk]).toEqual([
+        2,
+        expect.stringMatching(/re-key is not served: name some of /),
+      ])
+      expect(notServed.talk).not.toMatch(/Re-key/)
+      const csr = join(folder, 'wrong.csr')
+      writeFileSync(csr, 'no request')
+      expect(await add('d', '--csr', csr)).toMatchObject({
+        code: 2,
+        talk: expect.stringMatching(/P-256, P-384, P-521 or Ed25519/),
+      })
+      await ask('client', 'revoke', 'b', '--tenant', 'acme')
+      rmSync(join(folder, 'out-b'), { recursive: true })
+      expect(await add('b')).toMatchObject({
+        code: 1,
+        talk: expect.stringMatching(/was revoked, and its name is not given/),
+      })
+    } finally {
+      await admin.close()
+      await server.stop()
+    }
+    expect(messages()).toEqual([
+      'unsealed',
+      'serving',
+      'tenant added',
+      'client added',
+      'client added',
+      'client revoked',
+      'draining',
+      'stopped',
+    ])
+  })
+
+  it('takes a renewed certificate at its next start, with the old names or new ones', async () => {
+    const directory = copy('renewed')
+    const renew = (...more: string[]) =>
+      runCommand(['server-certificate', 'renew', '--dir', directory, '--json', ...more])
+    const same = await renew()
+    expect([same.code, (JSON.parse(same.data) as { names: string[] }).names]).toEqual([
+      0,
+      ['localhost', '127.0.0.1', '0:0:0:0:0:0:0:1', 'kms.example.com'],
+    ])
+    expect((await renew('--host', 'bad host')).code).toBe(2)
+    expect((await renew('--host', 'kms.example.org', '--host', '192.0.2.7')).code).toBe(0)
+    const server = await start(directory)
+    const admin = new AdminClient(server.addresses.admin)
+    expect((await admin.status()).certificate.names.slice(3)).toEqual(['kms.example.org', '192.0.2.7'])
+    await admin.close()
+    await server.stop()
+  })
+
+  it('is not made by init where a development server keeps its store', async () => {
+    const directory = join(folder, 'development')
+    const { config } = loadConfig({
+      flags: [
+        { path: 'server.directory', flag: '--dir', value: directory },
+        { path: 'server.profile', flag: '--dev', value: 'development' },
+      ],
+    })
+    const { initializeInstance } = await import('../../src/krypton.ts')
+    await initializeInstance({ directory, development: true, hosts: [], config })
+    const { code, talk } = await runCommand(['init', '--dir', directory])
+    expect([code, talk]).toEqual([
+      1,
+      expect.stringMatching(/the store of a development server, which init does not take/),
+    ])
+  })
+})
