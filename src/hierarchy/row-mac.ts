@@ -1,7 +1,8 @@
 import { hmac, verifyHmac } from '../crypto/mac.ts'
 import type { Secret } from '../crypto/secret.ts'
 import { KryptonError } from '../errors.ts'
-import { macInput, type Row, type TableName } from '../store/schema.ts'
+import { idBytes } from '../store/column.ts'
+import { macInput, type Row, type TableName, tableOf } from '../store/schema.ts'
 
 /** A row without its MAC. */
 export type Unauthenticated<T extends TableName> = Omit<Row<T>, 'mac'>
@@ -10,7 +11,7 @@ export type Unauthenticated<T extends TableName> = Omit<Row<T>, 'mac'>
 export interface RowKeys {
   /** The `mac` column of a row: u32 key version ‖ HMAC-SHA-256 over all other columns. */
   macRow<T extends TableName>(table: T, row: Unauthenticated<T>): Buffer
-  /** Throws 'row-mac-mismatch' when the row is not as it was written here. */
+  /** Throws 'row-mac-mismatch', which names the row by its identifiers, when it is not as it was written here. */
   verifyRow<T extends TableName>(table: T, row: Row<T>): void
 }
 
@@ -40,7 +41,7 @@ export class RowMacs implements RowKeys {
     if (key === undefined || !verifyHmac('sha256', key, macInput(table, row), mac.subarray(4))) {
       throw new KryptonError(
         'row-mac-mismatch',
-        `a row of table ${table} is not as it was written: the store was changed from outside, restore it from a backup`,
+        `a row of table ${table} (${identify(table, row)}) is not as it was written: the store was changed from outside, restore it from a backup`,
       )
     }
   }
@@ -49,6 +50,20 @@ export class RowMacs implements RowKeys {
   wipe(): void {
     for (const key of this.#keys.values()) key.wipe()
   }
+}
+
+/** The identifiers and versions in a row's primary key: for the operator, who looks for the row. */
+function identify<T extends TableName>(table: T, row: Row<T>): string {
+  return tableOf(table)
+    .key.map((column) => `${column} ${shown(row[column as keyof Row<T>])}`)
+    .join(', ')
+}
+
+/** An identifier as clients and logs have it elsewhere. The row is not to be trusted: it may hold anything there. */
+function shown(value: unknown): string {
+  if (!(value instanceof Uint8Array)) return typeof value === 'number' ? String(value) : '?'
+  const hex = Buffer.from(value).toString('hex', 0, idBytes)
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
 }
 
 function versionOf(mac: Uint8Array): number {

@@ -1,21 +1,24 @@
 import { setImmediate } from 'node:timers/promises'
+import { KryptonError } from '../errors.ts'
 import { limits } from '../limits.ts'
-import type { ManagedObject, ObjectFields } from '../objects/managed-object.ts'
-import { indexValuesOf } from '../objects/index-values.ts'
 import type { IndexValue } from '../objects/index-values.ts'
+import type { ManagedObject, ObjectFields } from '../objects/managed-object.ts'
+import { LocatePage } from '../store/locate-page.ts'
 import type { MaybePromise } from './maybe-promise.ts'
 import type { PageQuery } from './objects-of-service.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
 
 /** What to look for among a service's objects. */
 export interface SearchQuery {
-  /** The objects that have all of these indexed; none means all objects. */
+  /** Only objects that have all of these indexed are read; none means all objects. */
   readonly values: readonly IndexValue[]
   readonly objectType?: number
-  /** The object may be in one of these at `now`; `matches` has the last word. */
+  /** The object may be in one of these at `now`. */
   readonly states?: readonly ObjectFields['state'][]
-  /** Everything else; undefined when the index says all there is to say. */
-  readonly matches: ((object: ManagedObject) => boolean) | undefined
+  /** Is it wanted? Nothing is found that was not asked: an index only says where to look. */
+  readonly matches: (object: ManagedObject) => boolean
+  /** What is read matches, unless somebody has edited the index: so what the offset skips need not be read. */
+  readonly exact: boolean
   /** Seconds since 1970. */
   readonly now: number
   readonly offset: number
@@ -33,6 +36,7 @@ export interface SearchResult {
 /**
  * Finds objects in the order in which they were made, as the request sees them: its own changes are merged with what is stored. A
  * search that the index answers reads no row that it does not return; any other reads page by page, and lets others on in between.
+ * @throws KryptonError invalid-field: it reads too much
  */
 export function search(unit: UnitOfWork, query: SearchQuery): MaybePromise<SearchResult> {
   return new Search(unit, query).run()
@@ -48,29 +52,30 @@ class Search {
   #seen = 0
   #offset: number | undefined
   #after: PageQuery['after']
+  #pages = 0
 
   constructor(unit: UnitOfWork, query: SearchQuery) {
     this.#unit = unit
     this.#query = query
-    this.#changed = unit.changed().filter((object) => this.#isWanted(object))
+    this.#changed = unit.changed().filter(query.matches)
     this.#changed.sort(compareInOrder)
-    const isExact = query.matches === undefined && unit.changed().length === 0
+    const isExact = query.exact && unit.changed().length === 0
     if (isExact) {
       // The store skips what the client has seen before: paging through many objects stays linear.
       this.#offset = query.offset
       this.#seen = query.offset
     }
-    this.#pageRows = isExact && !query.count ? query.limit : limits.locatePageRows
+    this.#pageRows = isExact && !query.count ? Math.min(query.limit, limits.locatePageRows) : limits.locatePageRows
   }
 
   run(): MaybePromise<SearchResult> {
     if (this.#query.limit === 0) return { objects: [], total: undefined }
-    for (let pages = 1; ; pages++) {
+    for (;;) {
       const page = this.#unit.objects.page(this.#query.values, this.#pageQuery())
       if (page instanceof Promise) return page.then((read) => this.#take(read) ?? this.run())
       const result = this.#take(page)
       if (result !== undefined) return result
-      if (pages === pagesInOneTurn) return setImmediate().then(() => this.run())
+      if (this.#pages % pagesInOneTurn === 0) return setImmediate().then(() => this.run())
     }
   }
 
@@ -80,19 +85,21 @@ class Search {
   }
 
   /** Takes a page in; the result when there is nothing more to read. */
-  #take(page: readonly ManagedObject[]): SearchResult | undefined {
-    for (const object of page) {
+  #take(read: readonly ManagedObject[]): SearchResult | undefined {
+    const page = new LocatePage(this.#pageRows)
+    for (const object of read) {
+      page.add({ attributes: object.encodedAttributes, record: object.fields.record })
       while (this.#changed.length > 0 && compareInOrder(this.#changed[0]!, object) < 0)
         this.#found(this.#changed.shift()!)
-      if (!this.#unit.hasChanged(object.uniqueIdentifier) && this.#query.matches?.(object) !== false)
-        this.#found(object)
+      if (!this.#unit.hasChanged(object.uniqueIdentifier) && this.#query.matches(object)) this.#found(object)
     }
-    if (page.length < this.#pageRows) {
+    if (!page.isFull) {
       for (const object of this.#changed) this.#found(object)
       return { objects: this.#objects, total: this.#total() }
     }
     if (this.#objects.length >= this.#query.limit) return { objects: this.#objects, total: undefined }
-    const last = page.at(-1)!.fields
+    if (++this.#pages === limits.locatePagesMax) throw tooMuch()
+    const last = read.at(-1)!.fields
     this.#after = { sequence: last.sequence, object: last.id }
     this.#offset = undefined
     return undefined
@@ -107,18 +114,13 @@ class Search {
   #total(): number | undefined {
     return this.#offset !== undefined && this.#seen === this.#query.offset && this.#offset > 0 ? undefined : this.#seen
   }
-
-  #isWanted(object: ManagedObject): boolean {
-    const { objectType, states, matches, now, values } = this.#query
-    if (objectType !== undefined && object.fields.objectType !== objectType) return false
-    if (states !== undefined && !states.includes(object.stateAt(now))) return false
-    if (matches !== undefined) return matches(object)
-    return values.every((value) => isIndexed(object, value))
-  }
 }
 
-function isIndexed(object: ManagedObject, { attribute, bytes }: IndexValue): boolean {
-  return indexValuesOf(object).has(`${attribute}\0${bytes.toString('latin1')}`)
+function tooMuch(): KryptonError {
+  return new KryptonError(
+    'invalid-field',
+    `Ask for a Name, an Object Group or a custom attribute too: this search has read ${limits.locatePagesMax} pages of objects, and there are more`,
+  )
 }
 
 function compareInOrder({ fields: a }: ManagedObject, { fields: b }: ManagedObject): number {

@@ -7,10 +7,9 @@ import { search } from '../keystore/search.ts'
 import type { SearchQuery, SearchResult } from '../keystore/search.ts'
 import type { WireAttribute } from '../kmip/attributes-1x.ts'
 import { ObjectGroupMember, State, StorageStatusMask } from '../kmip/enums.ts'
-import type { Operation } from '../kmip/enums.ts'
+import type { ObjectType, Operation } from '../kmip/enums.ts'
 import type { LocateRequest, LocateResponse } from '../kmip/payloads/locate.ts'
 import { limits } from '../limits.ts'
-import type { ManagedObject } from '../objects/managed-object.ts'
 import { matcherOf } from '../objects/match.ts'
 import { isDestroyed } from '../objects/state.ts'
 import type { Handler, OperationContext } from './handler.ts'
@@ -45,58 +44,81 @@ function find(request: LocateRequest, context: OperationContext): MaybePromise<S
   // Nothing is archived, so a mask without on-line storage asks for nothing.
   if (storageStatusMask !== undefined && (storageStatusMask & StorageStatusMask.OnLineStorage) === 0) return nothing
   const identifier = attributes.find(({ name }) => name === 'uniqueIdentifier')?.value
-  if (typeof identifier === 'string') return findOne(identifier, query, context)
   // The default member of a group is its oldest.
   const isDefault = objectGroupMember === ObjectGroupMember.GroupMemberDefault
   const limit = Math.min(maximumItems ?? limits.locateItemsMax, isDefault ? 1 : limits.locateItemsMax)
+  const page: Page = { offset: offsetItems ?? 0, limit }
+  if (typeof identifier === 'string') return findOne(identifier, query, page, context)
   const count = context.version >= 13 && offsetItems !== undefined
-  return search(context.unit, { ...query, offset: offsetItems ?? 0, limit, count })
+  return search(context.unit, { ...query, ...page, count })
 }
 
-function findOne(identifier: string, { matches }: Query, { unit }: OperationContext): MaybePromise<SearchResult> {
+function findOne(identifier: string, query: Query, page: Page, { unit }: OperationContext): MaybePromise<SearchResult> {
   const changed = unit.changed().find(({ uniqueIdentifier }) => uniqueIdentifier === identifier)
-  return next(changed ?? unit.objects.get(identifier), (object) =>
-    object !== undefined && matches?.(object) !== false ? { objects: [object], total: 1 } : nothing,
-  )
+  return next(changed ?? unit.objects.get(identifier), (object) => {
+    if (object === undefined || !query.matches(object)) return nothing
+    return { objects: [object].slice(page.offset, page.offset + page.limit), total: 1 }
+  })
 }
 
-type Query = Pick<SearchQuery, 'values' | 'objectType' | 'states' | 'matches' | 'now'>
+type Page = Pick<SearchQuery, 'offset' | 'limit'>
 
+type Query = Omit<SearchQuery, keyof Page | 'count'>
+
+/**
+ * @throws KryptonError invalid-field: too many filters, or some that mean nothing
+ */
 function queryOf({ attributes, objectGroupMember }: LocateRequest, { now }: OperationContext): Query {
-  const states = attributes.filter(({ name }) => name === 'state').map(({ value }) => value as State) // the codec read it so
+  if (attributes.length > limits.locateFiltersMax) {
+    throw new KryptonError('invalid-field', `Send at most ${limits.locateFiltersMax} attributes to Locate by`)
+  }
+  const states = valuesOf<State>(attributes, 'state')
+  const objectTypes = valuesOf<ObjectType>(attributes, 'objectType')
   const wantsDestroyed = states.length > 0 || attributes.some(({ name }) => asksForDestroyed.has(name))
-  const values: IndexValue[] = []
+  const isFresh = objectGroupMember === ObjectGroupMember.GroupMemberFresh
+  const values = indexedValues(attributes, wantsDestroyed)
+  const others = attributes.filter(({ name }) => name !== 'objectType')
+  const matchesOthers = matcherOf(others)
+  return {
+    values: values.slice(0, limits.locateTokensMax),
+    objectType: objectTypes[0],
+    states: states.length > 0 ? states : wantsDestroyed ? undefined : liveStates,
+    matches: (object) =>
+      (wantsDestroyed || !isDestroyed(object.stateAt(now))) &&
+      (!isFresh || object.serving.fresh) &&
+      objectTypes.every((objectType) => object.fields.objectType === objectType) &&
+      // Attributes are decoded for those who ask for them.
+      (others.length === 0 || matchesOthers(object.attributesAt(now))),
+    exact:
+      !isFresh &&
+      !wantsDestroyed &&
+      objectTypes.length <= 1 &&
+      values.length <= limits.locateTokensMax &&
+      attributes.every(({ name }) => exactlyIndexed(name)),
+    now,
+  }
+}
+
+/** The different values of a filter. */
+function valuesOf<T>(attributes: readonly WireAttribute[], name: string): T[] {
+  const values = attributes.filter((filter) => filter.name === name).map(({ value }) => value as T) // the codec read it so
+  return [...new Set(values)]
+}
+
+/** What to ask the index for, each value once. */
+function indexedValues(attributes: readonly WireAttribute[], wantsDestroyed: boolean): IndexValue[] {
+  const values = new Map<string, IndexValue>()
   for (const filter of attributes) {
     // The index holds no Names of destroyed objects.
     const value = wantsDestroyed && filter.name === 'name' ? undefined : indexValueOf(filter)
-    if (value !== undefined) values.push(value)
+    if (value !== undefined) values.set(`${value.attribute}\0${value.bytes.toString('latin1')}`, value)
   }
-  const isFresh = objectGroupMember === ObjectGroupMember.GroupMemberFresh
-  const isIndexed = !isFresh && !wantsDestroyed && attributes.every(({ name }) => exactlyIndexed(name))
-  const matches = matcherOf(attributes)
-  return {
-    values,
-    objectType: attributes.find(({ name }) => name === 'objectType')?.value as number | undefined, // the codec read it so
-    states: states.length > 0 ? states : wantsDestroyed ? undefined : liveStates,
-    matches:
-      isIndexed && !contradicts(attributes)
-        ? undefined
-        : (object: ManagedObject) =>
-            (wantsDestroyed || !isDestroyed(object.stateAt(now))) &&
-            (!isFresh || object.serving.fresh) &&
-            matches(object.attributesAt(now)),
-    now,
-  }
+  return [...values.values()]
 }
 
 /** Filters that the index answers to the letter. */
 function exactlyIndexed(name: string): boolean {
   return name === 'objectType' || name === 'objectGroup' || name.startsWith('x-') || name.startsWith('y-')
-}
-
-/** Two Object Types at once: nothing is both. */
-function contradicts(attributes: readonly WireAttribute[]): boolean {
-  return attributes.filter(({ name }) => name === 'objectType').length > 1
 }
 
 const nothing: SearchResult = { objects: [], total: 0 }

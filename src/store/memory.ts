@@ -2,6 +2,7 @@ import { checkValue } from './column.ts'
 import { KryptonError } from '../errors.ts'
 import { findColumns } from './find-columns.ts'
 import { compareInOrder, matchesTypeAndState } from './locate-match.ts'
+import { LocatePage } from './locate-page.ts'
 import { holds, keyValues, refusalOf, type RowsBefore } from './preconditions.ts'
 import { rowKey, type Values, valuesKey } from './row-key.ts'
 import {
@@ -61,10 +62,13 @@ export class MemoryStore implements Store {
           this.#rows('object_index').has(rowKey('object_index', { ...row, attribute, token })),
         ),
     )
-    return found
-      .sort(compareInOrder)
-      .slice(offset, offset + limit)
-      .map(copyOf)
+    const page = new LocatePage(limit)
+    const rest = found.sort(compareInOrder).slice(offset, offset + limit)
+    const last = rest.findIndex((row) => {
+      page.add(row)
+      return page.isFull
+    })
+    return rest.slice(0, last === -1 ? undefined : last + 1).map(copyOf)
   }
 
   audit(section: Section, after: number, limit: number): StoredAuditRow[] {

@@ -20,7 +20,10 @@ export interface Store {
    */
   find<T extends TableName>(table: T, where: Partial<Row<T>>, page?: Page): MaybePromise<Row<T>[]>
 
-  /** Objects of one service, ordered by (sequence, object). */
+  /**
+   * Objects of one service, ordered by (sequence, object): `limit` of them, or fewer when they are large (`LocatePage` tells). What an index
+   * says is not proven by the rows' MACs: the caller looks whether each object is one that it asked for.
+   */
   locate(query: LocateQuery): MaybePromise<Row<'objects'>[]>
 
   /** Audit rows of a section, in the order they were committed: at most `limit` of those after sequence `after`. */

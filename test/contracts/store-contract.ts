@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { limits } from '../../src/limits.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
 import type { Row, StoredAuditRow } from '../../src/store/schema.ts'
 import type { Change, LocateQuery, Store, Unit } from '../../src/store/store.ts'
@@ -336,6 +337,17 @@ export function storeContract(open: () => Promise<Store>): void {
       expect(await store.locate({ ...scopeOf(), now: 0, limit: 7, after: ordered[11]!, offset: 2 })).toEqual(
         ordered.slice(14, 21),
       )
+    })
+
+    test('ends a page with the row that brings its bytes to their bound, and goes on after it', async () => {
+      const record = Buffer.alloc(limits.storeLocateBytesMax / 4)
+      const rows = Array.from({ length: 6 }, (_, n) => ({ ...objectRow(n), record }))
+      for (const row of rows) await store.commit(unitOf(insertObject(row)))
+      const page = async (more: Partial<LocateQuery>) =>
+        (await store.locate({ ...scopeOf(), now: 0, limit: 100, ...more })).map(({ sequence }) => sequence)
+      expect(await page({})).toEqual([0, 1, 2, 3])
+      expect(await page({ after: rows[3]! })).toEqual([4, 5])
+      expect(await page({ limit: 2 })).toEqual([0, 1])
     })
 
     test('takes more tokens than SQLite joins tables', async () => {

@@ -268,6 +268,25 @@ describe('MACs of rows', () => {
     }
   })
 
+  test('that do not fit name the row by its identifiers, and say nothing else of it', () => {
+    const by = made.chain.system()
+    const row = { ...sampleRow('tenants'), tenant: Buffer.alloc(16, 0xab), name: 'secret', mac: Buffer.alloc(36) }
+    const thrown = (table: TableName, found: Record<string, unknown>) => {
+      try {
+        by.verifyRow(table, asRow(found))
+      } catch (error) {
+        return (error as Error).message
+      }
+      return ''
+    }
+    expect(thrown('tenants', row)).toContain('table tenants (tenant abababab-abab-abab-abab-abababababab)')
+    expect(thrown('tenants', row)).not.toContain('secret')
+    expect(thrown('ivks', { ...sampleRow('ivks'), version: 7, mac: Buffer.alloc(36) })).toContain('(version 7)')
+    const forged = { ...sampleRow('manifest'), id: 'a forged text', mac: Buffer.alloc(0) }
+    expect(thrown('manifest', forged)).not.toContain('a forged text')
+    expect(thrown('tenants', { ...row, tenant: Buffer.alloc(1_000) }).length).toBeLessThan(300)
+  })
+
   test('of the system, of tenants and of other tables do not stand in for one another', async () => {
     const own = await keysOf(made.scopes.own)
     const foreign = await keysOf(made.scopes.otherTenant)

@@ -28,7 +28,8 @@ export function committing(store: Store, commit: (unit: Unit) => Promise<void>):
   return changed(store, { commit })
 }
 
-function changed(store: Store, change: Partial<Store>): Store {
+/** The store with other methods in the place of some. */
+export function changed(store: Store, change: Partial<Store>): Store {
   return {
     versions: store.versions,
     get: (...parameters) => store.get(...parameters),

@@ -1,6 +1,7 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import type { Columns } from '../column.ts'
 import { findColumns } from '../find-columns.ts'
+import { LocatePage } from '../locate-page.ts'
 import type { Values } from '../row-key.ts'
 import {
   auditColumns,
@@ -52,8 +53,16 @@ export class Reader {
 
   locate(query: LocateQuery): Row<'objects'>[] {
     const { sql, parameters } = locateStatement(query, this.#statements.data)
-    const found: unknown[] = this.#statements.data.of(sql).all(...parameters)
-    return found.map((row) => rowOf<'objects'>(tableOf('objects').columns, row))
+    const { columns } = tableOf('objects')
+    const page = new LocatePage(query.limit)
+    const rows: Row<'objects'>[] = []
+    for (const found of this.#statements.data.of(sql).iterate(...parameters)) {
+      const row = rowOf<'objects'>(columns, found)
+      rows.push(row)
+      page.add(row)
+      if (page.isFull) break
+    }
+    return rows
   }
 
   audit(section: Section, after: number, limit: number): StoredAuditRow[] {
