@@ -10,5 +10,4 @@ const coverage = await coverageOf(async () => {
   const { realTarget } = await import('./target.ts')
   new Executor(realTarget, await loadSeeds()).run(seed, 0, count, 500)
 })
-// oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
 parentPort!.postMessage(coverage)

@@ -92,7 +92,6 @@ async function runAll() {
         const chunk = queue.shift()!
         const count = Math.min(chunkSize, cycles - chunk * chunkSize)
         const message = once(worker, 'message')
-        // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
         worker.postMessage({ chunk, count, discoveries: 200 })
         const [result] = (await message) as [ChunkResult & { memoryBytes: number }]
         finding ??= result.finding

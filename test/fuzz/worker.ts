@@ -19,6 +19,5 @@ port.on('message', ({ chunk, count, discoveries }: { chunk: number; count: numbe
   const result = executor.run(seed, chunk, count, discoveries)
   collect()
   const { heapUsed, external, arrayBuffers } = process.memoryUsage()
-  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
   port.postMessage({ chunk, ...result, memoryBytes: heapUsed + external + arrayBuffers })
 })

@@ -1,4 +1,3 @@
-// oxlint-disable unicorn/require-post-message-target-origin -- the rule is about windows, these are threads
 import { parentPort, workerData } from 'node:worker_threads'
 import { connectSqliteStore, type StoreConnection } from '../../src/store/sqlite/sqlite-store.ts'
 import { insertObject, objectRow, scopeOf, unitOf } from './rows.ts'

@@ -1,4 +1,3 @@
-// oxlint-disable unicorn/require-post-message-target-origin -- the rule is about windows, these are threads
 import { extname } from 'node:path'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import { KryptonError } from '../../errors.ts'

@@ -1,4 +1,3 @@
-// oxlint-disable unicorn/require-post-message-target-origin -- the rule is about windows, these are threads
 import type { MessagePort } from 'node:worker_threads'
 import { KryptonError } from '../../errors.ts'
 import { limits } from '../../limits.ts'

@@ -1,4 +1,3 @@
-// oxlint-disable unicorn/require-post-message-target-origin -- the rule is about windows, these are threads
 import type { DatabaseSync } from 'node:sqlite'
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { isKryptonError } from '../../errors.ts'
