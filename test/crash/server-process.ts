@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { KmipClientOptions } from '../support/kmip-client.ts'
@@ -9,10 +10,14 @@ import type { LoadOptions } from './victim.ts'
 const command = join(import.meta.dirname, '..', '..', 'bin', 'krypton')
 const defectiveServer = pathToFileURL(join(import.meta.dirname, 'defective-server.ts')).href
 
+/** Compiled sources, written by the first server that ends well: the others start sooner. */
+const compiled = mkdtempSync(join(tmpdir(), 'krypton-compiled-'))
+
 /** What must not outlive this process. */
 const running = new Set<ServerProcess>()
 process.on('exit', () => {
   for (const server of running) server.signal('SIGKILL')
+  rmSync(compiled, { recursive: true, force: true })
 })
 
 /** `krypton server --dev` on a directory, in a process of its own that is there to be killed. */
@@ -34,7 +39,7 @@ export class ServerProcess {
     const planted = defect && { NODE_OPTIONS: `--import=${defectiveServer}`, CRASH_DEFECT: defect }
     const child = spawn(line[0]!, line.slice(1), {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, ...planted },
+      env: { ...process.env, NODE_COMPILE_CACHE: compiled, ...planted },
     })
     this.#child = child
     running.add(this)
