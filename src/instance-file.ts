@@ -23,11 +23,15 @@ export function writeInstanceFile(file: string, content: string | Uint8Array, mo
   }
 }
 
-/** Reads a file that the instance needs. Throws 'config-invalid'. */
-export async function readInstanceFile(file: string): Promise<Buffer> {
+/** Reads a file that the instance needs; `remedy` is what else helps than a copy. Throws 'config-invalid'. */
+export async function readInstanceFile(file: string, remedy?: string): Promise<Buffer> {
   try {
     return await readFile(file)
   } catch (cause) {
-    throw new KryptonError('config-invalid', `cannot read ${file}: run krypton init, or put the file back`, { cause })
+    throw new KryptonError(
+      'config-invalid',
+      `cannot read ${file}: put the file back${remedy === undefined ? '' : `, or run ${remedy}`}`,
+      { cause },
+    )
   }
 }

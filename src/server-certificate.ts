@@ -16,13 +16,13 @@ export interface ServerCertificate {
  * @throws KryptonError config-invalid: with the file and its fault
  */
 export async function readServerCertificate({ certificateFile, keyFile }: Config['kmip']): Promise<ServerCertificate> {
-  const certificate = parseCertificate(certificateFile, await readInstanceFile(certificateFile))
-  const pem = await readInstanceFile(keyFile)
+  const certificate = parseCertificate(certificateFile, await readInstanceFile(certificateFile, renewal))
+  const pem = await readInstanceFile(keyFile, renewal)
   try {
     if (!certificate.checkPrivateKey(parseKey(keyFile, pem)))
       throw new KryptonError(
         'config-invalid',
-        `${keyFile} is not the key of ${certificateFile}: put the pair in place, or run krypton server-certificate renew`,
+        `${keyFile} is not the key of ${certificateFile}: put the pair in place, or run ${renewal}`,
       )
   } finally {
     pem.fill(0)
@@ -32,7 +32,7 @@ export async function readServerCertificate({ certificateFile, keyFile }: Config
 
 /** The names of the certificate that is there besides the loopback ones, which every one gets. Throws 'config-invalid'. */
 export async function serverCertificateNames({ certificateFile }: Config['kmip']): Promise<string[]> {
-  const names = namesOf(parseCertificate(certificateFile, await readInstanceFile(certificateFile)))
+  const names = namesOf(parseCertificate(certificateFile, await readInstanceFile(certificateFile, renewal)))
   return names.filter((name) => !isLoopback(name))
 }
 
@@ -53,6 +53,8 @@ export async function writeServerCertificate(
   writeInstanceFile(certificateFile, issued.certificatePem, 0o644)
   return { names: namesOf(new X509Certificate(issued.certificate)), notAfter: issued.notAfter }
 }
+
+const renewal = 'krypton server-certificate renew --host NAME'
 
 /** A name by which only this machine is called. OpenSSL writes ::1 in full. */
 export function isLoopback(name: string): boolean {

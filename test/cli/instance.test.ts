@@ -85,7 +85,9 @@ describe('a server that starts', () => {
     cpSync(join(folder, 'other', 'server.key'), join(directory, 'server.key'), { force: true })
     expect(await wrong()).toMatch(/server.key is not the key of .*server.pem/)
     rmSync(join(directory, 'server.key'))
-    expect(await wrong()).toMatch(/cannot read .*server.key/)
+    expect(await wrong()).toMatch(
+      /cannot read .*server.key: put the file back, or run krypton server-certificate renew/,
+    )
     writeFileSync(join(directory, 'server.key'), 'no key')
     expect(await wrong()).toMatch(/server.key is not a private key in PEM/)
     writeFileSync(join(directory, 'server.pem'), 'no certificate')

@@ -13,6 +13,18 @@ it('starts, hands over arguments and exit codes, and writes nothing on standard 
   expect(spawnSync(process.execPath, [executable, 'nothing']).status).toBe(2)
 })
 
+it('names itself in hints as it was called', () => {
+  const cwd = join(import.meta.dirname, '../..')
+  const { stderr } = spawnSync(process.execPath, ['bin/krypton', 'status', '--dir', '/nowhere'], {
+    cwd,
+    encoding: 'utf8',
+  })
+  expect(stderr).toMatch(/start one with bin\/krypton server/)
+  const env = { ...process.env, PATH: `${join(cwd, 'bin')}:${process.env['PATH']}` }
+  const found = spawnSync(process.execPath, [executable, 'status', '--dir', '/nowhere'], { env, encoding: 'utf8' })
+  expect(found.stderr).toMatch(/start one with krypton server/)
+})
+
 it('completes commands and flags in bash', () => {
   const script = spawnSync(process.execPath, [executable, 'completion', 'bash'], { encoding: 'utf8' }).stdout
   const complete = (...words: string[]): string => {
