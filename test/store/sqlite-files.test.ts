@@ -4,7 +4,7 @@ import { closeSync, copyFileSync, mkdirSync, openSync, readdirSync, statSync, wr
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { Worker } from 'node:worker_threads'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { KryptonError } from '../../src/errors.ts'
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts'
 import { temporaryDirectory } from './directories.ts'
@@ -117,6 +117,54 @@ test('another thread reads and writes through a connection of its own, and its c
   await store.close()
 })
 
+describe('a start', () => {
+  test('on a full disk says so, and asks nobody to restore a backup', async () => {
+    const { data } = temporaryDirectory()
+    await expect(openSqliteStore({ directory: data, onFatal }, { pagesMax: 3 })).rejects.toMatchObject({
+      code: 'store-failed',
+      message: expect.stringMatching(/disk is full: free space, then start again; the data is intact/u),
+    })
+    const store = await openSqliteStore({ directory: data, onFatal })
+    await store.close()
+  })
+
+  test.each([
+    ['the lock', 0],
+    ['the log of a section', 16],
+  ])('whose write of %s fails leaves the store as it was, and says what to do', async (_, blocks) => {
+    const { data } = temporaryDirectory()
+    const store = await openSqliteStore({ directory: data, onFatal })
+    await store.commit(unitOf(insertObject(objectRow(1))))
+    await store.close()
+    const { code, message } = await startUnderLimit(data, blocks)
+    expect(code).toBe('store-failed')
+    expect(message).toMatch(/then start again/u)
+    expect(message).not.toMatch(/from a backup/u)
+    const again = await openSqliteStore({ directory: data, onFatal })
+    expect(again.get('objects', keyOfObject(objectRow(1)))).toBeDefined()
+    await again.close()
+  })
+
+  test('where a directory stands in the place of a file says what cannot be opened', async () => {
+    for (const file of ['lock.db', 'keys.db']) {
+      const { data } = temporaryDirectory()
+      mkdirSync(join(data, file), { recursive: true })
+      await expect(openSqliteStore({ directory: data, onFatal })).rejects.toMatchObject({
+        code: 'store-failed',
+        message: expect.stringContaining(join(data, file)),
+      })
+    }
+  })
+
+  test('in a place that is no directory says so', async () => {
+    const { path } = temporaryDirectory()
+    writeFileSync(join(path, 'file'), '')
+    await expect(openSqliteStore({ directory: join(path, 'file', 'data'), onFatal })).rejects.toMatchObject({
+      code: 'store-failed',
+    })
+  })
+})
+
 test('a full disk fails the unit, leaves nothing of it, keeps the reads going, and writes go on when there is space', async () => {
   const { data } = temporaryDirectory()
   const store = await openSqliteStore({ directory: data, onFatal }, { pagesMax: 60 })
@@ -124,13 +172,19 @@ test('a full disk fails the unit, leaves nothing of it, keeps the reads going, a
     for (let n = 0; n < 1_000; n++)
       await store.commit({ ...unitOf(insertObject(objectRow(n))), audit: [auditOf('Create')] })
   }
-  await expect(full()).rejects.toMatchObject({ code: 'store-failed', message: expect.stringContaining('disk is full') })
+  expect(store.trouble()).toBeUndefined()
+  await expect(full()).rejects.toMatchObject({ code: 'store-failed', message: expect.stringContaining('free space') })
+  await vi.waitFor(() => expect(store.trouble()).toMatch(/since 20\d\d-.*disk is full: free space/u))
+  await store.commit(unitOf([])) // which writes nothing
+  await expect(store.commit(unitOf(insertObject(objectRow(1))))).rejects.toMatchObject({ code: 'store-conflict' })
+  expect(store.trouble()).toBeDefined()
   const kept = store.locate({ ...scopeOf(), now: 0, limit: 1_000 })
   expect(store.audit('data', 0, 1_000)).toHaveLength(kept.length)
   const freed = kept
     .slice(0, 50)
     .map((row) => ({ table: 'objects', kind: 'delete', key: keyOfObject(row), expectedVersion: 1 }) as const)
   await store.commit(unitOf(freed))
+  await vi.waitFor(() => expect(store.trouble()).toBeUndefined())
   await store.commit(unitOf(insertObject(objectRow(2_000))))
   expect(store.get('objects', keyOfObject(objectRow(2_000)))).toBeDefined()
   await store.close()
@@ -138,17 +192,25 @@ test('a full disk fails the unit, leaves nothing of it, keeps the reads going, a
 
 test('a write that fails on the way to the disk is fatal: what waits is refused, and whatever comes after', async () => {
   const { data } = temporaryDirectory()
+  const seen = await startUnderLimit(data, 1024)
+  expect(seen).toMatchObject({ fatal: 1, waiting: ['store-failed'], after: 'store-failed' })
+  expect(seen).toMatchObject({ trouble: expect.stringContaining('start the server again') })
+})
+
+/**
+ * What `write-past-limit.ts` prints where files may not grow past so many blocks of 512 bytes: the kernel refuses the write with an
+ * error that is not "disk full".
+ */
+async function startUnderLimit(data: string, blocks: number): Promise<Record<string, unknown>> {
   const script = join(import.meta.dirname, 'write-past-limit.ts')
-  // files may not grow past 1 MiB: the kernel refuses the write with an error that is not "disk full"
-  const child = spawn('sh', ['-c', 'ulimit -f 1024; exec "$0" "$@"', process.execPath, script, data], {
+  const child = spawn('sh', ['-c', `ulimit -f ${blocks}; exec "$0" "$@"`, process.execPath, script, data], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const chunks: Buffer[] = []
   child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
-  await once(child, 'exit')
-  const seen: unknown = JSON.parse(Buffer.concat(chunks).toString())
-  expect(seen).toMatchObject({ fatal: 1, waiting: ['store-failed'], after: 'store-failed' })
-})
+  await once(child, 'close')
+  return JSON.parse(Buffer.concat(chunks).toString())
+}
 
 /** Overwrites the cells of a leaf page of a table's tree. */
 function spoilLeaf(path: string): void {

@@ -35,3 +35,5 @@ export type WriterMessage =
   | { readonly ready: true }
   | { readonly failed: { readonly code: ErrorCode; readonly message: string } }
   | { readonly fatal: string }
+  /** Changes could not be written for lack of space; false when some have been since. */
+  | { readonly diskFull: boolean }

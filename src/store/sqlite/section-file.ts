@@ -6,6 +6,7 @@ import { limits } from '../../limits.ts'
 import { type Section, schemaVersion } from '../schema.ts'
 import { makeFile, syncDirectory } from './files.ts'
 import { createSection } from './schema-sql.ts'
+import { opening } from './sqlite-error.ts'
 
 /** What only tests ask for: a store that loses what it promised, or that is soon full. Configuration cannot reach these. */
 export interface Faults {
@@ -22,10 +23,14 @@ export function sectionPath(directory: string, section: Section): string {
 
 /**
  * Opens a section for its one writer and makes its tables when it is new. Throws 'store-format' when the file was written by a newer
- * server, is not a store, or is damaged.
+ * server, is not a store, or is damaged; 'store-failed' when the disk is full or fails.
  */
 export function openForWriting(directory: string, section: Section, faults: Faults = {}): DatabaseSync {
   const path = sectionPath(directory, section)
+  return opening(path, () => prepare(path, section, faults))
+}
+
+function prepare(path: string, section: Section, faults: Faults): DatabaseSync {
   const unclean = existsSync(`${path}-wal`) && statSync(`${path}-wal`).size > 0
   makeFile(path)
   const database = new DatabaseSync(path, { timeout: limits.storeBusyMs, enableForeignKeyConstraints: true })
@@ -42,16 +47,18 @@ export function openForWriting(directory: string, section: Section, faults: Faul
     return database
   } catch (error) {
     database.close()
-    if (error instanceof KryptonError) throw error
-    throw new KryptonError('store-format', `${path} cannot be read: restore it from a backup`, { cause: error })
+    throw error
   }
 }
 
 /** Opens a section that `openForWriting` has prepared, to read the rows that are committed. */
 export function openForReading(directory: string, section: Section): DatabaseSync {
-  const database = new DatabaseSync(sectionPath(directory, section), { readOnly: true, timeout: limits.storeBusyMs })
-  database.exec(`PRAGMA trusted_schema = OFF; PRAGMA cache_size = -${limits.storeCacheKib}`)
-  return database
+  const path = sectionPath(directory, section)
+  return opening(path, () => {
+    const database = new DatabaseSync(path, { readOnly: true, timeout: limits.storeBusyMs })
+    database.exec(`PRAGMA trusted_schema = OFF; PRAGMA cache_size = -${limits.storeCacheKib}`)
+    return database
+  })
 }
 
 /** After a stop that was none of ours the write-ahead log has just been replayed: the pages are looked at before anybody trusts them. */

@@ -5,6 +5,7 @@ import type { Values } from '../row-key.ts'
 import { type ChangeableTable, type Section, tableOf } from '../schema.ts'
 import type { Change, Unit } from '../store.ts'
 import { changeableTables, conditionSql, equalTo } from './schema-sql.ts'
+import { isDiskFull, resultOf, SqliteResult } from './sqlite-error.ts'
 import { auditRowColumns } from './unit-codec.ts'
 
 /** What became of a unit: undefined when it is durable. */
@@ -150,23 +151,14 @@ function parameters(columns: readonly string[], values: object): SQLInputValue[]
 }
 
 function couldNotBeWritten(cause: unknown): KryptonError {
-  const full = resultCode(cause) === sqliteFull
-  const message = full
-    ? 'the disk is full: free space and repeat the request'
+  const message = isDiskFull(cause)
+    ? 'the disk is full: free space on the server, then repeat the request'
     : 'the store refused a row: see the log of the server'
   return new KryptonError('store-failed', message, { cause })
 }
 
 /** True if the failed transaction is known to have left nothing behind: the disk was full, or a constraint was violated. */
 function isHarmless(error: unknown): boolean {
-  const code = resultCode(error)
-  return code === sqliteFull || code === sqliteConstraint
+  const result = resultOf(error)
+  return result === SqliteResult.full || result === SqliteResult.constraint
 }
-
-/** SQLite's primary result code; the extended one has more in its upper bytes. */
-function resultCode(error: unknown): number {
-  return error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : -1
-}
-
-const sqliteFull = 13
-const sqliteConstraint = 19

@@ -1,5 +1,6 @@
 import { extname } from 'node:path'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
+import { systemClock } from '../../clock.ts'
 import { KryptonError } from '../../errors.ts'
 import type { KeyOf, Row, Section, StoredAuditRow, TableName } from '../schema.ts'
 import type { LocateQuery, Page, Store, Unit } from '../store.ts'
@@ -9,6 +10,7 @@ import { LockFile } from './lock-file.ts'
 import type { OwnerMessage, WriterData, WriterMessage } from './messages.ts'
 import { Reader } from './reader.ts'
 import type { Faults } from './section-file.ts'
+import { opening } from './sqlite-error.ts'
 import { UnitSender } from './unit-sender.ts'
 
 export interface SqliteStoreOptions {
@@ -27,11 +29,11 @@ export interface StoreConnection {
 
 /**
  * Opens the store in `directory` and starts its writer. Throws 'store-locked' when another server has it, 'store-format' when it is
- * another version's, no store or damaged, 'store-failed' when it cannot be made. `faults` are for tests.
+ * another version's, no store or damaged, 'store-failed' when the disk is full or fails: its message says what to do. `faults` are for tests.
  */
 export async function openSqliteStore(options: SqliteStoreOptions, faults: Faults = {}): Promise<SqliteStore> {
   const { directory, onFatal } = options
-  makeDirectory(directory)
+  opening(directory, () => makeDirectory(directory))
   const lock = new LockFile(directory)
   try {
     const versions = new VersionTable()
@@ -93,6 +95,7 @@ export class SqliteStore extends ConnectedStore {
   readonly #lock: LockFile
   readonly #exited: Promise<unknown>
   #closing: Promise<void> | undefined
+  #trouble: string | undefined
 
   constructor(parts: {
     directory: string
@@ -109,13 +112,23 @@ export class SqliteStore extends ConnectedStore {
     this.#exited = new Promise((resolve) => writer.once('exit', resolve))
     let told = false
     const tell = (why: string, cause?: unknown) => {
+      this.#trouble = `${why}: start the server again`
       if (!told) onFatal(new KryptonError('store-failed', `${why}: start the server again`, { cause }))
       told = true
     }
     writer.on('message', (message: WriterMessage) => {
       if ('fatal' in message) tell(`the store stopped, ${message.fatal}`)
+      if ('diskFull' in message) this.#trouble = message.diskFull ? diskFullNow() : undefined
     })
     writer.on('error', (cause) => tell('the writer of the store died', cause))
+  }
+
+  /**
+   * What keeps changes from being written, since when, and what to do about it; undefined when nothing is known. Reads go on meanwhile. It is over
+   * with the next change that is durable, so a server in trouble must still be sent requests.
+   */
+  trouble(): string | undefined {
+    return this.#trouble
   }
 
   /** A connection for another thread; each thread needs one of its own. */
@@ -136,6 +149,11 @@ export class SqliteStore extends ConnectedStore {
     await this.#exited
     this.#lock.release()
   }
+}
+
+function diskFullNow(): string {
+  const since = new Date(systemClock.now()).toISOString()
+  return `nothing could be written since ${since}, the disk is full: free space, nothing else is needed`
 }
 
 function connectTo(writer: Worker): MessagePort {

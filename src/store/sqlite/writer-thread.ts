@@ -9,6 +9,7 @@ import { VersionTable } from '../version-table.ts'
 import type { OutcomeMessage, OwnerMessage, Refusal, UnitMessage, WriterData, WriterMessage } from './messages.ts'
 import { openForWriting } from './section-file.ts'
 import { type Outcome, SectionWriter } from './section-writer.ts'
+import { isDiskFull } from './sqlite-error.ts'
 import { decodeUnit } from './unit-codec.ts'
 
 /**
@@ -25,6 +26,7 @@ class Writer {
   #scheduled = false
   #closing = false
   #fatal: string | undefined
+  #diskFull = false
 
   constructor(owner: MessagePort, { directory, versions, faults }: WriterData) {
     this.#owner = owner
@@ -90,6 +92,7 @@ class Writer {
     units.forEach((unit, at) => {
       if (outcomes[at] === undefined) bumpTouched(this.#versions, unit)
     })
+    this.#reportSpace(units, outcomes)
     this.#tell(group, outcomes)
     return true
   }
@@ -99,6 +102,15 @@ class Writer {
     if (places.length === 0) return
     const results = this.#sections[section].commit(places.map((at) => units[at]!))
     places.forEach((at, place) => (outcomes[at] = results[place]))
+  }
+
+  /** Tells the owner when space runs out, and when something could be written again. */
+  #reportSpace(units: readonly Unit[], outcomes: readonly Outcome[]): void {
+    const isFull = outcomes.some((outcome) => isDiskFull(outcome?.cause))
+    const hasWritten = units.some((unit, at) => outcomes[at] === undefined && writes(unit))
+    if (isFull === this.#diskFull || (!isFull && !hasWritten)) return
+    this.#diskFull = isFull
+    this.#owner.postMessage({ diskFull: isFull } satisfies WriterMessage)
   }
 
   #tell(group: readonly Queued[], outcomes: readonly Outcome[]): void {
@@ -135,6 +147,10 @@ class Writer {
 
 interface Queued extends UnitMessage {
   readonly sender: MessagePort
+}
+
+function writes({ changes, audit }: Unit): boolean {
+  return changes.length + audit.length > 0
 }
 
 function describe(error: unknown): string {
