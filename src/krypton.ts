@@ -111,7 +111,8 @@ class RunningServer implements Krypton {
     const report = (message: string, error: unknown): void => this.#log.error(message, error)
     this.#admin = await startAdminServer(administration, report, config.admin.socket)
     await prepare?.(this)
-    if (config.health.enabled) await this.#startHealth(new Metrics(counters, operationName))
+    if (config.health.enabled)
+      await this.#startHealth(new Metrics(counters, operationName, this.#opened().serverCertificate.notAfter))
     this.#serving = true
     this.#log.info('serving', { ...this.addresses.kmip, threads: config.server.threads, development: root.development })
   }
@@ -180,7 +181,11 @@ class RunningServer implements Krypton {
       'keys are held by JavaScript: memory is not locked',
       'the seal is static: whoever reads its key file and the database reads every key',
     ]
-    const { notAfter } = this.#opened().serverCertificate
+    const { store, serverCertificate } = this.#opened()
+    const trouble = store.trouble()
+    // Not a reason to send nobody here: reads go on, and only a change that succeeds ends it.
+    if (trouble !== undefined) warnings.unshift(trouble)
+    const { notAfter } = serverCertificate
     if (notAfter.getTime() < systemClock.now() + limits.certificateWarningDays * 86_400_000)
       warnings.push(`the server's certificate ends on ${notAfter.toISOString()}: krypton server-certificate renew`)
     if (this.#opened().root.development) warnings.push('this is a development store: nobody should trust its keys')

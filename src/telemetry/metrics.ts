@@ -11,7 +11,8 @@ export class Metrics {
   readonly #threads: readonly Counters[]
   readonly #registry = new Registry()
 
-  constructor(threads: readonly Counters[], operationName: OperationNames) {
+  /** @param certificateEnd when the certificate that clients are shown ends */
+  constructor(threads: readonly Counters[], operationName: OperationNames, certificateEnd: Date) {
     this.#threads = threads
     collectDefaultMetrics({ register: this.#registry })
     const gauge = (name: string, help: string, counter: CounterName): void => {
@@ -41,6 +42,11 @@ export class Metrics {
     count('krypton_unknown_clients_total', 'Connections whose certificate is bound to no client', 'unknownClients')
     count('krypton_received_bytes_total', 'Bytes of requests', 'bytesReceived')
     count('krypton_sent_bytes_total', 'Bytes of answers', 'bytesSent')
+    new Gauge({
+      name: 'krypton_server_certificate_expiry_timestamp_seconds',
+      help: "End of the server certificate's validity, seconds since 1970",
+      registers: [this.#registry],
+    }).set(Math.floor(certificateEnd.getTime() / 1000))
     this.#countCuts()
     this.#countOperations(operationName)
   }

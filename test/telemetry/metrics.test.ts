@@ -3,6 +3,7 @@ import { HealthServer } from '../../src/telemetry/health-server.ts'
 import { Counters, Metrics } from '../../src/telemetry/metrics.ts'
 
 const names = (operation: number): string | undefined => (operation === 10 ? 'Get' : undefined)
+const certificateEnd = new Date('2029-02-26T00:00:00Z')
 let health: HealthServer | undefined
 
 afterEach(() => health?.stop())
@@ -10,7 +11,7 @@ afterEach(() => health?.stop())
 test('counters of several threads are summed, and read through their memory alone', async () => {
   const [first, second] = [new Counters(), new Counters()]
   const seen = [new Counters(first.memory), new Counters(second.memory)]
-  const metrics = new Metrics(seen, names)
+  const metrics = new Metrics(seen, names, certificateEnd)
   first.add('connectionsOpen', 3)
   second.add('connectionsOpen', 2)
   first.add('connectionsOpen', -1)
@@ -27,6 +28,7 @@ test('counters of several threads are summed, and read through their memory alon
   for (let times = 0; times < 2; times++) {
     const text = await metrics.text()
     expect(text).toContain('krypton_connections_open 4')
+    expect(text).toContain('krypton_server_certificate_expiry_timestamp_seconds 1866758400')
     expect(text).toContain('krypton_handshakes_total 1')
     expect(text).toContain('krypton_connections_cut_total{reason="idle"} 2')
     expect(text).toContain('krypton_operations_total{operation="Get",result="success"} 2')
@@ -46,7 +48,7 @@ test('the health port answers its four questions and no other', async () => {
   health = new HealthServer({
     ready: () => ({ ok, detail: { warnings: ['rollback is not detected'] } }),
     version: () => ({ version: '1.2.3' }),
-    metrics: new Metrics([new Counters()], names),
+    metrics: new Metrics([new Counters()], names, certificateEnd),
   })
   const { port } = await health.listen('127.0.0.1', 0)
   const get = (path: string, method = 'GET'): Promise<Response> => fetch(`http://127.0.0.1:${port}${path}`, { method })
@@ -64,7 +66,11 @@ test('the health port answers its four questions and no other', async () => {
 })
 
 test('the health port says when it cannot have its address', async () => {
-  const source = { ready: () => ({ ok: true, detail: {} }), version: () => ({}), metrics: new Metrics([], names) }
+  const source = {
+    ready: () => ({ ok: true, detail: {} }),
+    version: () => ({}),
+    metrics: new Metrics([], names, certificateEnd),
+  }
   health = new HealthServer(source)
   const { port } = await health.listen('127.0.0.1', 0)
   await expect(new HealthServer(source).listen('127.0.0.1', port)).rejects.toThrow('EADDRINUSE')
