@@ -20,7 +20,9 @@ export interface Log {
 /** Opens the log. Lines go to standard error, written before the call returns, or to `write`. */
 export function openLog(level: LogLevel, write?: (line: string) => void): Log {
   const target = write === undefined ? destination({ fd: 2, sync: true }) : { write }
-  return new PinoLog(pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: asWord } }, target))
+  return new PinoLog(
+    pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: asWord } }, target),
+  )
 }
 
 const asWord = (label: string): object => ({ level: label })
