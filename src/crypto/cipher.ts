@@ -24,7 +24,7 @@ export interface Encrypted {
 /**
  * KMIP 1.4 §4.29 Encrypt. Without `iv` a random one is made: 12 bytes for GCM, 16 for CBC and CTR. Throws
  * 'unsupported-cryptographic-parameters' for a key or tag length that AES does not have, 'invalid-field' for an IV or data
- * of a wrong length.
+ * of a wrong length, and for what the mode has no use for.
  */
 export function encryptWithKey(
   key: Secret,
@@ -45,6 +45,7 @@ export function encryptWithKey(
     cipher.final()
     return { data: encrypted, iv: Buffer.from(nonce), tag: cipher.getAuthTag() }
   }
+  checkUseless(mode, iv, undefined, associatedData)
   const pads = mode !== 'ctr' && parameters.padding === 'pkcs5'
   if (mode !== 'ctr' && !pads && data.byteLength % 16 !== 0) {
     throw new KryptonError(
@@ -87,6 +88,7 @@ export function decryptWithKey(
     if (associatedData !== undefined) decipher.setAAD(associatedData)
     return finished(decipher.update(data.subarray(0, length)), () => decipher.final())
   }
+  checkUseless(mode, iv, tag, associatedData)
   const used = mode === 'ecb' ? null : checkedIv(mode, iv)
   if (mode !== 'ctr' && data.byteLength % 16 !== 0) throw failure()
   const decipher = createDecipheriv(`aes-${bits}-${mode}`, revealTo(key).keyObject(), used)
@@ -145,6 +147,27 @@ function checkedIv(mode: 'cbc' | 'ctr' | 'gcm', iv: Uint8Array | undefined): Uin
     )
   }
   return iv
+}
+
+/** What a mode cannot use is refused: who sends it believes in a protection that is not there. */
+function checkUseless(
+  mode: 'ecb' | 'cbc' | 'ctr',
+  iv: Uint8Array | undefined,
+  tag: Uint8Array | undefined,
+  associatedData: Uint8Array | undefined,
+): void {
+  if (associatedData !== undefined) {
+    throw new KryptonError(
+      'invalid-field',
+      'Leave out Authenticated Encryption Additional Data, or use GCM: no other mode authenticates it',
+    )
+  }
+  if (tag !== undefined) {
+    throw new KryptonError('invalid-field', 'Leave out Authenticated Encryption Tag, or use GCM: no other mode has one')
+  }
+  if (mode === 'ecb' && iv !== undefined) {
+    throw new KryptonError('invalid-field', 'Leave out IV/Counter/Nonce, or use another mode: ECB has none')
+  }
 }
 
 function checkedTagLength(tagLength: number): number {

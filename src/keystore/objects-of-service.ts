@@ -5,6 +5,7 @@ import { parseUniqueIdentifier } from '../objects/unique-identifier.ts'
 import type { Row } from '../store/schema.ts'
 import type { LocateQuery, Store, Unit } from '../store/store.ts'
 import type { IndexValue } from '../objects/index-values.ts'
+import { ChangeQueue } from './change-queue.ts'
 import { next } from './maybe-promise.ts'
 import type { MaybePromise } from './maybe-promise.ts'
 import type { ObjectCache } from './object-cache.ts'
@@ -17,6 +18,8 @@ import { objectOf, recordContext } from './object-record.ts'
 export class ObjectsOfService {
   readonly scope: Scope
   readonly nextSequence: () => number
+  /** Who changes which object just now. */
+  readonly changes = new ChangeQueue()
   readonly #store: Store
   readonly #keyChain: KeyChain
   readonly #cache: ObjectCache

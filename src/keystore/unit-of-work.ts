@@ -8,6 +8,7 @@ import type { Change } from '../store/store.ts'
 import type { AnswerBytes } from './copied-once.ts'
 import { secretCopiedOnce } from './copied-once.ts'
 import { indexValuesOf, sameIndexedValues } from '../objects/index-values.ts'
+import type { LoopTurn } from './loop-turn.ts'
 import { next } from './maybe-promise.ts'
 import type { MaybePromise } from './maybe-promise.ts'
 import { recordContext, rowOf } from './object-record.ts'
@@ -32,6 +33,8 @@ interface Step {
   readonly uniqueIdentifier: string
   readonly before: Pending | undefined
   readonly audit: AuditRow
+  /** True for what may be lost: that an object was served. */
+  readonly dispensable: boolean
 }
 
 /**
@@ -66,6 +69,25 @@ export class UnitOfWork {
     return this.#pending === undefined ? [] : [...this.#pending.values()].map(({ current }) => current)
   }
 
+  /** True if there is something to commit. */
+  get hasChanges(): boolean {
+    return this.#steps.length > 0
+  }
+
+  /** True if nobody would miss the changes: all they say is that objects were served. */
+  get isDispensable(): boolean {
+    return this.#steps.every(({ dispensable }) => dispensable)
+  }
+
+  /** The stored objects that this request has changed so far: others may be changing them too. */
+  changedStored(): string[] {
+    const changed: string[] = []
+    for (const [uniqueIdentifier, { stored }] of this.#pending ?? []) {
+      if (stored !== undefined) changed.push(uniqueIdentifier)
+    }
+    return changed
+  }
+
   /** True if this request has made or changed that object. */
   hasChanged(uniqueIdentifier: string): boolean {
     return this.#pending?.has(uniqueIdentifier) ?? false
@@ -84,6 +106,11 @@ export class UnitOfWork {
   /** Puts `after` in place of `before`, which `get` gave and from which it was computed. */
   update(before: ManagedObject, after: ManagedObject): ManagedObject {
     return this.#put(before, after)
+  }
+
+  /** `update` for what the object's being served says: the answer is worth more than this change. */
+  updateServed(before: ManagedObject, after: ManagedObject): ManagedObject {
+    return this.#put(before, after, true)
   }
 
   /**
@@ -135,17 +162,20 @@ export class UnitOfWork {
 
   /**
    * Writes the changes and their audit rows; undefined when there are none. Rejects with 'store-conflict' or 'store-unique' when another
-   * request was faster: then the whole request is run again, on a new unit.
+   * request was faster: then the whole request is run again, on a new unit. With a `turn` it lets others on while it makes many rows.
    */
-  commit(): Promise<void> | undefined {
+  commit(turn?: LoopTurn): Promise<void> | undefined {
     if (this.#pending === undefined || this.#steps.length === 0) return undefined
-    return this.#commit(this.#pending)
+    return this.#commit(this.#pending, turn)
   }
 
-  async #commit(pending: ReadonlyMap<string, Pending>): Promise<void> {
+  async #commit(pending: ReadonlyMap<string, Pending>, turn: LoopTurn | undefined): Promise<void> {
     const keys = await this.objects.tenantKeys()
     const changes: Change[] = []
-    for (const one of pending.values()) this.#addChanges(changes, keys, one)
+    for (const one of pending.values()) {
+      if (turn?.isOver === true) await turn.next()
+      this.#addChanges(changes, keys, one)
+    }
     try {
       await this.objects.commit({ section: 'data', changes, audit: this.#steps.map(({ audit }) => audit) })
     } catch (error) {
@@ -180,11 +210,11 @@ export class UnitOfWork {
     }
   }
 
-  #put(stored: ManagedObject | undefined, current: ManagedObject): ManagedObject {
+  #put(stored: ManagedObject | undefined, current: ManagedObject, dispensable = false): ManagedObject {
     const { uniqueIdentifier } = current
     this.#pending ??= new Map()
     const before = this.#pending.get(uniqueIdentifier)
-    this.#steps.push({ uniqueIdentifier, before, audit: this.#audit(current.fields.id) })
+    this.#steps.push({ uniqueIdentifier, before, audit: this.#audit(current.fields.id), dispensable })
     this.#pending.set(uniqueIdentifier, { stored: before === undefined ? stored : before.stored, current })
     return current
   }

@@ -158,8 +158,7 @@ export const transparentFields: ReadonlyMap<number, TransparentFields> = new Map
 function checkKeyMaterial(keyFormatType: number, keyMaterial: KeyMaterial): void {
   const fields = transparentFields.get(keyFormatType)
   if (isBytes(keyMaterial)) {
-    // MongoDB takes a Transparent Symmetric Key whose material is a Byte String, and others send one: the bytes say all there is to say.
-    if (fields === undefined || keyFormatType === KeyFormatType.TransparentSymmetricKey) return
+    if (fields === undefined) return
     throw new KryptonError(
       'invalid-message',
       'Send Key Material as a Structure: its Key Format Type is a transparent one',

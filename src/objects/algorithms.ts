@@ -2,6 +2,7 @@ import type { CipherParameters } from '../crypto/cipher.ts'
 import { KryptonError } from '../errors.ts'
 import { BlockCipherMode, CryptographicAlgorithm, PaddingMethod } from '../kmip/enums.ts'
 import type { CryptographicParameters } from '../kmip/structures.ts'
+import { limits } from '../limits.ts'
 import type { ManagedObject } from './managed-object.ts'
 
 /** How long keys may be that are made here, in bits; the first is what a client gets that names none. */
@@ -64,6 +65,24 @@ export function materialBytes(algorithm: number, lengthBits: number): number {
 const xtsPairBits = 512
 
 /**
+ * The length in bits of a key whose material stays with the client.
+ * @throws KryptonError invalid-field: no key has such a length, or none of the algorithm
+ */
+export function claimedLength(algorithm: number, claimed: number): number {
+  checkLength(claimed)
+  return registeredLength(algorithm, materialBytes(algorithm, claimed), claimed)
+}
+
+/** @throws KryptonError invalid-field: nothing that is registered has that length in bits */
+export function checkLength(bits: number): void {
+  if (bits > 0 && bits % 8 === 0 && bits <= limits.materialBytesMax * 8) return
+  throw new KryptonError(
+    'invalid-field',
+    `Send the Cryptographic Length in bits: a multiple of 8, at most ${limits.materialBytesMax * 8}`,
+  )
+}
+
+/**
  * The length in bits of a registered key.
  * @throws KryptonError invalid-field: `claimed` is not the length of the material, or no key of the algorithm has such a length
  */
@@ -80,9 +99,8 @@ export function registeredLength(algorithm: number, materialLength: number, clai
     throw new KryptonError('invalid-field', `Send key material of this algorithm's length: ${named} bits, not ${bits}`)
   }
   if (claimed === undefined || claimed === bits) return bits
-  if (algorithm === CryptographicAlgorithm.TripleDES && materialBytes(algorithm, claimed) === materialLength) {
-    return claimed
-  }
+  // 3DES, whose length may leave out the bits of parity
+  if (allowed?.includes(claimed) === true && materialBytes(algorithm, claimed) === materialLength) return claimed
   throw new KryptonError('invalid-field', `Send the Cryptographic Length of the key material: ${bits}`)
 }
 

@@ -113,6 +113,19 @@ export function deleteAttribute(
   return { attributes, name, index: at, value: instance.value }
 }
 
+/**
+ * Attributes are stored, authenticated and answered all at once: together they have a bound. What does not grow is let through.
+ * @throws KryptonError invalid-field
+ */
+export function checkAttributesSize(after: ManagedObject, before?: ManagedObject): void {
+  const bytes = after.encodedAttributes.byteLength
+  if (bytes <= limits.attributesBytesMax || bytes <= (before?.encodedAttributes.byteLength ?? 0)) return
+  throw new KryptonError(
+    'invalid-field',
+    `Send fewer or shorter attributes: all of an object's may take ${limits.attributesBytesMax} bytes, not ${bytes}`,
+  )
+}
+
 /** Set by the server in general, and yet sent by clients with what they make: the length of the key they want, for example. */
 const settableThough: ReadonlySet<string> = new Set(['cryptographicAlgorithm', 'cryptographicLength'])
 
@@ -176,9 +189,12 @@ function checkNotDestroyed(object: ManagedObject, now: number): void {
 /** Puts a value into the form that is kept. */
 function checkedValue(name: string, value: unknown): unknown {
   if (name === 'usageLimits') {
-    const limits = value as AttributeValues['usageLimits'] // it was read under this name
+    const usageLimits = value as AttributeValues['usageLimits'] // it was read under this name
+    if (usageLimits.usageLimitsTotal < 0n) {
+      throw new KryptonError('invalid-field', 'Send a Usage Limits Total of 0 or more')
+    }
     // The count is the server's: it starts at the total (3.21).
-    return { ...limits, usageLimitsCount: limits.usageLimitsTotal }
+    return { ...usageLimits, usageLimitsCount: usageLimits.usageLimitsTotal }
   }
   if (name === 'applicationSpecificInformation') {
     const information = value as AttributeValues['applicationSpecificInformation'] // as above

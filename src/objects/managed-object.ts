@@ -46,12 +46,15 @@ export class ManagedObject {
   #attributes: Attributes | undefined
   #serving: Serving | undefined
 
-  /** `attributes` are all of them, or what `encodedAttributes` gave. */
-  constructor(fields: ObjectFields, attributes: Attributes | Uint8Array) {
+  /** `attributes` are all of them, or what `encodedAttributes` gave; then `encoded`, when it is known already, is what that gives. */
+  constructor(fields: ObjectFields, attributes: Attributes | Uint8Array, encoded?: Uint8Array) {
     this.fields = fields
     this.uniqueIdentifier = uniqueIdentifierOf(fields.id)
     if (attributes instanceof Uint8Array) this.#encoded = attributes
-    else this.#attributes = attributes
+    else {
+      this.#attributes = attributes
+      this.#encoded = encoded
+    }
   }
 
   /** Every attribute, with the state as it was last written. */
@@ -91,7 +94,8 @@ export class ManagedObject {
 
   /** The object after a change. `attributes`, when given, are all of them: dates and state in the fields follow from them. */
   with(change: Partial<ObjectFields>, attributes?: Attributes): ManagedObject {
-    if (attributes === undefined) return new ManagedObject({ ...this.fields, ...change }, this.attributes)
+    if (attributes === undefined)
+      return new ManagedObject({ ...this.fields, ...change }, this.attributes, this.#encoded)
     const fields = {
       ...this.fields,
       ...change,

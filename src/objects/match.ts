@@ -11,12 +11,15 @@ export type Matcher = (attributes: Attributes) => boolean
  * The filters of a Locate as one question to an object's attributes (KMIP 1.4 section 4.9). All must hold, and an attribute that the object
  * does not have never matches. Text matches exactly. Two dates of one name are a range with its ends; a mask asks for its
  * bits; a structure for the fields that it gives; Usage Limits for at least as much.
- * @throws KryptonError invalid-field: a date is given more than twice
+ * @throws KryptonError invalid-field: a date is given more than twice, or a structure without a field
  */
 export function matcherOf(filters: readonly WireAttribute[]): Matcher {
   const questions: Matcher[] = []
   const dates = new Map<string, number[]>()
-  for (const { name, value } of filters) {
+  for (const { name, attributeName, value } of filters) {
+    if (saysNothing(value)) {
+      throw new KryptonError('invalid-field', `Send a value in ${attributeName}, or leave it out: it asks for nothing`)
+    }
     if (attributeDefinition(name)?.kind === dateTime) {
       const date = value as number // the kind has just told
       const given = dates.get(name)
@@ -73,6 +76,12 @@ function contains(own: unknown, wanted: unknown): boolean {
   }
   if (typeof own !== 'object' || typeof wanted !== 'object' || own === null || wanted === null) return false
   return Object.entries(wanted).every(([field, value]) => contains(own[field as keyof typeof own], value))
+}
+
+/** True for a structure without a field, which every structure contains. */
+function saysNothing(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value === undefined
+  return Object.values(value).every(saysNothing)
 }
 
 /** How the codec reads the largest Date-Time. */

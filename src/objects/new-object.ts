@@ -4,7 +4,7 @@ import type { AttributeValues } from '../kmip/attribute.ts'
 import type { WireAttribute } from '../kmip/attributes-1x.ts'
 import { HashingAlgorithm, ObjectType, RNGAlgorithm, State } from '../kmip/enums.ts'
 import type { KmipVersion } from '../kmip/version.ts'
-import { setRequested } from './attributes.ts'
+import { checkAttributesSize, setRequested } from './attributes.ts'
 import { ManagedObject } from './managed-object.ts'
 import { hasState } from './stored-attributes.ts'
 
@@ -57,6 +57,12 @@ export function newObject(request: NewObject): ManagedObject {
   // Clients of 1.0 know nothing of Fresh (3.34), and without it their first Get has nothing to write.
   if (hasState(objectType) && request.version >= 11 && !attributes.has('fresh')) attributes.set('fresh', true)
   if (generated) {
+    if (attributes.has('originalCreationDate')) {
+      throw new KryptonError(
+        'invalid-field',
+        'Leave out Original Creation Date: of what is made here the server sets it',
+      )
+    }
     attributes.set('originalCreationDate', now)
     // The kernel's generator is none of those that the specification has a word for (3.44).
     if (
@@ -96,7 +102,9 @@ export function newObject(request: NewObject): ManagedObject {
   else attributes.remove('cryptographicAlgorithm')
   if (lengthBits !== 0) attributes.set('cryptographicLength', lengthBits)
   else attributes.remove('cryptographicLength')
-  return object.with({}, attributes)
+  const made = object.with({}, attributes)
+  checkAttributesSize(made)
+  return made
 }
 
 /** Digest (3.17); the format is that of the digested form, which an Opaque Object does not have. */

@@ -2,6 +2,7 @@ import { next } from '../keystore/maybe-promise.ts'
 import type { MaybePromise } from '../keystore/maybe-promise.ts'
 import { wireAttribute } from '../kmip/attributes-1x.ts'
 import type { AddAttributeResponse } from '../kmip/payloads/add-attribute.ts'
+import { checkAttributesSize } from '../objects/attributes.ts'
 import type { AttributeChange } from '../objects/attributes.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import type { OperationContext } from './handler.ts'
@@ -15,6 +16,7 @@ export function changeAttribute(
   { unit, now }: OperationContext,
 ): MaybePromise<AddAttributeResponse> {
   const after = changedObject(object, now, attributes)
+  checkAttributesSize(after, object)
   return next(name === 'name' ? checkNames(unit, after, 'illegal-operation') : undefined, () => {
     const { uniqueIdentifier } = unit.update(object, after)
     return { uniqueIdentifier, attribute: wireAttribute(name, index === 0 ? undefined : index, value) }

@@ -19,6 +19,9 @@ import { changedObject } from './object-change.ts'
  */
 export const encrypt: Handler<typeof Operation.Encrypt> = (request, context) => {
   const data = checkSinglePart(request)
+  if (request.ivCounterNonce !== undefined && request.cryptographicParameters?.randomIV === true) {
+    throw new KryptonError('invalid-field', 'Leave out IV/Counter/Nonce or Random IV: both at once say two things')
+  }
   return next(context.unit.get(context.identifier(request.uniqueIdentifier)), (object) => {
     checkUse(object, uses.encrypt, context.now)
     const use = cipherUse(object, request.cryptographicParameters)

@@ -4,7 +4,9 @@ import type { Principal } from '../auth/principal.ts'
 import { dateTime } from '../clock.ts'
 import type { Clock } from '../clock.ts'
 import { isKryptonError, KryptonError } from '../errors.ts'
+import type { Places } from '../keystore/change-queue.ts'
 import type { Keystore } from '../keystore/keystore.ts'
+import { LoopTurn } from '../keystore/loop-turn.ts'
 import type { MaybePromise } from '../keystore/maybe-promise.ts'
 import { UnitOfWork } from '../keystore/unit-of-work.ts'
 import type { Mark } from '../keystore/unit-of-work.ts'
@@ -29,9 +31,10 @@ export interface Services {
 
 /**
  * Executes the Batch Items of a request in their order (KMIP 1.4 sections 6.12, 6.13, 11.43). All that they change is one unit, durable before
- * the promise is kept; an item that fails takes back its own changes only. When another request was faster, this one is run again. An
- * option that is not served, or an answer larger than the client takes, refuses the whole request: nothing is done, and the
- * one item of the answer is the first one's. Without anything to wait for there is no promise.
+ * the promise is kept; an item that fails takes back its own changes only. When another request was faster, or is changing the same
+ * object, this one is run again after it. A long batch lets others on between its items. An option that is not served, or an answer
+ * larger than the client takes, refuses the whole request: nothing is done, and the one item of the answer is the first one's. Without
+ * anything to wait for there is no promise.
  */
 export function executeBatch(
   request: RequestMessage,
@@ -40,7 +43,7 @@ export function executeBatch(
 ): MaybePromise<ResponseBatchItem[]> {
   const refusal = unservedOption(request)
   if (refusal !== undefined) return [failed(request.batchItems[0]!, refusal, services)]
-  return new Execution(request, principal, services, 0).run()
+  return new Execution(request, principal, services).run()
 }
 
 function unservedOption({ requestHeader }: RequestMessage): KryptonError | undefined {
@@ -58,18 +61,28 @@ class Execution {
   readonly #request: RequestMessage
   readonly #principal: Principal
   readonly #services: Services
-  /** How often it was run before. */
+  /** How often it has lost a race. */
   readonly #conflicts: number
+  /** The places that the run before has taken, and leaves. */
+  readonly #places: Places | undefined
+  /** Of a batch: a single item has nowhere to let others on. */
+  readonly #turn: LoopTurn | undefined
   readonly #unit: UnitOfWork
   readonly #context: OperationContext
   readonly #answers: ResponseBatchItem[] = []
   #operation = 0
+  #answerBytes = 0
+  #hasSucceeded = false
+  /** Refuses the whole request. */
+  #refusal: unknown
 
-  constructor(request: RequestMessage, principal: Principal, services: Services, conflicts: number) {
+  constructor(request: RequestMessage, principal: Principal, services: Services, conflicts = 0, places?: Places) {
     this.#request = request
     this.#principal = principal
     this.#services = services
     this.#conflicts = conflicts
+    this.#places = places
+    this.#turn = request.batchItems.length > 1 ? new LoopTurn(services.clock) : undefined
     const { clock, keystore } = services
     this.#unit = new UnitOfWork(keystore.forPrincipal(principal), (object) =>
       auditEvent({
@@ -92,16 +105,20 @@ class Execution {
   }
 
   run(): MaybePromise<ResponseBatchItem[]> {
-    const items = this.#items(0)
+    const items = this.#items(0, true)
     return items instanceof Promise ? items.then(() => this.#finish()) : this.#finish()
   }
 
-  #items(from: number): MaybePromise<void> {
+  /** `rested`: others have been let on just now. */
+  #items(from: number, rested: boolean): MaybePromise<void> {
     const { batchItems } = this.#request
     for (let i = from; i < batchItems.length; i++) {
+      if (!(rested && i === from) && this.#turn?.isOver === true) {
+        return this.#turn.next().then(() => this.#items(i, true))
+      }
       const answer = this.#item(batchItems[i]!)
       if (answer instanceof Promise) {
-        return answer.then((settled) => (this.#goesOn(settled) ? this.#items(i + 1) : undefined))
+        return answer.then((settled) => (this.#goesOn(settled) ? this.#items(i + 1, false) : undefined))
       }
       if (!this.#goesOn(answer)) return undefined
     }
@@ -111,9 +128,17 @@ class Execution {
   /** Takes an answer in; false when it ends the batch. */
   #goesOn(answer: ResponseBatchItem): boolean {
     this.#answers.push(answer)
+    const isSuccess = answer.resultStatus === ResultStatus.Success
+    this.#hasSucceeded ||= isSuccess
+    try {
+      this.#addSize(answer)
+    } catch (error) {
+      // The client cannot read it, or its version has no words for it.
+      this.#refusal = error
+      return false
+    }
     return (
-      answer.resultStatus === ResultStatus.Success ||
-      this.#request.requestHeader.batchErrorContinuationOption === BatchErrorContinuationOption.Continue
+      isSuccess || this.#request.requestHeader.batchErrorContinuationOption === BatchErrorContinuationOption.Continue
     )
   }
 
@@ -153,31 +178,63 @@ class Execution {
   }
 
   #finish(): MaybePromise<ResponseBatchItem[]> {
-    let refusal: unknown
+    if (this.#refusal !== undefined) return this.#refuse(this.#refusal)
+    if (!this.#unit.hasChanges) return this.#answers
+    const changed = this.#unit.changedStored()
+    if (changed.length === 0 || this.#places?.covers(changed) === true) return this.#commit(undefined)
+    // Another run than the one before, which changes other objects.
+    this.#places?.leave()
+    let places: Places
     try {
-      refusal = this.#tooLarge()
+      places = this.#unit.objects.changes.enter(changed)
     } catch (error) {
-      // It has no size because the client's version has no words for it.
-      refusal = error
+      return this.#refuse(error)
     }
-    if (refusal !== undefined) return this.#refuse(refusal)
-    const commit = this.#unit.commit()
-    if (commit === undefined) return this.#answers
-    return commit.then(
-      () => this.#answers,
-      (error: unknown) => this.#again(error),
+    if (places.turn === undefined) return this.#commit(places)
+    this.#unit.drop()
+    // What was read is about to change: it is read again when that is done.
+    return places.turn.then(() => this.#again(places)).finally(() => places.leave())
+  }
+
+  /** Leaves `places` when all is done. */
+  #commit(places: Places | undefined): Promise<ResponseBatchItem[]> {
+    return this.#unit.commit(this.#turn)!.then(
+      () => {
+        places?.leave()
+        return this.#answers
+      },
+      async (error: unknown) => {
+        try {
+          return await this.#notCommitted(error, places ?? this.#places)
+        } finally {
+          places?.leave()
+        }
+      },
     )
   }
 
-  #again(error: unknown): MaybePromise<ResponseBatchItem[]> {
-    const wasSlower = isKryptonError(error, 'store-conflict') || isKryptonError(error, 'store-unique')
-    if (!wasSlower) return this.#refuse(error)
-    if (this.#conflicts < limits.conflictRetriesMax) {
+  #notCommitted(error: unknown, places: Places | undefined): MaybePromise<ResponseBatchItem[]> {
+    if (isKryptonError(error, 'store-conflict') || isKryptonError(error, 'store-unique')) {
       this.#unit.drop()
-      return new Execution(this.#request, this.#principal, this.#services, this.#conflicts + 1).run()
+      return this.#again(places, error)
+    }
+    if (isKryptonError(error, 'store-failed') && this.#unit.isDispensable) {
+      // A key that cannot be read is worse than one that is called fresh once more.
+      this.#services.onFault(error)
+      return this.#answers
+    }
+    return this.#refuse(error)
+  }
+
+  /** Runs the request again, in its places. It was slower than another for `cause`, or has only waited. */
+  #again(places: Places | undefined, cause?: unknown): MaybePromise<ResponseBatchItem[]> {
+    // A run that had places and wants others has lost a race too.
+    const conflicts = this.#conflicts + (cause === undefined && this.#places === undefined ? 0 : 1)
+    if (conflicts <= limits.conflictRetriesMax) {
+      return new Execution(this.#request, this.#principal, this.#services, conflicts, places).run()
     }
     return this.#refuse(
-      new KryptonError('overloaded', 'Send the request again: others kept changing the same objects', { cause: error }),
+      new KryptonError('overloaded', 'Send the request again: others kept changing the same objects', { cause }),
     )
   }
 
@@ -186,23 +243,27 @@ class Execution {
     return [failed(this.#request.batchItems[0]!, error, this.#services)]
   }
 
-  /** Known before anything is written or done: a client that cannot read the answer finds nothing changed. */
-  #tooLarge(): KryptonError | undefined {
-    const { version, requestHeader } = this.#request
-    const bytesMax = Math.min(requestHeader.maximumResponseSize ?? limits.responseBytesMax, limits.responseBytesMax)
-    const size = responseSize({
-      version,
-      timeStamp: 0,
-      clientCorrelationValue: requestHeader.clientCorrelationValue,
-      batchItems: this.#answers,
-    })
-    if (size <= bytesMax || this.#answers.every(({ resultStatus }) => resultStatus !== ResultStatus.Success)) {
-      return undefined
-    }
-    return new KryptonError(
+  /**
+   * Counts an answer before anything is written: a client that cannot read them all finds nothing changed. Failures alone are never too
+   * large: there is nothing smaller to say.
+   */
+  #addSize(answer: ResponseBatchItem): void {
+    const { maximumResponseSize } = this.#request.requestHeader
+    const bytesMax = Math.min(maximumResponseSize ?? limits.responseBytesMax, limits.responseBytesMax)
+    this.#answerBytes += this.#sizeOf([answer])
+    if (this.#answers.length > 1) this.#answerBytes -= this.#sizeOf([]) // the header counts once
+    if (this.#answerBytes <= bytesMax || !this.#hasSucceeded) return
+    throw new KryptonError(
       'response-too-large',
-      `Ask for less, or allow more: the answer has ${size} bytes, Maximum Response Size is ${bytesMax}`,
+      `Ask for less, or allow more: the answer has at least ${this.#answerBytes} bytes, Maximum Response Size is ${bytesMax}`,
     )
+  }
+
+  /** Bytes of an answer of these items. */
+  #sizeOf(batchItems: readonly ResponseBatchItem[]): number {
+    const { version, requestHeader } = this.#request
+    const { clientCorrelationValue } = requestHeader
+    return responseSize({ version, timeStamp: 0, clientCorrelationValue, batchItems })
   }
 }
 

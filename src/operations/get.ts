@@ -46,7 +46,7 @@ function checkServable(object: ManagedObject, now: number): void {
 function markServed(object: ManagedObject, { unit }: OperationContext): void {
   const attributes = object.attributes.clone()
   attributes.set('fresh', false)
-  unit.update(object, object.with({}, attributes))
+  unit.updateServed(object, object.with({}, attributes))
 }
 
 function answer(object: ManagedObject, request: GetRequest, material: AnswerBytes | undefined): GetResponse {

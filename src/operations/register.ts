@@ -9,7 +9,7 @@ import { objectFieldOfType, objectsIn } from '../kmip/object.ts'
 import type { RegisterRequest } from '../kmip/payloads/register.ts'
 import type { KmipVersion } from '../kmip/version.ts'
 import { limits } from '../limits.ts'
-import { registeredLength } from '../objects/algorithms.ts'
+import { checkLength, claimedLength, registeredLength } from '../objects/algorithms.ts'
 import { digestInput, materialOf } from '../objects/key-format.ts'
 import { keepsDigest, newObject } from '../objects/new-object.ts'
 import type { NewObject } from '../objects/new-object.ts'
@@ -83,31 +83,37 @@ function symmetricKeyOf(keyBlock: KeyBlock, requested: readonly WireAttribute[],
   const algorithm = agreed('Cryptographic Algorithm', keyBlock.cryptographicAlgorithm, requested)
   const claimed = agreed('Cryptographic Length', keyBlock.cryptographicLength, requested)
   if (algorithm === undefined) throw new KryptonError('missing-data', 'Send the Cryptographic Algorithm of the key')
-  const lengthBits = material === undefined ? claimed : registeredLength(algorithm, material.byteLength, claimed)
-  if (lengthBits === undefined) throw new KryptonError('missing-data', 'Send the Cryptographic Length of the key')
   return {
     objectType: ObjectType.SymmetricKey,
     requested: withKeyValueAttributes(requested, keyBlock),
     algorithm,
-    lengthBits,
+    lengthBits: lengthOf(algorithm, material, claimed),
     keyFormatType: keyBlock.keyFormatType,
     dataType: 0,
     material,
   }
 }
 
-/** Algorithm and length say little of a secret: they are kept as they come (Table 171). */
+function lengthOf(algorithm: number, material: Uint8Array | undefined, claimed: number | undefined): number {
+  if (material !== undefined) return registeredLength(algorithm, material.byteLength, claimed)
+  if (claimed === undefined) throw new KryptonError('missing-data', 'Send the Cryptographic Length of the key')
+  return claimedLength(algorithm, claimed)
+}
+
+/** Algorithm and length say little of a secret: they are kept as they come (Table 171), a length of 0 as none. */
 function secretDataOf(
   keyBlock: KeyBlock,
   dataType: number,
   requested: readonly WireAttribute[],
   version: KmipVersion,
 ): Registered {
+  const lengthBits = agreed('Cryptographic Length', keyBlock.cryptographicLength, requested) ?? 0
+  if (lengthBits !== 0) checkLength(lengthBits)
   return {
     objectType: ObjectType.SecretData,
     requested: withKeyValueAttributes(requested, keyBlock),
     algorithm: agreed('Cryptographic Algorithm', keyBlock.cryptographicAlgorithm, requested) ?? 0,
-    lengthBits: agreed('Cryptographic Length', keyBlock.cryptographicLength, requested) ?? 0,
+    lengthBits,
     keyFormatType: keyBlock.keyFormatType,
     dataType,
     material: keyMaterialOf(ObjectType.SecretData, keyBlock, version),

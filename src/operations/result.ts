@@ -5,7 +5,8 @@ import type { ResponseBatchItem } from '../kmip/response-message.ts'
 
 /**
  * An error as the status, reason and message of an answer: the only place where one becomes the other. A failure always has both
- * a reason and a message: clients crash without. What is no refusal of ours is told to `onFault`, and to no client.
+ * a reason and a message: clients crash without. What is no refusal of ours is told to `onFault`, and to no client; what the store says
+ * when it cannot write is told to both: a client's own log is where its operator looks first.
  */
 export function failureOf(error: unknown, onFault: (error: unknown) => void): ResponseBatchItem {
   const resultStatus = ResultStatus.OperationFailed
@@ -14,6 +15,10 @@ export function failureOf(error: unknown, onFault: (error: unknown) => void): Re
     return { resultStatus, resultReason, resultMessage: error.message }
   }
   onFault(error)
+  if (isKryptonError(error, 'store-failed')) {
+    const resultMessage = `Ask the operator of this server to act, its store cannot write: ${error.message}`
+    return { resultStatus, resultReason: ResultReason.GeneralFailure, resultMessage }
+  }
   return {
     resultStatus,
     resultReason: ResultReason.GeneralFailure,

@@ -22,6 +22,9 @@ export const revoke: Handler<typeof Operation.Revoke> = (request, context) => {
   if (!compromised && compromiseOccurrenceDate !== undefined) {
     throw new KryptonError('invalid-field', 'Send Compromise Occurrence Date only with a compromise')
   }
+  if (compromiseOccurrenceDate !== undefined && compromiseOccurrenceDate > now) {
+    throw new KryptonError('invalid-field', 'Send a Compromise Occurrence Date that is not yet to come')
+  }
   return next(unit.get(context.identifier(request.uniqueIdentifier)), (object) => {
     const before = object.stateAt(now)
     const state = stateAfterRevoke(before, { compromised })

@@ -16,7 +16,8 @@ describe('Encrypt and Decrypt', () => {
         fc.constantFrom(16, 24, 32),
         fc.constantFrom('ecb', 'cbc', 'ctr', 'gcm'),
         bytes,
-        (data, keyBytes, mode, associated) => {
+        (data, keyBytes, mode, additional) => {
+          const associated = mode === 'gcm' ? additional : undefined
           const key = generateSecret(keyBytes, 'object')
           const parameters = { ...base, mode } as CipherParameters
           const made = encryptWithKey(key, parameters, data, undefined, associated)

@@ -266,7 +266,7 @@ describe('payloads', () => {
     expect(keyOf(raw, keyValue, wrapped, wrapping)).toBe('invalid-message')
     expect(keyOf(format(0x16), wrapped)).toBeUndefined()
     expect(keyOf(format(7), material(items.bytes(Tag.Key, Buffer.alloc(16))))).toBeUndefined()
-    expect(keyOf(format(7), keyValue)).toBeUndefined()
+    expect(keyOf(format(7), keyValue)).toBe('invalid-message')
     expect(keyOf(format(7), material())).toBe('invalid-message')
     expect(keyOf(format(7), material(items.bytes(Tag.Key, Buffer.alloc(16)), number(Tag.P)))).toBe('invalid-message')
     expect(keyOf(format(1), material(items.bytes(Tag.Key, Buffer.alloc(16))))).toBe('invalid-message')

@@ -50,8 +50,14 @@ describe('a filter', () => {
     expect(matches(object, filter('contactInformation', 'x'))).toBe(false)
     expect(matches(object, { name: 'x-none', attributeName: 'x-none', value: { itemType: 7, value: '' } })).toBe(false)
     expect(matches(object, filter('deactivationDate', 0))).toBe(false)
-    expect(matches(new Attributes(), filter('usageLimits', {}))).toBe(false)
+    expect(matches(new Attributes(), filter('usageLimits', { usageLimitsCount: 0n }))).toBe(false)
     expect(matches(new Attributes(), filter('cryptographicUsageMask', 0))).toBe(false)
+  })
+
+  test('that gives no field of its structure is refused, rather than matching all', () => {
+    for (const value of [{}, { nameValue: undefined }]) {
+      expect(() => matches(object, filter('name', value))).toThrow(expect.objectContaining({ code: 'invalid-field' }))
+    }
   })
 
   test('asks for the bits of a mask', () => {

@@ -300,13 +300,13 @@ describe('a store', () => {
     expect(commits).toBe(limits.conflictRetriesMax + 1)
   })
 
-  test('that fails is a fault of ours: the operator is told, the client is not', async () => {
-    const failure = new KryptonError('store-failed', 'the disk of /secret/path is full')
+  test('that fails is told to the operator, and to the client', async () => {
+    const failure = new KryptonError('store-failed', 'the disk is full')
     const thread = server.otherThread(committing(server.store, () => Promise.reject(failure)))
     const refusal = await thread.refusal(Operation.Create, createPayload())
     expect(refusal).toEqual({
       reason: 'General Failure',
-      message: 'The server failed: ask its operator to look into its log',
+      message: 'Ask the operator of this server to act, its store cannot write: the disk is full',
     })
     expect(server.faults).toEqual([failure])
   })

@@ -27,7 +27,7 @@ describe('a failure', () => {
     expect(faults).toEqual([fault])
   })
 
-  test.each(['store-failed', 'row-mac-mismatch', 'record-does-not-open', 'seal-failed', 'random-failed'] as const)(
+  test.each(['row-mac-mismatch', 'record-does-not-open', 'seal-failed', 'random-failed'] as const)(
     'of code %s is a fault of ours',
     (code) => {
       const { resultMessage } = failureOf(new KryptonError(code, 'detail'), () => undefined)

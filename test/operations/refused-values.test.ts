@@ -1,0 +1,188 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import {
+  BlockCipherMode,
+  CryptographicAlgorithm,
+  KeyFormatType,
+  Operation,
+  PaddingMethod,
+  RevocationReasonCode,
+  State,
+  UsageLimitsUnit,
+} from '../../src/kmip/enums.ts'
+import { attribute, createPayload, named, newServer, registerKey, registerSecret } from './fixture.ts'
+import type { Client, Server } from './fixture.ts'
+
+let server: Server
+let client: Client
+beforeEach(async () => {
+  server = await newServer()
+  client = server.client
+})
+
+const key = Buffer.alloc(16, 5)
+const invalid = (message: RegExp) => ({ reason: 'Invalid Field', message: expect.stringMatching(message) })
+
+describe('Register refuses a Cryptographic Length', () => {
+  const lengths = [-8, -1, -(2 ** 31), 1, 7, 2 ** 31 - 1]
+
+  test.each(lengths)('of %i, in the Key Block and among the attributes, of a secret', async (length) => {
+    const payload = registerSecret(key)
+    const keyBlock = { ...payload.secretData!.keyBlock, cryptographicLength: length, cryptographicAlgorithm: 3 }
+    const inBlock = { ...payload, secretData: { ...payload.secretData!, keyBlock } }
+    const asAttribute = registerSecret(key, [attribute('cryptographicLength', length)])
+    for (const request of [inBlock, asAttribute]) {
+      expect(await client.refusal(Operation.Register, request)).toEqual(invalid(/Cryptographic Length/))
+    }
+    expect(server.faults).toEqual([])
+  })
+
+  const { AES, TripleDES, HMACSHA256, RC4 } = CryptographicAlgorithm
+  test.each([
+    ...lengths.flatMap((length) => [AES, TripleDES, HMACSHA256, RC4].map((algorithm) => [algorithm, length])),
+    [AES, 129],
+    [AES, 64],
+    [TripleDES, 136],
+  ])('of a key of algorithm %i and %i bits, with its material and without', async (algorithm, length) => {
+    const payload = registerKey(Buffer.alloc(algorithm === TripleDES ? 24 : 16))
+    const keyBlock = {
+      ...payload.symmetricKey!.keyBlock,
+      cryptographicAlgorithm: algorithm,
+      cryptographicLength: length,
+    }
+    for (const keyValue of [keyBlock.keyValue, undefined]) {
+      const request = { ...payload, symmetricKey: { keyBlock: { ...keyBlock, keyValue } } }
+      expect((await client.refusal(Operation.Register, request)).reason).toBe('Invalid Field')
+    }
+    expect(server.faults).toEqual([])
+  })
+
+  test('and takes those that the algorithm has', async () => {
+    for (const [algorithm, length] of [
+      [AES, 128],
+      [AES, 512],
+      [TripleDES, 168],
+      [TripleDES, 192],
+      [HMACSHA256, 256],
+      [RC4, 40],
+    ]) {
+      const payload = registerKey(key)
+      const keyBlock = {
+        keyFormatType: KeyFormatType.Raw,
+        cryptographicAlgorithm: algorithm,
+        cryptographicLength: length,
+      }
+      await client.send(Operation.Register, { ...payload, symmetricKey: { keyBlock } })
+    }
+    const secret = registerSecret(key, [attribute('cryptographicLength', 128)])
+    const { uniqueIdentifier } = await client.send(Operation.Register, secret)
+    expect(await client.attribute(uniqueIdentifier, 'Cryptographic Length')).toBe(128)
+  })
+})
+
+describe('Encrypt and Decrypt refuse what their mode has no use for', () => {
+  const iv = Buffer.alloc(16, 1)
+  const additional = { authenticatedEncryptionAdditionalData: Buffer.from('context') }
+  const modes = ['CBC', 'ECB', 'CTR'] as const
+  const parametersOf = (mode: (typeof modes)[number]) => ({
+    cryptographicParameters: { blockCipherMode: BlockCipherMode[mode], paddingMethod: PaddingMethod.PKCS5 },
+    ivCounterNonce: mode === 'ECB' ? undefined : iv,
+  })
+  let request: { uniqueIdentifier: string; data: Buffer }
+  beforeEach(async () => {
+    request = { uniqueIdentifier: await client.register(key, [attribute('activationDate', 0)]), data: key }
+  })
+
+  test.each(modes)('additional data and a tag with %s', async (mode) => {
+    const parameters = parametersOf(mode)
+    const { data } = await client.send(Operation.Encrypt, { ...request, ...parameters })
+    const withData = { ...request, ...parameters, ...additional }
+    expect(await client.refusal(Operation.Encrypt, withData)).toEqual(invalid(/Leave out .*Additional Data/))
+    expect(await client.refusal(Operation.Decrypt, { ...withData, data })).toEqual(
+      invalid(/Leave out .*Additional Data/),
+    )
+    const withTag = { ...request, ...parameters, data, authenticatedEncryptionTag: iv }
+    expect(await client.refusal(Operation.Decrypt, withTag)).toEqual(invalid(/Leave out .*Tag/))
+  })
+
+  test('an IV with ECB', async () => {
+    const withIv = { ...request, ...parametersOf('ECB'), ivCounterNonce: iv }
+    for (const operation of [Operation.Encrypt, Operation.Decrypt]) {
+      expect(await client.refusal(operation, withIv)).toEqual(invalid(/Leave out IV/))
+    }
+  })
+
+  test('an IV when the server is to make a random one', async () => {
+    const { cryptographicParameters } = parametersOf('CBC')
+    const asked = { ...request, cryptographicParameters: { ...cryptographicParameters, randomIV: true } }
+    expect(await client.refusal(Operation.Encrypt, { ...asked, ivCounterNonce: iv })).toEqual(
+      invalid(/Leave out IV.*or Random IV/),
+    )
+    // Decrypt needs it: clients send the parameters that they encrypted with.
+    const { data, ivCounterNonce } = await client.send(Operation.Encrypt, asked)
+    expect((await client.send(Operation.Decrypt, { ...asked, data, ivCounterNonce })).data).toEqual(key)
+    // Scality sends an IV of zeros, and no word of a random one.
+    await client.send(Operation.Encrypt, { ...request, ...parametersOf('CBC'), ivCounterNonce: Buffer.alloc(16) })
+  })
+})
+
+describe('values that mean nothing are refused', () => {
+  const negative = attribute('usageLimits', { usageLimitsTotal: -1n, usageLimitsUnit: UsageLimitsUnit.Byte })
+
+  test('negative Usage Limits', async () => {
+    expect(await client.refusal(Operation.Create, createPayload([negative]))).toEqual(invalid(/Usage Limits Total/))
+    const uniqueIdentifier = await client.create()
+    const added = { uniqueIdentifier, attribute: negative }
+    expect(await client.refusal(Operation.AddAttribute, added)).toEqual(invalid(/Usage Limits Total/))
+    const good = attribute('usageLimits', { usageLimitsTotal: 0n, usageLimitsUnit: UsageLimitsUnit.Byte })
+    await client.send(Operation.AddAttribute, { uniqueIdentifier, attribute: good })
+    expect(await client.refusal(Operation.ModifyAttribute, added)).toEqual(invalid(/Usage Limits Total/))
+  })
+
+  test('a Compromise Occurrence Date that is yet to come', async () => {
+    const uniqueIdentifier = await client.register(key)
+    const revocationReason = { revocationReasonCode: RevocationReasonCode.KeyCompromise }
+    const request = { uniqueIdentifier, revocationReason, compromiseOccurrenceDate: server.clock.seconds + 1 }
+    expect(await client.refusal(Operation.Revoke, request)).toEqual(invalid(/Compromise Occurrence Date/))
+    expect(await client.attribute(uniqueIdentifier, 'State')).toBe(State.PreActive)
+    await client.send(Operation.Revoke, { ...request, compromiseOccurrenceDate: server.clock.seconds })
+  })
+
+  test('a Transparent Symmetric Key whose material is a Byte String', async () => {
+    const payload = registerKey(key)
+    const keyBlock = { ...payload.symmetricKey!.keyBlock, keyFormatType: KeyFormatType.TransparentSymmetricKey }
+    const refusal = await client.refusal(Operation.Register, { ...payload, symmetricKey: { keyBlock } })
+    expect(refusal).toEqual({ reason: 'Invalid Message', message: expect.stringMatching(/as a Structure/) })
+  })
+
+  test('to activate what its Deactivation Date would deactivate at once', async () => {
+    const { clock } = server
+    const uniqueIdentifier = await client.register(key, [attribute('deactivationDate', clock.seconds + 5)])
+    clock.seconds += 5
+    expect(await client.refusal(Operation.Activate, { uniqueIdentifier })).toEqual({
+      reason: 'Permission Denied',
+      message: expect.stringMatching(/Deactivation Date/),
+    })
+    expect(await client.attribute(uniqueIdentifier, 'State')).toBe(State.PreActive)
+    const later = attribute('deactivationDate', clock.seconds + 1)
+    await client.send(Operation.ModifyAttribute, { uniqueIdentifier, attribute: later })
+    await client.activate(uniqueIdentifier)
+    expect(await client.attribute(uniqueIdentifier, 'State')).toBe(State.Active)
+  })
+
+  test('an Original Creation Date of a key that is made here; of a registered one it is the client’s', async () => {
+    const date = attribute('originalCreationDate', 6)
+    expect(await client.refusal(Operation.Create, createPayload([date]))).toEqual(invalid(/Original Creation Date/))
+    expect(await client.attribute(await client.register(key, [date]), 'Original Creation Date')).toBe(6)
+  })
+
+  test.each([
+    ['Name', { name: 'name', attributeName: 'Name', value: {} }],
+    ['Link', { name: 'link', attributeName: 'Link', value: { linkType: undefined } }],
+    ['Usage Limits', { name: 'usageLimits', attributeName: 'Usage Limits', value: {} }],
+  ])('to look for a %s that says nothing', async (_, filter) => {
+    await client.register(key, [named('found by nobody')])
+    await client.register(key)
+    const answer = await client.refusal(Operation.Locate, { attributes: [filter] })
+    expect(answer.reason).toMatch(/Invalid (Field|Message)/)
+  })
+})
