@@ -62,7 +62,9 @@ function cutFrame(target: Target, input: Buffer, random: Random): Buffer | strin
   const result = typed(() => {
     if (!random.once(8)) return target.cut(reader, input)
     const first = random.below(input.length + 1)
-    return target.cut(reader, input.subarray(0, first)) ?? target.cut(reader, input.subarray(first))
+    // Chunks belong to the reader, which wipes what it gathered from them: the input stays ours.
+    const [head, tail] = [Buffer.from(input.subarray(0, first)), Buffer.from(input.subarray(first))]
+    return target.cut(reader, head) ?? target.cut(reader, tail)
   })
   if (result instanceof Error) return result.message.slice(0, 40)
   if (result === undefined) {
