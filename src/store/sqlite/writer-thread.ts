@@ -45,8 +45,8 @@ class Writer {
   #addSender(sender: MessagePort): void {
     this.#senders.add(sender)
     if (this.#fatal !== undefined) sender.postMessage({ fatal: this.#fatal } satisfies OutcomeMessage)
-    sender.on('message', (message: UnitMessage) => {
-      this.#queue.push({ sender, ...message })
+    sender.on('message', (units: UnitMessage[]) => {
+      this.#take(sender, units)
       this.#schedule()
     })
     sender.on('close', () => this.#senders.delete(sender))
@@ -75,9 +75,13 @@ class Writer {
     for (const sender of this.#senders) {
       for (let next = receiveMessageOnPort(sender); next !== undefined; next = receiveMessageOnPort(sender)) {
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a sender posts nothing else
-        this.#queue.push({ sender, ...(next.message as UnitMessage) })
+        this.#take(sender, next.message as UnitMessage[])
       }
     }
+  }
+
+  #take(sender: MessagePort, units: readonly UnitMessage[]): void {
+    for (const unit of units) this.#queue.push({ sender, ...unit })
   }
 
   #write(group: readonly Queued[]): boolean {
