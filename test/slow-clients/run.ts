@@ -9,25 +9,35 @@ import { type SlowKind, slowKinds } from './slow-client.ts'
 import type { SlowOrder, SlowReport } from './slow-process.ts'
 
 /*
- * npm run slow-clients -- --clients 5000 [--kind 'never reads']
+ * npm run slow-clients -- --clients 5000 [--kind 'never reads'] [--cut-within 15]
  *
  * For each way to be slow: so many slow clients beside 8 fast ones on the real listener. All slow ones must be cut within 15 s and the server
  * must stay under 1 GB; the fast clients' p99 beside them is reported as a multiple of what it was before. First a listener without timeouts
  * must fail the same check, or the check is worth nothing. Each slow client is a file descriptor here and one in the server: ulimit -n.
+ * --cut-within gives a machine that stands still for seconds at a time more than 15: being cut at all is what CI asks.
  */
-const cutMsMax = 15_000
 const residentBytesMax = 1e9
 const p99RatioGoal = 2
-/** Beyond what is allowed, because a flood is slow only when the kernel's buffers are full. */
-const patienceMs = 3 * cutMsMax
 const fastClientCount = 8
 const baselineMs = 3_000
 
-const { values } = parseArgs({ options: { clients: { type: 'string', default: '5000' }, kind: { type: 'string' } } })
+const { values } = parseArgs({
+  options: {
+    clients: { type: 'string', default: '5000' },
+    kind: { type: 'string' },
+    'cut-within': { type: 'string', default: '15' },
+    help: { type: 'boolean' },
+  },
+})
 const clientCount = Number(values.clients)
-if (!Number.isInteger(clientCount) || clientCount < 1) {
-  process.stderr.write('usage: npm run slow-clients -- --clients N\n')
-  process.exit(2)
+const cutMsMax = Number(values['cut-within']) * 1000
+/** Beyond what is allowed, because a flood is slow only when the kernel's buffers are full. */
+const patienceMs = 3 * cutMsMax
+if (values.help === true || !Number.isInteger(clientCount) || clientCount < 1 || !(cutMsMax >= 1000)) {
+  process.stderr.write(
+    `usage: npm run slow-clients -- [--clients N] [--kind KIND] [--cut-within SECONDS]\nkinds: ${Object.keys(slowKinds).join(', ')}\n`,
+  )
+  process.exit(values.help === true ? 0 : 2)
 }
 const openFilesMax = Number(/Max open files\s+(\d+)/.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1] ?? Infinity)
 if (openFilesMax < clientCount + 200) {
