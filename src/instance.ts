@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { CertificateAuthority } from './certificates/certificate-authority.ts'
 import { systemClock } from './clock.ts'
 import type { Config } from './config.ts'
+import { decideMaking } from './crypto/native.ts'
 import { randomIdentifier } from './crypto/random.ts'
 import { KryptonError } from './errors.ts'
 import { createStaticKeyFile, openStaticKey } from './external-keys/static.ts'
@@ -46,7 +47,7 @@ export interface InitializeOptions {
 /**
  * Makes an instance: seal key, store and root, authority, server's certificate. The server's certificate is written last: where
  * it is, everything else is. An attempt that was cut short is finished by the next one, which overwrites neither key nor root.
- * @throws KryptonError already-exists: there is a root, and it is not of this kind
+ * @throws KryptonError already-exists: there is a root, and it is not of this kind; config-invalid: the addon is required, and there is none
  */
 export async function initializeInstance({
   directory,
@@ -54,6 +55,7 @@ export async function initializeInstance({
   hosts,
   config,
 }: InitializeOptions): Promise<InitResult> {
+  decideMaking(config.native)
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   if (!existsSync(config.seal.keyFile)) createStaticKeyFile(config.seal.keyFile)
   const store = await openSqliteStore({ directory: config.store.directory, onFatal: () => undefined })

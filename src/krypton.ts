@@ -3,7 +3,7 @@ import { type AdminHttpServer, startAdminServer } from './admin/http-server.ts'
 import type { Status } from './admin/services.ts'
 import { systemClock } from './clock.ts'
 import type { Config } from './config.ts'
-import { KryptonError } from './errors.ts'
+import { decideMaking, memoryReport } from './crypto/native.ts'
 import { limits } from './limits.ts'
 import { cannotListen } from './listen-refusal.ts'
 import { exportRootKeys } from './hierarchy/key-chain.ts'
@@ -47,12 +47,7 @@ export interface Krypton {
  * @throws KryptonError config-invalid, not-found, store-locked, store-format, seal-failed, development-store, certificate-invalid
  */
 export async function startKrypton({ config, log, prepare }: StartOptions): Promise<Krypton> {
-  if (config.native === 'required') {
-    throw new KryptonError(
-      'config-invalid',
-      'native: required cannot be met: this version has no native addon; set native to auto, and keys are held by JavaScript',
-    )
-  }
+  decideMaking(config.native)
   const server = new RunningServer(config, log)
   try {
     await server.start(prepare)
@@ -95,6 +90,7 @@ class RunningServer implements Krypton {
     const config = this.#config
     this.#instance = await openInstance(config, (error) => this.#fail('the store cannot go on', error))
     const { store, root } = this.#instance
+    for (const warning of memoryWarnings()) this.#log.warn(warning)
     this.#log.info('unsealed', { seal: config.seal.type, cluster: hex(root.cluster), epoch: root.epoch })
     const counters: Counters[] = []
     for (let thread = 0; thread < config.server.threads; thread += 1) {
@@ -154,7 +150,7 @@ class RunningServer implements Krypton {
       certificate: { names, notAfter: notAfter.toISOString() },
       health: this.#health?.address,
       threads: this.#config.server.threads,
-      native: 'off',
+      native: memoryReport().making === 'native' ? 'on' : 'off',
       seal: {
         type: this.#config.seal.type,
         cluster: hex(root.cluster),
@@ -178,7 +174,7 @@ class RunningServer implements Krypton {
   #warnings(): string[] {
     const warnings = [
       'rollback is not detected: there is no anchor outside the database',
-      'keys are held by JavaScript: memory is not locked',
+      ...memoryWarnings(),
       'the seal is static: whoever reads its key file and the database reads every key',
     ]
     const { store, serverCertificate } = this.#opened()
@@ -213,6 +209,12 @@ class RunningServer implements Krypton {
     if (this.#serving) this.#log.info('stopped')
     this.#tellStopped(reason)
   }
+}
+
+/** What is not as it should be with the memory that holds keys. */
+function memoryWarnings(): string[] {
+  const { making, reason, refused } = memoryReport()
+  return making === 'native' ? [...refused] : [`keys are held by JavaScript, memory is not locked: ${reason}`]
 }
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')

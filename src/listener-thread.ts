@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
 import { Authenticator } from './auth/authenticate.ts'
 import { systemClock } from './clock.ts'
+import { decideMaking } from './crypto/native.ts'
 import { randomBytes } from './crypto/random.ts'
 import { isKryptonError, type KryptonError } from './errors.ts'
 import { importRootKeys, KeyChain } from './hierarchy/key-chain.ts'
@@ -24,6 +25,7 @@ if (port === null) throw new Error('listener-thread is the entry of a worker')
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- ListenerThreads starts this thread, with this data
 const data = workerData as ListenerThreadData
 const { config } = data
+decideMaking(config.native)
 const log = openLog(config.log.level)
 const counters = new Counters(data.counters)
 const store = connectSqliteStore(data.store)

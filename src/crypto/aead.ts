@@ -1,9 +1,10 @@
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto'
 import { KryptonError } from '../errors.ts'
-import { revealTo } from './key-material.ts'
+import { handleOf, revealTo, SlotSecret } from './key-material.ts'
 import { deriveSecret } from './kdf.ts'
 import { labels } from './labels.ts'
 import { hmac } from './mac.ts'
+import { classNumbers, nativeAddon } from './native.ts'
 import { adoptSecret, type Secret, type SecretClass } from './secret.ts'
 import { deriveXaesKey } from './xaes.ts'
 
@@ -35,6 +36,13 @@ export function isSuite(number: number): number is Suite {
 
 const gcmOptions = { authTagLength: tagBytes } as const
 
+/** A record or what is like one: where its parts stand. The nonce has the suite's length; ciphertext and tag end the bytes. */
+export interface SealedPlace {
+  readonly bytes: Uint8Array
+  readonly nonceOffset: number
+  readonly sealedOffset: number
+}
+
 /** Seals `plaintext` under a key of 32 bytes: ciphertext ‖ tag. `nonce` has the suite's length and is used once. */
 export function sealAead(
   suite: Suite,
@@ -43,16 +51,13 @@ export function sealAead(
   associatedData: Uint8Array,
   plaintext: Uint8Array | Secret,
 ): Buffer {
-  if (nonce.byteLength !== suiteLengths[suite].nonce)
-    throw new TypeError(`a nonce of suite ${suite} has ${suiteLengths[suite].nonce} bytes`)
-  const cipher = createCipheriv('aes-256-gcm', gcmKey(suite, key, nonce), gcmNonce(nonce), gcmOptions)
-  cipher.setAAD(associatedData)
-  const ciphertext =
-    plaintext instanceof Uint8Array
-      ? cipher.update(plaintext)
-      : revealTo(plaintext).withBytes((bytes) => cipher.update(bytes))
-  cipher.final()
-  return Buffer.concat([ciphertext, cipher.getAuthTag()])
+  const { nonce: nonceBytes } = suiteLengths[suite]
+  if (nonce.byteLength !== nonceBytes) throw new TypeError(`a nonce of suite ${suite} has ${nonceBytes} bytes`)
+  const bytes = Buffer.alloc(nonceBytes + plaintext.byteLength + tagBytes)
+  bytes.set(nonce)
+  const place = { bytes, nonceOffset: 0, sealedOffset: nonceBytes }
+  sealInto(suite, key, place, associatedData, associatedData.byteLength, plaintext)
+  return bytes.subarray(nonceBytes)
 }
 
 /**
@@ -67,13 +72,91 @@ export function openAead(
   sealed: Uint8Array,
   secretClass: SecretClass,
 ): Secret {
-  const length = sealed.byteLength - tagBytes
-  if (length < 0 || nonce.byteLength !== suiteLengths[suite].nonce) throw doesNotOpen()
+  if (nonce.byteLength !== suiteLengths[suite].nonce) throw doesNotOpen()
+  const bytes = Buffer.concat([nonce, sealed])
+  const place = { bytes, nonceOffset: 0, sealedOffset: nonce.byteLength }
+  return openFrom(suite, key, place, associatedData, associatedData.byteLength, secretClass)
+}
+
+/**
+ * Seals `plaintext` under a key of 32 bytes into a place that has its nonce already, and room for the ciphertext and the tag alone. The
+ * associated data are the first `associatedBytes` of `associated`.
+ */
+export function sealInto(
+  suite: Suite,
+  key: Secret,
+  place: SealedPlace,
+  associated: Uint8Array,
+  associatedBytes: number,
+  plaintext: Uint8Array | Secret,
+): void {
+  const { bytes, nonceOffset, sealedOffset } = place
+  if (suite === Suite.Xaes256GcmCommitted) {
+    withEncryptionKey(key, (encryption) =>
+      sealInto(Suite.Xaes256Gcm, encryption, place, associated, associatedBytes, plaintext),
+    )
+    return
+  }
+  const handle = handleOf(key)
+  if (handle !== undefined) {
+    const source = plaintext instanceof Uint8Array ? plaintext : handleOf(plaintext)
+    if (source === undefined) throw new TypeError('a key in a slot seals bytes, or a secret in a slot')
+    const addon = nativeAddon()!
+    addon.sealRecord(suite, handle, bytes, nonceOffset, associated, associatedBytes, source, sealedOffset)
+    return
+  }
+  const nonce = nonceOf(suite, place)
+  const cipher = createCipheriv('aes-256-gcm', gcmKey(suite, key, nonce), gcmNonce(nonce), gcmOptions)
+  cipher.setAAD(associated.subarray(0, associatedBytes))
+  const ciphertext =
+    plaintext instanceof Uint8Array
+      ? cipher.update(plaintext)
+      : revealTo(plaintext).withBytes((plain) => cipher.update(plain))
+  cipher.final()
+  bytes.set(ciphertext, sealedOffset)
+  bytes.set(cipher.getAuthTag(), sealedOffset + ciphertext.byteLength)
+}
+
+/** Opens what `sealInto` made. Throws 'record-does-not-open' for every reason alike. */
+export function openFrom(
+  suite: Suite,
+  key: Secret,
+  place: SealedPlace,
+  associated: Uint8Array,
+  associatedBytes: number,
+  secretClass: SecretClass,
+): Secret {
+  const { bytes, nonceOffset, sealedOffset } = place
+  const length = bytes.byteLength - sealedOffset - tagBytes
+  if (length < 0) throw doesNotOpen()
+  if (suite === Suite.Xaes256GcmCommitted) {
+    return withEncryptionKey(key, (encryption) =>
+      openFrom(Suite.Xaes256Gcm, encryption, place, associated, associatedBytes, secretClass),
+    )
+  }
+  const handle = handleOf(key)
+  if (handle !== undefined) {
+    const addon = nativeAddon()!
+    const classNumber = classNumbers[secretClass]
+    const opened = addon.openRecord(
+      suite,
+      handle,
+      bytes,
+      nonceOffset,
+      associated,
+      associatedBytes,
+      sealedOffset,
+      classNumber,
+    )
+    if (opened === 0) throw doesNotOpen()
+    return new SlotSecret(addon, opened, secretClass, length)
+  }
+  const nonce = nonceOf(suite, place)
   const decipher = createDecipheriv('aes-256-gcm', gcmKey(suite, key, nonce), gcmNonce(nonce), gcmOptions)
-  decipher.setAuthTag(sealed.subarray(length))
-  decipher.setAAD(associatedData)
+  decipher.setAuthTag(bytes.subarray(sealedOffset + length))
+  decipher.setAAD(associated.subarray(0, associatedBytes))
   // update() hands out a buffer of its own, never a slice of the pool, so it can become the secret as it is.
-  const plaintext = decipher.update(sealed.subarray(0, length))
+  const plaintext = decipher.update(bytes.subarray(sealedOffset, sealedOffset + length))
   try {
     decipher.final()
   } catch {
@@ -95,23 +178,27 @@ export function keyCommitment(key: Secret, header: Uint8Array): Buffer {
 
 const noContext = new Uint8Array(0)
 
-/** The key that AES-256-GCM itself runs under. A KeyObject: node takes a raw buffer three times slower (bench/micro/records). */
-function gcmKey(suite: Suite, key: Secret, nonce: Uint8Array): KeyObject {
-  if (suite === Suite.Aes256Gcm) return revealTo(key).keyObject()
-  if (suite === Suite.Xaes256Gcm) return xaesKeyObject(key, nonce)
+/** Suite 0x03 is suite 0x02 under a key of its own. */
+function withEncryptionKey<T>(key: Secret, use: (encryption: Secret) => T): T {
   const encryption = deriveSecret(key, labels.suite3Encryption, noContext, 'wrapping')
   try {
-    return xaesKeyObject(encryption, nonce)
+    return use(encryption)
   } finally {
     encryption.wipe()
   }
 }
 
-function xaesKeyObject(key: Secret, nonce: Uint8Array): KeyObject {
+/** The key that AES-256-GCM itself runs under. A KeyObject: node takes a raw buffer three times slower (bench/micro/records). */
+function gcmKey(suite: Suite, key: Secret, nonce: Uint8Array): KeyObject {
+  if (suite === Suite.Aes256Gcm) return revealTo(key).keyObject()
   const derived = deriveXaesKey(key, nonce)
   const keyObject = createSecretKey(derived)
   derived.fill(0)
   return keyObject
+}
+
+function nonceOf(suite: Suite, { bytes, nonceOffset }: SealedPlace): Uint8Array {
+  return bytes.subarray(nonceOffset, nonceOffset + suiteLengths[suite].nonce)
 }
 
 function gcmNonce(nonce: Uint8Array): Uint8Array {

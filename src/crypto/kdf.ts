@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
-import { revealTo } from './key-material.ts'
+import { handleOf, revealTo, SlotSecret } from './key-material.ts'
 import type { Label } from './labels.ts'
+import { classNumbers, nativeAddon } from './native.ts'
 import { adoptSecret, type Secret } from './secret.ts'
 
 const labelPrefix = 'krypton/v1/'
@@ -12,20 +13,39 @@ export function deriveSecret(
   context: Uint8Array,
   secretClass: 'wrapping' | 'system',
 ): Secret {
-  return adoptSecret(deriveWithHmac(key, Buffer.from(labelPrefix + label), context, 32), secretClass)
+  const labelBytes = Buffer.from(labelPrefix + label)
+  const handle = handleOf(key)
+  if (handle === undefined) return adoptSecret(deriveWithHmac(key, labelBytes, context, 32), secretClass)
+  const addon = nativeAddon()!
+  const derived = addon.deriveSecret(handle, labelBytes, context, classNumbers[secretClass])
+  return new SlotSecret(addon, derived, secretClass, 32)
 }
 
 /** Derives 16 public bytes that name a key without telling it. */
-export function deriveIdentifier(key: Secret, label: Label, context: Uint8Array): Buffer {
-  return deriveWithHmac(key, Buffer.from(labelPrefix + label), context, 16)
+export function deriveIdentifier(key: Secret, label: IdentifierLabel, context: Uint8Array): Buffer {
+  const labelBytes = Buffer.from(labelPrefix + label)
+  const handle = handleOf(key)
+  if (handle === undefined) return deriveWithHmac(key, labelBytes, context, 16)
+  const identifier = Buffer.alloc(16)
+  nativeAddon()!.deriveIdentifier(handle, labelBytes, context, identifier, 0)
+  return identifier
 }
+
+/** Labels of what is public. The addon knows them by their end: nothing else leaves a key that is in a slot. */
+export type IdentifierLabel = Extract<Label, `${string}-id`>
 
 /**
  * SP 800-108r1 §4.1, KDF in counter mode, PRF HMAC-SHA-256, r = 32: the blocks
- * HMAC(key, u32 i ‖ label ‖ 0 ‖ context ‖ u32 length in bits), cut to `bytes`.
+ * HMAC(key, u32 i ‖ label ‖ 0 ‖ context ‖ u32 length in bits), cut to `bytes`. A key in a slot
+ * must be of class `object`: what comes of others is a secret (`deriveSecret`).
  */
 export function deriveWithHmac(key: Secret, label: Uint8Array, context: Uint8Array, bytes: number): Buffer {
   const derived = Buffer.allocUnsafeSlow(bytes)
+  const handle = handleOf(key)
+  if (handle !== undefined) {
+    nativeAddon()!.deriveBytes(handle, label, context, derived)
+    return derived
+  }
   const input = Buffer.alloc(4 + label.byteLength + 1 + context.byteLength + 4)
   input.set(label, 4)
   input.set(context, 4 + label.byteLength + 1)

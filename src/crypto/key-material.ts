@@ -1,13 +1,14 @@
 import { createSecretKey, type KeyObject } from 'node:crypto'
 import { inspect } from 'node:util'
+import type { NativeAddon } from './native.ts'
 import type { Secret, SecretClass } from './secret.ts'
 import type { PreparedXaes } from './xaes.ts'
 
 /** The inside of a secret, for the files of `crypto/` only: `test/crypto/secret.test.ts` looks for other importers. */
 export interface KeyMaterial {
-  /** The key as `node:crypto` takes it fastest. */
+  /** The key as `node:crypto` takes it fastest. Throws for a slot of another class than `object`: the addon alone uses those. */
   keyObject(): KeyObject
-  /** Runs `use` over the plain bytes, which are valid during the call only. */
+  /** Runs `use` over the plain bytes, which are valid during the call only. Throws as `keyObject`. */
   withBytes<T>(use: (bytes: Buffer) => T): T
 }
 
@@ -101,6 +102,64 @@ export class KeyObjectSecret extends OpaqueSecret {
       bytes.fill(0)
     }
   }
+}
+
+/** A secret in a slot of the addon: JavaScript has its handle, and no bytes. */
+export class SlotSecret extends OpaqueSecret {
+  readonly secretClass: SecretClass
+  readonly byteLength: number
+  readonly #addon: NativeAddon
+  /** 0 once it is wiped. */
+  #handle: number
+
+  /** Takes over `handle`, which names a secret of that class and length. */
+  constructor(addon: NativeAddon, handle: number, secretClass: SecretClass, byteLength: number) {
+    super()
+    this.#addon = addon
+    this.#handle = handle
+    this.secretClass = secretClass
+    this.byteLength = byteLength
+    // Keys of the hierarchy are let go when a cache drops them, by whoever used them last. Those of objects have one owner, who wipes.
+    if (secretClass !== 'object') dropped.register(this, { addon, handle })
+  }
+
+  get handle(): number {
+    if (this.#handle === 0) throw new Error('a secret was used after it was wiped')
+    return this.#handle
+  }
+  copyInto(target: Uint8Array, offset: number): void {
+    if (this.secretClass !== 'object') {
+      throw new TypeError(`a secret of class ${this.secretClass} cannot be copied out`)
+    }
+    this.#addon.copySecret(this.handle, target, offset)
+  }
+  wipe(): void {
+    if (this.#handle === 0) return
+    this.#addon.releaseSecret(this.#handle)
+    this.#handle = 0
+  }
+  override keyObject(): KeyObject {
+    return this.withBytes((bytes) => createSecretKey(bytes))
+  }
+  override withBytes<T>(use: (bytes: Buffer) => T): T {
+    const bytes = Buffer.allocUnsafeSlow(this.byteLength)
+    try {
+      this.copyInto(bytes, 0)
+      return use(bytes)
+    } finally {
+      this.#addon.wipeBytes(bytes)
+    }
+  }
+}
+
+/** Ends what nobody can use any more; a handle that was released already names nothing. */
+const dropped = new FinalizationRegistry<{ addon: NativeAddon; handle: number }>(({ addon, handle }) => {
+  addon.releaseSecret(handle)
+})
+
+/** The handle of a secret in a slot; undefined for one whose bytes JavaScript holds. */
+export function handleOf(secret: Secret): number | undefined {
+  return secret instanceof SlotSecret ? secret.handle : undefined
 }
 
 /** Looks inside a secret. Only `crypto/` calls it. */

@@ -1,5 +1,6 @@
 import { openSync, readSync } from 'node:fs'
 import { KryptonError } from '../errors.ts'
+import { nativeAddon } from './native.ts'
 
 /**
  * Random bytes from a device of the kernel, read afresh on every call. OpenSSL's generator, behind `node:crypto`, lives in
@@ -38,10 +39,21 @@ const kernel = new RandomSource('/dev/urandom')
 
 /** `count` random bytes for keys, nonces and identifiers, unpooled, owned by the caller. Throws 'random-failed'. */
 export function randomBytes(count: number): Buffer {
-  return kernel.bytes(count)
+  const addon = nativeAddon()
+  if (addon === undefined) return kernel.bytes(count)
+  const bytes = Buffer.allocUnsafeSlow(count)
+  addon.fillRandom(bytes, 0, count)
+  return bytes
+}
+
+/** Puts `count` random bytes into `target` at `offset`. Throws 'random-failed'. */
+export function fillRandom(target: Uint8Array, offset: number, count: number): void {
+  const addon = nativeAddon()
+  if (addon === undefined) target.set(kernel.bytes(count), offset)
+  else addon.fillRandom(target, offset, count)
 }
 
 /** A random identifier of 16 bytes. */
 export function randomIdentifier(): Buffer {
-  return kernel.bytes(16)
+  return randomBytes(16)
 }

@@ -1,5 +1,6 @@
 import { createSecretKey, type KeyObject } from 'node:crypto'
-import { BytesSecret, KeyObjectSecret, revealTo } from './key-material.ts'
+import { BytesSecret, handleOf, KeyObjectSecret, revealTo, SlotSecret } from './key-material.ts'
+import { classNumbers, nativeAddon } from './native.ts'
 import { randomBytes } from './random.ts'
 
 /**
@@ -19,8 +20,8 @@ export interface Secret {
   /** Copies the material into `target` at `offset`. Throws for any class but `object`, and after `wipe`. */
   copyInto(target: Uint8Array, offset: number): void
   /**
-   * Ends the secret: every later use throws. Bytes are overwritten where JavaScript owns them; a KeyObject cannot be
-   * overwritten, it is let go.
+   * Ends the secret: every later use throws. Bytes in a slot, and those that JavaScript owns, are overwritten; a KeyObject cannot
+   * be, it is let go.
    */
   wipe(): void
   /** `[Secret 32]`. */
@@ -30,38 +31,53 @@ export interface Secret {
 /** A `wrapping` or `system` secret on its way to another thread of this process: `postMessage` clones it. */
 export interface TransferableSecret {
   readonly secretClass: 'wrapping' | 'system'
-  readonly key: KeyObject
+  /** A KeyObject, or the handle of a slot and the length of what is in it. */
+  readonly key: KeyObject | { readonly handle: number; readonly byteLength: number }
 }
 
 /** Makes `bytes` random bytes into a secret. */
 export function generateSecret(bytes: number, secretClass: SecretClass): Secret {
-  return adoptSecret(randomBytes(bytes), secretClass)
+  const addon = nativeAddon()
+  if (addon === undefined) return adoptSecret(randomBytes(bytes), secretClass)
+  return new SlotSecret(addon, addon.generateSecret(classNumbers[secretClass], bytes), secretClass, bytes)
 }
 
 /** Copies `source` into a secret; whoever owns `source` wipes it. */
 export function secretFromBytes(source: Uint8Array, secretClass: SecretClass): Secret {
+  const addon = nativeAddon()
+  if (addon !== undefined) {
+    const handle = addon.secretFromBytes(classNumbers[secretClass], source)
+    return new SlotSecret(addon, handle, secretClass, source.byteLength)
+  }
   const own = Buffer.allocUnsafeSlow(source.byteLength)
   own.set(source)
   return adoptSecret(own, secretClass)
 }
 
-/** Takes over `own`, an unpooled buffer that nobody else keeps: it becomes the secret, or is wiped when a KeyObject does. */
+/** Takes over `own`, an unpooled buffer that nobody else keeps: it becomes the secret, or is wiped when a slot or a KeyObject does. */
 export function adoptSecret(own: Buffer, secretClass: SecretClass): Secret {
-  if (secretClass === 'object') return new BytesSecret(own)
+  const isNative = nativeAddon() !== undefined
+  if (!isNative && secretClass === 'object') return new BytesSecret(own)
   try {
+    if (isNative || secretClass === 'object') return secretFromBytes(own, secretClass)
     return new KeyObjectSecret(createSecretKey(own), secretClass)
   } finally {
     own.fill(0)
   }
 }
 
-/** Puts a `wrapping` or `system` secret into a form that `postMessage` carries to another thread. */
+/** Puts a `wrapping` or `system` secret into a form that `postMessage` carries to another thread. It lives on here as well. */
 export function exportSecret(secret: Secret): TransferableSecret {
-  if (secret.secretClass === 'object') throw new TypeError('a secret of class object stays in its thread')
-  return { secretClass: secret.secretClass, key: revealTo(secret).keyObject() }
+  const { secretClass, byteLength } = secret
+  if (secretClass === 'object') throw new TypeError('a secret of class object stays in its thread')
+  const handle = handleOf(secret)
+  return { secretClass, key: handle === undefined ? revealTo(secret).keyObject() : { handle, byteLength } }
 }
 
-/** The other end of `exportSecret`. */
-export function importSecret(transferred: TransferableSecret): Secret {
-  return new KeyObjectSecret(transferred.key, transferred.secretClass)
+/** The other end of `exportSecret`: a secret of this thread's own, to be made while the other thread still holds its one. */
+export function importSecret({ secretClass, key }: TransferableSecret): Secret {
+  if (!('handle' in key)) return new KeyObjectSecret(key, secretClass)
+  const addon = nativeAddon()
+  if (addon === undefined) throw new Error('a secret in a slot came to a thread without the addon')
+  return new SlotSecret(addon, addon.duplicateSecret(key.handle), secretClass, key.byteLength)
 }

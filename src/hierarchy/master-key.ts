@@ -1,5 +1,5 @@
 import { Suite } from '../crypto/aead.ts'
-import { deriveIdentifier, deriveSecret } from '../crypto/kdf.ts'
+import { deriveIdentifier, deriveSecret, type IdentifierLabel } from '../crypto/kdf.ts'
 import { type Label, labels } from '../crypto/labels.ts'
 import { hmac } from '../crypto/mac.ts'
 import type { Secret } from '../crypto/secret.ts'
@@ -20,7 +20,7 @@ export interface MasterKeys {
 /** Derives the keys of a MasterKey of 32 bytes in its epoch. */
 export function deriveMasterKeys(masterKey: Secret, cluster: Uint8Array, epoch: number): MasterKeys {
   const context = derivationContext(epoch, cluster)
-  const wrapping = (label: Label, idLabel: Label): WrappingKey => ({
+  const wrapping = (label: Label, idLabel: IdentifierLabel): WrappingKey => ({
     secret: deriveSecret(masterKey, label, context, 'wrapping'),
     keyId: deriveIdentifier(masterKey, idLabel, context),
     version: epoch,

@@ -38,7 +38,7 @@ export class RowMacs implements RowKeys {
   verifyRow<T extends TableName>(table: T, row: Row<T>): void {
     const mac = row.mac
     const key = mac.byteLength === rowMacBytes ? this.#keys.get(versionOf(mac)) : undefined
-    if (key === undefined || !verifyHmac('sha256', key, macInput(table, row), mac.subarray(4))) {
+    if (key === undefined || !verifyHmac('sha256', key, macInput(table, row), mac, 4)) {
       throw new KryptonError(
         'row-mac-mismatch',
         `a row of table ${table} (${identify(table, row)}) is not as it was written: the store was changed from outside, restore it from a backup`,

@@ -1,6 +1,6 @@
-import { keyCommitment, openAead, sealAead, Suite, suiteLengths, isSuite, tagBytes } from '../crypto/aead.ts'
+import { isSuite, keyCommitment, openFrom, sealInto, Suite, suiteLengths, tagBytes } from '../crypto/aead.ts'
 import { equalBytes } from '../crypto/compare.ts'
-import { randomBytes } from '../crypto/random.ts'
+import { fillRandom } from '../crypto/random.ts'
 import type { Secret, SecretClass } from '../crypto/secret.ts'
 import { KryptonError } from '../errors.ts'
 import { limits } from '../limits.ts'
@@ -65,15 +65,14 @@ export function sealRecord(
   record[6] = purpose
   record.set(wrappingKey.keyId, 8)
   record.writeUInt32BE(wrappingKey.version, 24)
-  record.set(nonce ?? randomBytes(nonceBytes), nonceOffset)
+  if (nonce === undefined) fillRandom(record, nonceOffset, nonceBytes)
+  else record.set(nonce, nonceOffset)
   const committed = nonceOffset + nonceBytes
   if (commitmentBytes > 0) record.set(keyCommitment(wrappingKey.secret, record.subarray(0, committed)), committed)
   record.writeUInt32BE(plaintext.byteLength, headerBytes)
-  const associatedData = recordAssociatedData(record.subarray(0, headerBytes), wrappingKey.keyId, context)
-  record.set(
-    sealAead(suite, wrappingKey.secret, record.subarray(nonceOffset, committed), associatedData, plaintext),
-    headerBytes + 4,
-  )
+  const associatedBytes = writeAssociatedData(record, headerBytes, wrappingKey.keyId, context)
+  const place = { bytes: record, nonceOffset, sealedOffset: headerBytes + 4 }
+  sealInto(suite, wrappingKey.secret, place, scratch, associatedBytes, plaintext)
   return record
 }
 
@@ -103,14 +102,9 @@ export function openRecord(
       )
     }
   }
-  return openAead(
-    suite,
-    wrappingKey.secret,
-    record.subarray(nonceOffset, committed),
-    recordAssociatedData(record.subarray(0, headerBytes), wrappingKey.keyId, context),
-    record.subarray(headerBytes + 4),
-    secretClass,
-  )
+  const associatedBytes = writeAssociatedData(record, headerBytes, wrappingKey.keyId, context)
+  const place = { bytes: record, nonceOffset, sealedOffset: headerBytes + 4 }
+  return openFrom(suite, wrappingKey.secret, place, scratch, associatedBytes, secretClass)
 }
 
 function checkHeader(
@@ -138,11 +132,24 @@ function checkHeader(
  * The result is a view of one buffer of the thread, good until the next call.
  */
 export function recordAssociatedData(header: Uint8Array, parentKeyId: Uint8Array, context: RecordContext): Uint8Array {
-  const needed = associatedDataBytesMin + header.byteLength + variableBytes(parentKeyId, context)
-  if (scratch.byteLength < needed) scratch = Buffer.allocUnsafeSlow(needed)
-  scratch.set(associatedDataLabel, 0)
-  scratch.set(header, associatedDataLabel.byteLength)
-  let at = associatedDataLabel.byteLength + header.byteLength
+  return scratch.subarray(0, writeAssociatedData(header, header.byteLength, parentKeyId, context))
+}
+
+/** Puts them into `scratch`, which it may replace by a longer one; the header is the first `headerBytes` of `record`. Returns their length. */
+function writeAssociatedData(
+  record: Uint8Array,
+  headerBytes: number,
+  parentKeyId: Uint8Array,
+  context: RecordContext,
+): number {
+  const needed = associatedDataBytesMin + headerBytes + variableBytes(parentKeyId, context)
+  if (scratch.byteLength < needed) {
+    scratch = Buffer.allocUnsafeSlow(needed)
+    scratch.set(associatedDataLabel, 0)
+  }
+  let at = associatedDataLabel.byteLength
+  for (let i = 0; i < headerBytes; i++) scratch[at + i] = record[i]!
+  at += headerBytes
   at = putLv(context.cluster, at)
   at = putLv(context.tenant, at)
   at = putLv(context.system, at)
@@ -156,8 +163,7 @@ export function recordAssociatedData(header: Uint8Array, parentKeyId: Uint8Array
   const blobVersion = context.blobVersion ?? 0
   at = scratch.writeUInt32BE(Math.floor(blobVersion / 0x1_0000_0000), at)
   at = scratch.writeUInt32BE(blobVersion % 0x1_0000_0000, at)
-  at = putLv(context.extra, at)
-  return scratch.subarray(0, at)
+  return putLv(context.extra, at)
 }
 
 function variableBytes(parentKeyId: Uint8Array, context: RecordContext): number {
@@ -207,6 +213,7 @@ const associatedDataLabel = Buffer.from('krypton/krw/1\0')
 /** The label, seven lengths of 2 bytes, and the numbers. */
 const associatedDataBytesMin = associatedDataLabel.byteLength + 7 * 2 + 4 + 1 + 4 + 4 + 8
 let scratch = Buffer.allocUnsafeSlow(1024)
+scratch.set(associatedDataLabel, 0)
 
 const ownKey: readonly Suite[] = [Suite.Aes256Gcm, Suite.Xaes256Gcm]
 /** Whatever is wrapped by a key that somebody else chose or holds commits to that key. */

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "../arguments.h"
+
+/** What JavaScript can call. Arguments and results are described where they are checked first: src/crypto/native.ts. */
+namespace krypton {
+
+// secrets.cc
+napi_value generateSecret(const Arguments& arguments);
+napi_value secretFromBytes(const Arguments& arguments);
+napi_value duplicateSecret(const Arguments& arguments);
+napi_value secretLength(const Arguments& arguments);
+napi_value copySecret(const Arguments& arguments);
+napi_value releaseSecret(const Arguments& arguments);
+
+// bytes.cc
+napi_value fillRandom(const Arguments& arguments);
+napi_value wipeBytes(const Arguments& arguments);
+napi_value wipeStack(const Arguments& arguments);
+napi_value equalBytes(const Arguments& arguments);
+
+// macs.cc
+napi_value hmac(const Arguments& arguments);
+napi_value verifyHmac(const Arguments& arguments);
+napi_value deriveSecret(const Arguments& arguments);
+napi_value deriveIdentifier(const Arguments& arguments);
+napi_value deriveBytes(const Arguments& arguments);
+
+// records.cc
+napi_value sealRecord(const Arguments& arguments);
+napi_value openRecord(const Arguments& arguments);
+
+// memory.cc
+napi_value describe(const Arguments& arguments);
+
+}  // namespace krypton
