@@ -37,8 +37,8 @@ export class Keystore {
     let objects = this.#services.get(key)
     if (objects === undefined) {
       // The number sets the service's entries in the shared cache apart; it is never used twice.
-      const cachePrefix = `${this.#count++}:`
-      objects = new ObjectsOfService(this.#store, this.#keyChain, this.#cache, principal.scope, cachePrefix, () =>
+      const number = this.#count++
+      objects = new ObjectsOfService(this.#store, this.#keyChain, this.#cache, principal.scope, number, () =>
         this.#nextSequence(),
       )
       this.#services.set(key, objects)

@@ -4,13 +4,15 @@ import type { ManagedObject } from '../objects/managed-object.ts'
 import type { VersionTable } from '../store/version-table.ts'
 
 interface Entry {
+  /** Whose the object is: a number that one service has. */
+  readonly service: number
   readonly object: ManagedObject
   readonly slot: number
   readonly version: number
 }
 
 /**
- * Objects whose rows were verified, by service and Unique Identifier. An entry carries the value that the object's slot of the version table
+ * Objects whose rows were verified, by Unique Identifier; nobody but the service that has it gets one. An entry carries the value that the object's slot of the version table
  * had before its row was read, and is good while the slot has it: so a change in any thread is seen at once, and no entry is ever
  * told to go. Records in it are wrapped; there is no key here.
  */
@@ -27,9 +29,9 @@ export class ObjectCache {
     this.#versions = versions
   }
 
-  get(key: string): ManagedObject | undefined {
-    const entry = this.#entries.get(key)
-    if (entry === undefined) return undefined
+  get(service: number, uniqueIdentifier: string): ManagedObject | undefined {
+    const entry = this.#entries.get(uniqueIdentifier)
+    if (entry === undefined || entry.service !== service) return undefined
     return this.#versions.read(entry.slot) === entry.version ? entry.object : undefined
   }
 
@@ -39,12 +41,12 @@ export class ObjectCache {
     return { slot, version: this.#versions.read(slot) }
   }
 
-  set(key: string, object: ManagedObject, { slot, version }: { slot: number; version: number }): void {
-    this.#entries.set(key, { object, slot, version })
+  set(service: number, object: ManagedObject, { slot, version }: { slot: number; version: number }): void {
+    this.#entries.set(object.uniqueIdentifier, { service, object, slot, version })
   }
 
-  delete(key: string): void {
-    this.#entries.delete(key)
+  delete(service: number, uniqueIdentifier: string): void {
+    if (this.#entries.peek(uniqueIdentifier)?.service === service) this.#entries.delete(uniqueIdentifier)
   }
 }
 

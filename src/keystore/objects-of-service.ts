@@ -23,27 +23,27 @@ export class ObjectsOfService {
   readonly #store: Store
   readonly #keyChain: KeyChain
   readonly #cache: ObjectCache
-  readonly #cachePrefix: string
+  readonly #number: number
 
   constructor(
     store: Store,
     keyChain: KeyChain,
     cache: ObjectCache,
     scope: Scope,
-    cachePrefix: string,
+    number: number,
     nextSequence: () => number,
   ) {
     this.#store = store
     this.#keyChain = keyChain
     this.#cache = cache
     this.scope = scope
-    this.#cachePrefix = cachePrefix
+    this.#number = number
     this.nextSequence = nextSequence
   }
 
   /** The object as it is stored; undefined when the service has none of that identifier, whoever else may. */
   get(uniqueIdentifier: string): MaybePromise<ManagedObject | undefined> {
-    const cached = this.#cache.get(this.#cachePrefix + uniqueIdentifier)
+    const cached = this.#cache.get(this.#number, uniqueIdentifier)
     return cached ?? this.#load(uniqueIdentifier)
   }
 
@@ -81,7 +81,7 @@ export class ObjectsOfService {
 
   /** Lets go of an object that turned out to be older than the store's. */
   forget(uniqueIdentifier: string): void {
-    this.#cache.delete(this.#cachePrefix + uniqueIdentifier)
+    this.#cache.delete(this.#number, uniqueIdentifier)
   }
 
   #load(uniqueIdentifier: string): MaybePromise<ManagedObject | undefined> {
@@ -94,7 +94,7 @@ export class ObjectsOfService {
         if (row === undefined) return undefined
         keys.verifyRow('objects', row)
         const managed = objectOf(row)
-        this.#cache.set(this.#cachePrefix + uniqueIdentifier, managed, place)
+        this.#cache.set(this.#number, managed, place)
         return managed
       }),
     )

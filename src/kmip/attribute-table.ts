@@ -358,8 +358,11 @@ export function attributeByWireName(attributeName: string): AttributeName | unde
 
 /** The definition of a name inside the server; undefined for a custom one. */
 export function attributeDefinition(name: string): AttributeDefinition | undefined {
-  return Object.hasOwn(attributeTable, name) ? attributeTable[name as AttributeName] : undefined // hasOwn has just told
+  return definitions.get(name)
 }
+
+/** A look-up in a Map takes a third of one by `Object.hasOwn`: each attribute of each answer asks. */
+const definitions: ReadonlyMap<string, AttributeDefinition> = new Map(Object.entries(attributeTable))
 
 /** Custom attributes: x- of clients, y- of the server (3.39). */
 export function isCustomName(attributeName: string): boolean {

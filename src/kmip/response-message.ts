@@ -8,7 +8,7 @@ import { MessageReader, optional, optionalRepeated, required, struct } from './s
 import type { Kind, Struct, ValueOf } from './struct.ts'
 import { MessageExtension, Nonce, ProtocolVersion } from './structures.ts'
 import { Tag } from './tags.ts'
-import { newestVersion, protocolVersion, servedVersion } from './version.ts'
+import { newestVersion, protocolVersion, servedVersion, supportedVersions } from './version.ts'
 import type { KmipVersion } from './version.ts'
 
 export interface ResponseMessage {
@@ -46,10 +46,12 @@ export interface EncodedResponse {
  */
 export function encodeResponse(response: ResponseMessage): EncodedResponse {
   const { version, batchItems } = response
-  const header = headerOf(response)
-  const writer = new TtlvWriter(sizeWith(header, response))
+  const plain = isPlain(response) ? plainHeader(response) : undefined
+  const header = plain === undefined ? headerOf(response) : undefined
+  const writer = new TtlvWriter(itemsSize(response, plain?.byteLength ?? ResponseHeader.size(header!, version)))
   const start = writer.begin(Tag.ResponseMessage)
-  ResponseHeader.write(writer, Tag.ResponseHeader, header, version)
+  if (plain === undefined) ResponseHeader.write(writer, Tag.ResponseHeader, header!, version)
+  else writer.words(plain)
   for (let i = 0; i < batchItems.length; i++) writeBatchItem(writer, batchItems[i]!, version)
   writer.end(start)
   return { bytes: writer.bytes, sensitive: writer.sensitive }
@@ -57,7 +59,10 @@ export function encodeResponse(response: ResponseMessage): EncodedResponse {
 
 /** Bytes of the answer, known before it is written: what Maximum Response Size is compared with (6.3). */
 export function responseSize(response: ResponseMessage): number {
-  return sizeWith(headerOf(response), response)
+  return itemsSize(
+    response,
+    isPlain(response) ? plainHeaderBytes : ResponseHeader.size(headerOf(response), response.version),
+  )
 }
 
 /**
@@ -136,8 +141,41 @@ function headerOf(response: ResponseMessage): ResponseHeader {
   }
 }
 
-function sizeWith(header: ResponseHeader, { version, batchItems }: ResponseMessage): number {
-  let size = 8 + ResponseHeader.size(header, version)
+/** True for a header of nothing but Protocol Version, Time Stamp and Batch Count: that of nearly every answer. */
+function isPlain(response: ResponseMessage): boolean {
+  return (
+    response.nonce === undefined &&
+    response.attestationTypes === undefined &&
+    response.clientCorrelationValue === undefined &&
+    response.serverCorrelationValue === undefined
+  )
+}
+
+/**
+ * A plain header as words of 4 bytes, good until the next call: it is the same for all answers of a version, but for two of its numbers.
+ * Replaces writing it field by field (bench/micro/codec.bench.ts).
+ */
+function plainHeader({ version, timeStamp, batchItems }: ResponseMessage): Int32Array {
+  const words = plainHeaders[version - 10]!
+  words[timeStampWord] = Math.floor(timeStamp / 0x1_0000_0000)
+  words[timeStampWord + 1] = timeStamp
+  words[batchCountWord] = batchItems.length
+  return words
+}
+
+const plainHeaders = [...supportedVersions].reverse().map((version) => {
+  const header = { protocolVersion: protocolVersion(version), timeStamp: 0, batchCount: 0 }
+  const writer = new TtlvWriter(ResponseHeader.size(header, version))
+  ResponseHeader.write(writer, Tag.ResponseHeader, header, version)
+  return new MessageReader(writer.bytes).words(0)
+})
+const plainHeaderBytes = plainHeaders[0]!.byteLength
+/** The header's own, Protocol Version with its two Integers, the header of the date. */
+const timeStampWord = (8 + 40 + 8) / 4
+const batchCountWord = timeStampWord + 2 + 2
+
+function itemsSize({ version, batchItems }: ResponseMessage, headerBytes: number): number {
+  let size = 8 + headerBytes
   for (let i = 0; i < batchItems.length; i++) size += batchItemSize(batchItems[i]!, version)
   return size
 }

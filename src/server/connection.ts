@@ -152,7 +152,7 @@ export class Connection {
   }
 
   #onData(chunk: Buffer): void {
-    this.#around.counters.add('bytesReceived', chunk.length)
+    this.#around.counters.received(chunk.length)
     if (this.#state === 'known') {
       this.#anythingCame = true
       this.#reader.push(chunk)
@@ -177,7 +177,6 @@ export class Connection {
         if (frame === undefined) break
         took = true
         this.#take(frame, nowMs)
-        this.#flush()
       }
     } catch (error) {
       return this.#onBadFrame(error)
@@ -190,15 +189,16 @@ export class Connection {
   }
 
   #take(frame: Buffer, startedMs: number): void {
-    const slot: Slot = { frame, startedMs, answer: undefined }
-    this.#slots.push(slot)
     let answer: Answer | Promise<Answer>
     try {
       answer = this.#around.responder.respond(frame, this.peer)
     } catch (error) {
-      return this.#onFailedRequest(slot, error)
+      const refused = this.#addSlot(frame, startedMs)
+      this.#onFailedRequest(refused, error)
+      return this.#flush()
     }
     if (answer instanceof Promise) {
+      const slot = this.#addSlot(frame, startedMs)
       answer.then(
         (settled) => this.#settle(slot, settled),
         (error: unknown) => {
@@ -206,9 +206,20 @@ export class Connection {
           this.#flush()
         },
       )
+    } else if (this.#slots.length === 0) {
+      // Nobody is before it: it leaves at once, without a place in the queue.
+      frame.fill(0)
+      this.#send(answer, startedMs)
     } else {
-      this.#finish(slot, answer)
+      this.#finish(this.#addSlot(frame, startedMs), answer)
+      this.#flush()
     }
+  }
+
+  #addSlot(frame: Buffer, startedMs: number): Slot {
+    const slot: Slot = { frame, startedMs, answer: undefined }
+    this.#slots.push(slot)
+    return slot
   }
 
   #settle(slot: Slot, answer: Answer): void {
@@ -255,21 +266,25 @@ export class Connection {
 
   /** Writes the answers at the head of the queue, up to the first that is not there yet. */
   #flush(): void {
-    const { counters, clock } = this.#around
     while (this.#state === 'known') {
       const slot = this.#slots[0]
       if (slot?.answer === undefined) break
       this.#slots.shift()
-      counters.request(clock.monotonic() - slot.startedMs)
-      if (slot.answer.close === true) this.#endWith(slot.answer.bytes)
-      else this.#write(slot.answer)
+      this.#send(slot.answer, slot.startedMs)
     }
     this.#endIfDone()
   }
 
-  #write({ bytes, sensitive }: Answer): void {
-    this.#around.counters.add('bytesSent', bytes.length)
-    if (this.#writesPending === 0) this.#writeSinceMs = this.#around.clock.monotonic()
+  #send(answer: Answer, startedMs: number): void {
+    const nowMs = this.#around.clock.monotonic()
+    this.#around.counters.request(nowMs - startedMs)
+    if (answer.close === true) this.#endWith(answer.bytes)
+    else this.#write(answer, nowMs)
+  }
+
+  #write({ bytes, sensitive }: Answer, nowMs: number): void {
+    this.#around.counters.sent(bytes.length)
+    if (this.#writesPending === 0) this.#writeSinceMs = nowMs
     this.#writesPending += 1
     this.#queuedBytes += bytes.length
     this.#around.queuedAnswersBytes += bytes.length
@@ -357,7 +372,7 @@ export class Connection {
     this.#dropSlots()
     this.#reader.wipe()
     if (bytes !== undefined && bytes.length > 0) {
-      this.#around.counters.add('bytesSent', bytes.length)
+      this.#around.counters.sent(bytes.length)
       this.#socket.end(bytes)
     } else {
       this.#socket.end()

@@ -58,6 +58,16 @@ export class Counters {
     this.#values[single.get(name)!]! += amount
   }
 
+  /** `add('bytesReceived', bytes)`, for every chunk: without a look-up by name. */
+  received(bytes: number): void {
+    this.#values[bytesReceived]! += bytes
+  }
+
+  /** `add('bytesSent', bytes)`, for every answer. */
+  sent(bytes: number): void {
+    this.#values[bytesSent]! += bytes
+  }
+
   read(name: CounterName): number {
     return this.#values[single.get(name)!]!
   }
@@ -84,7 +94,7 @@ export class Counters {
   request(milliseconds: number): void {
     const seconds = milliseconds / 1000
     let bucket = 0
-    while (bucket < latencyBucketSeconds.length && seconds > latencyBucketSeconds[bucket]!) bucket += 1
+    while (bucket < bucketEnds.length && seconds > bucketEnds[bucket]!) bucket += 1
     this.#values[latencyStart + bucket]! += 1
     this.#values[requestsTotal]! += 1
     this.#values[latencySecondsSum]! += seconds
@@ -96,7 +106,10 @@ export class Counters {
   }
 }
 
+const bucketEnds = Float64Array.from(latencyBucketSeconds)
 const single: ReadonlyMap<CounterName, number> = new Map(counterNames.map((name, index) => [name, index]))
+const bytesReceived = single.get('bytesReceived')!
+const bytesSent = single.get('bytesSent')!
 const requestsTotal = single.get('requestsTotal')!
 const latencySecondsSum = single.get('latencySecondsSum')!
 const cutStart = counterNames.length

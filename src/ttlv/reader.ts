@@ -40,6 +40,22 @@ export class TtlvReader {
     return at + 8 + padded(this.#view.getInt32(at + 4))
   }
 
+  /** The item at `at`, header, value and padding, as words of 4 bytes. */
+  words(at: number): Int32Array {
+    const words = new Int32Array((this.next(at) - at) >>> 2)
+    for (let i = 0; i < words.length; i++) words[i] = this.#view.getInt32(at + i * 4)
+    return words
+  }
+
+  /** True if the item at `at` is that of `words`. */
+  hasWords(at: number, words: Int32Array): boolean {
+    const view = this.#view
+    // The second word is the length: if it is the same, so is the number of words, and none is read beyond the item.
+    if (view.getInt32(at + 4) !== words[1]) return false
+    for (let i = 0; i < words.length; i++) if (view.getInt32(at + i * 4) !== words[i]) return false
+    return true
+  }
+
   integer(at: number): number {
     return this.#view.getInt32(at + 8)
   }

@@ -104,6 +104,14 @@ export class TtlvWriter {
     this.#finish((tag << 8) | type, value.byteLength)
   }
 
+  /** Whole items as words of 4 bytes, as an earlier frame had them. */
+  words(words: Int32Array): void {
+    const view = this.#view
+    let at = this.#at
+    for (let i = 0; i < words.length; i++, at += 4) view.setInt32(at, words[i]!)
+    this.#at = at
+  }
+
   /** The content of a structure, as it was read. */
   structure(tag: number, content: Uint8Array): void {
     this.#slab.set(content, this.#at + 8)

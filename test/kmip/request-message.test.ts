@@ -19,6 +19,43 @@ describe('decodeRequest', () => {
     }
   })
 
+  test('remembers headers, and mistakes none for another', () => {
+    const header = (minor: number, ...fields: Buffer[]) =>
+      decodeRequest(items.request(minor, Operation.Get, [uid], fields)).requestHeader
+    const size = (bytes: number) => items.integer(Tag.MaximumResponseSize, bytes)
+    expect(header(2)).toBe(header(2))
+    expect(decodeRequest(items.request(4, Operation.Get, [uid])).version).toBe(14)
+    expect(decodeRequest(items.request(2, Operation.Get, [uid])).version).toBe(12)
+    // Of the same length, and different in the last bit.
+    for (const bytes of [8192, 8193, 8192]) expect(header(2, size(bytes)).maximumResponseSize).toBe(bytes)
+    const count = (batchCount: number) =>
+      items.structure(
+        Tag.RequestMessage,
+        items.structure(Tag.RequestHeader, items.version(2), items.integer(Tag.BatchCount, batchCount)),
+        items.batchItem(Operation.Get, [uid]),
+      )
+    expect(() => decodeRequest(count(2))).toThrow(refusal('invalid-message'))
+    expect(decodeRequest(count(1)).requestHeader.batchCount).toBe(1)
+    expect(() => decodeRequest(count(2))).toThrow(refusal('invalid-message'))
+    // A later minor version of the same length: unknown fields are ignored in it alone.
+    const unknown = items.text(Tag.Username, 'x')
+    expect(decodeRequest(items.request(9, Operation.Get, [uid, unknown])).batchItems[0]!.payloadError).toBeUndefined()
+    expect(decodeRequest(items.request(4, Operation.Get, [uid, unknown])).batchItems[0]!.payloadError).toBeDefined()
+  })
+
+  test('remembers no header with a password', () => {
+    const credential = items.structure(
+      Tag.Credential,
+      items.enumeration(Tag.CredentialType, 1),
+      items.structure(Tag.CredentialValue, items.text(Tag.Username, 'u'), items.text(Tag.Password, 'p')),
+    )
+    const message = () =>
+      decodeRequest(items.request(2, Operation.Get, [uid], [items.structure(Tag.Authentication, credential)]))
+        .requestHeader
+    expect(message().authentication).toBeDefined()
+    expect(message()).not.toBe(message())
+  })
+
   test('reads every header field of 1.4', () => {
     const fields = [
       items.integer(Tag.MaximumResponseSize, 8192),
