@@ -1,4 +1,5 @@
 import { KryptonError } from '../errors.ts'
+import { limits } from '../limits.ts'
 import { ItemType } from '../ttlv/item-type.ts'
 import { TtlvWriter } from '../ttlv/writer.ts'
 import { enumTables, ResultReason } from './enums.ts'
@@ -42,19 +43,29 @@ export interface EncodedResponse {
 
 /**
  * Writes an answer in the version of its request: nothing newer goes out (KMIP 1.4 section 7.2).
- * @throws KryptonError feature-not-supported: a value that must be sent is newer than the client
+ * @throws KryptonError feature-not-supported: a value that must be sent is newer than the client. response-too-large: for any client
  */
 export function encodeResponse(response: ResponseMessage): EncodedResponse {
   const { version, batchItems } = response
   const plain = isPlain(response) ? plainHeader(response) : undefined
   const header = plain === undefined ? headerOf(response) : undefined
-  const writer = new TtlvWriter(itemsSize(response, plain?.byteLength ?? ResponseHeader.size(header!, version)))
+  const size = itemsSize(response, plain?.byteLength ?? ResponseHeader.size(header!, version))
+  if (size > limits.responseBytesMax) throw responseTooLarge(size, limits.responseBytesMax)
+  const writer = new TtlvWriter(size)
   const start = writer.begin(Tag.ResponseMessage)
   if (plain === undefined) ResponseHeader.write(writer, Tag.ResponseHeader, header!, version)
   else writer.words(plain)
   for (let i = 0; i < batchItems.length; i++) writeBatchItem(writer, batchItems[i]!, version)
   writer.end(start)
   return { bytes: writer.bytes, sensitive: writer.sensitive }
+}
+
+/** The refusal of an answer that is larger than Maximum Response Size, the client's or the server's own. */
+export function responseTooLarge(bytes: number, bytesMax: number): KryptonError {
+  return new KryptonError(
+    'response-too-large',
+    `Ask for less, or allow more: the answer has at least ${bytes} bytes, Maximum Response Size is ${bytesMax}`,
+  )
 }
 
 /** Bytes of the answer, known before it is written: what Maximum Response Size is compared with (6.3). */

@@ -12,7 +12,7 @@ import { UnitOfWork } from '../keystore/unit-of-work.ts'
 import type { Mark } from '../keystore/unit-of-work.ts'
 import { BatchErrorContinuationOption, ResultStatus } from '../kmip/enums.ts'
 import type { RequestBatchItem, RequestMessage } from '../kmip/request-message.ts'
-import { responseSize } from '../kmip/response-message.ts'
+import { responseSize, responseTooLarge } from '../kmip/response-message.ts'
 import type { ResponseBatchItem } from '../kmip/response-message.ts'
 import { limits } from '../limits.ts'
 import { OperationContext, RefusalWithPayload } from './handler.ts'
@@ -130,6 +130,7 @@ class Execution {
     this.#answers.push(answer)
     const isSuccess = answer.resultStatus === ResultStatus.Success
     this.#hasSucceeded ||= isSuccess
+    if (this.#isSizedByEncoder()) return isSuccess
     try {
       this.#addSize(answer)
     } catch (error) {
@@ -244,6 +245,15 @@ class Execution {
   }
 
   /**
+   * A request that changed nothing and set no size of its own has nothing to take back: the encoder, which sizes every answer anyway, refuses
+   * one beyond the server's own bound.
+   */
+  #isSizedByEncoder(): boolean {
+    const { batchItems, requestHeader } = this.#request
+    return batchItems.length === 1 && requestHeader.maximumResponseSize === undefined && !this.#unit.hasChanges
+  }
+
+  /**
    * Counts an answer before anything is written: a client that cannot read them all finds nothing changed. Failures alone are never too
    * large: there is nothing smaller to say.
    */
@@ -253,10 +263,7 @@ class Execution {
     this.#answerBytes += this.#sizeOf([answer])
     if (this.#answers.length > 1) this.#answerBytes -= this.#sizeOf([]) // the header counts once
     if (this.#answerBytes <= bytesMax || !this.#hasSucceeded) return
-    throw new KryptonError(
-      'response-too-large',
-      `Ask for less, or allow more: the answer has at least ${this.#answerBytes} bytes, Maximum Response Size is ${bytesMax}`,
-    )
+    throw responseTooLarge(this.#answerBytes, bytesMax)
   }
 
   /** Bytes of an answer of these items. */
