@@ -8,9 +8,11 @@ import type { Log } from '../telemetry/log.ts'
 import { FrameReader } from '../ttlv/frame-reader.ts'
 import type { Answer, Responder } from './answer.ts'
 import type { ConnectionLimits } from './connection-limits.ts'
+import type { Turn, TurnTaker } from './turn.ts'
 
 /** What all connections of a listener share. */
 export interface ConnectionSurroundings {
+  readonly turn: Turn
   readonly responder: Responder
   readonly limits: ConnectionLimits
   readonly clock: Clock
@@ -33,7 +35,7 @@ interface Slot {
  * One TLS connection after its handshake. Frames in, answers out in the same order: one answer is one write and, up to 16 KiB, one TLS
  * record. Not a byte is parsed before the peer is known. Invariant: while answers queue up, or too many requests wait, nothing is read.
  */
-export class Connection {
+export class Connection implements TurnTaker {
   readonly peer: Peer
   readonly #socket: TLSSocket
   readonly #around: ConnectionSurroundings
@@ -45,6 +47,9 @@ export class Connection {
   #draining = false
   #listening = false
   #reading = false
+  /** Its turn comes: to answer what has come, and to write what was answered. */
+  #awaitsRequests = false
+  #awaitsAnswers = false
   #partialBytes = 0
   #writesPending = 0
   #queuedBytes = 0
@@ -79,6 +84,8 @@ export class Connection {
   /** Takes no more requests, answers those it has, then ends. */
   drain(): void {
     if (this.#draining) return
+    // What has come before is still answered.
+    if (this.#awaitsRequests) this.takeRequests()
     this.#draining = true
     this.#endIfDone()
   }
@@ -156,7 +163,7 @@ export class Connection {
     if (this.#state === 'known') {
       this.#anythingCame = true
       this.#reader.push(chunk)
-      this.#pump()
+      this.#askForTurn()
     } else {
       // Of somebody unknown, or after the end: dropped unread, so that the other side can read our last answer.
       chunk.fill(0)
@@ -167,65 +174,62 @@ export class Connection {
     }
   }
 
-  /** Takes whole frames as long as there is room for their answers. */
-  #pump(): void {
+  #askForTurn(): void {
+    if (this.#awaitsRequests) return
+    this.#awaitsRequests = true
+    this.#around.turn.hasRequests(this)
+  }
+
+  /** Takes whole frames as long as there is room for their answers; the turn calls it. */
+  takeRequests(): number {
+    if (!this.#awaitsRequests) return 0
+    this.#awaitsRequests = false
     const nowMs = this.#around.clock.monotonic()
-    let took = false
+    let taken = 0
     try {
       while (this.#hasRoom()) {
         const frame = this.#reader.next()
         if (frame === undefined) break
-        took = true
+        taken += 1
         this.#take(frame, nowMs)
       }
     } catch (error) {
-      return this.#onBadFrame(error)
+      this.#onBadFrame(error)
+      return taken
     }
-    this.#countPartial(took, nowMs)
+    this.#countPartial(taken > 0, nowMs)
     this.#endIfDone()
-    if (this.#state !== 'known') return
+    if (this.#state !== 'known') return taken
     if (this.#hasRoom()) this.#read()
     else this.#stopReading()
+    return taken
   }
 
   #take(frame: Buffer, startedMs: number): void {
+    const slot: Slot = { frame, startedMs, answer: undefined }
+    this.#slots.push(slot)
     let answer: Answer | Promise<Answer>
     try {
       answer = this.#around.responder.respond(frame, this.peer)
     } catch (error) {
-      const refused = this.#addSlot(frame, startedMs)
-      this.#onFailedRequest(refused, error)
-      return this.#flush()
+      return this.#onFailedRequest(slot, error)
     }
     if (answer instanceof Promise) {
-      const slot = this.#addSlot(frame, startedMs)
-      answer.then(
-        (settled) => this.#settle(slot, settled),
-        (error: unknown) => {
-          this.#onFailedRequest(slot, error)
-          this.#flush()
-        },
-      )
-    } else if (this.#slots.length === 0) {
-      // Nobody is before it: it leaves at once, without a place in the queue.
-      frame.fill(0)
-      this.#send(answer, startedMs)
+      answer
+        .then(
+          (settled) => this.#finish(slot, settled),
+          (error: unknown) => this.#onFailedRequest(slot, error),
+        )
+        .finally(() => this.#askToWrite())
     } else {
-      this.#finish(this.#addSlot(frame, startedMs), answer)
-      this.#flush()
+      this.#finish(slot, answer)
     }
   }
 
-  #addSlot(frame: Buffer, startedMs: number): Slot {
-    const slot: Slot = { frame, startedMs, answer: undefined }
-    this.#slots.push(slot)
-    return slot
-  }
-
-  #settle(slot: Slot, answer: Answer): void {
-    this.#finish(slot, answer)
-    this.#flush()
-    if (this.#state === 'known' && !this.#reading && this.#hasRoom()) this.#pump()
+  #askToWrite(): void {
+    if (this.#awaitsAnswers) return
+    this.#awaitsAnswers = true
+    this.#around.turn.hasAnswers(this)
   }
 
   #finish(slot: Slot, answer: Answer): void {
@@ -261,11 +265,11 @@ export class Connection {
     const answer = { bytes: bytes ?? frame, sensitive: false, close: true }
     this.#slots.push({ frame, startedMs: this.#around.clock.monotonic(), answer })
     this.#stopReading()
-    this.#flush()
   }
 
-  /** Writes the answers at the head of the queue, up to the first that is not there yet. */
-  #flush(): void {
+  /** Writes the answers at the head of the queue, up to the first that is not there yet; the turn calls it. */
+  writeAnswers(): void {
+    this.#awaitsAnswers = false
     while (this.#state === 'known') {
       const slot = this.#slots[0]
       if (slot?.answer === undefined) break
@@ -273,6 +277,12 @@ export class Connection {
       this.#send(slot.answer, slot.startedMs)
     }
     this.#endIfDone()
+    this.#readOn()
+  }
+
+  /** Room was made for what has come and for more. */
+  #readOn(): void {
+    if (this.#state === 'known' && !this.#reading && this.#hasRoom()) this.#askForTurn()
   }
 
   #send(answer: Answer, startedMs: number): void {
@@ -304,7 +314,7 @@ export class Connection {
     const nowMs = this.#around.clock.monotonic()
     this.#writeSinceMs = nowMs
     this.#quietSinceMs = nowMs
-    if (this.#state === 'known' && !this.#reading && this.#hasRoom()) this.#pump()
+    this.#readOn()
   }
 
   #hasRoom(): boolean {
@@ -362,7 +372,8 @@ export class Connection {
   }
 
   #endIfDone(): void {
-    if (this.#state === 'known' && (this.#ended || this.#draining) && this.#slots.length === 0) this.#endWith(undefined)
+    if (this.#state !== 'known' || this.#awaitsRequests || this.#slots.length > 0) return
+    if (this.#ended || this.#draining) this.#endWith(undefined)
   }
 
   /** A last answer, then our side closes; what still comes is dropped for a moment, since a reset could overtake the answer. */

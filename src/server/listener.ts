@@ -10,6 +10,7 @@ import type { Responder } from './answer.ts'
 import { Connection, type ConnectionSurroundings } from './connection.ts'
 import { type ConnectionLimits, defaultConnectionLimits } from './connection-limits.ts'
 import { HandshakeGate } from './handshake-gate.ts'
+import { Turn } from './turn.ts'
 
 export interface ListenerOptions {
   readonly host: string
@@ -48,7 +49,7 @@ export class Listener {
 
   private constructor(options: ListenerOptions, parts: ListenerParts) {
     this.#limits = { ...defaultConnectionLimits, ...options.limits }
-    this.#around = { ...parts, limits: this.#limits, partialFramesBytes: 0, queuedAnswersBytes: 0 }
+    this.#around = { ...parts, turn: new Turn(), limits: this.#limits, partialFramesBytes: 0, queuedAnswersBytes: 0 }
     this.#server = createServer(tlsOptions(options, this.#limits))
     this.#server.maxConnections = this.#limits.connectionsMax
     // Node's own listener begins the handshake on an accepted socket; the gate decides when it may.
