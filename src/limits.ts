@@ -39,6 +39,8 @@ export const limits = {
   materialBytesMax: 1024 * 1024,
   /** Rows that a Locate reads at a time: a page is verified without letting anybody else on, about 2 ms. */
   locatePageRows: 256,
+  /** Objects that a Locate reads one by one, which are mostly in the cache: up to here that is cheaper than a page of rows. */
+  locateFewMax: 16,
   /** Pages that one Locate reads: about 2 s of work for filters that no index answers, over 262,144 objects. */
   locatePagesMax: 1_024,
   /** Filters of one Locate: Tape Library sends 30. Each is a question to every object that is read. */

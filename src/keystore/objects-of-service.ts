@@ -1,7 +1,8 @@
 import type { Secret } from '../crypto/secret.ts'
 import type { KeyChain, Scope, ServiceKeys, TenantKeys } from '../hierarchy/key-chain.ts'
+import { limits } from '../limits.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
-import { parseUniqueIdentifier } from '../objects/unique-identifier.ts'
+import { parseUniqueIdentifier, uniqueIdentifierOf } from '../objects/unique-identifier.ts'
 import type { Row } from '../store/schema.ts'
 import type { LocateQuery, Store, Unit } from '../store/store.ts'
 import type { IndexValue } from '../objects/index-values.ts'
@@ -70,6 +71,19 @@ export class ObjectsOfService {
       // The slots of what will be found are not known yet: what is read here is not put into the cache.
       return next(this.#store.locate({ ...this.scope, ...query, tokens }), (rows) =>
         rows.map((row) => this.#verified(keys, row)),
+      )
+    })
+  }
+
+  /**
+   * The identifiers of all objects in which `values` are indexed, in the order of their sequence; undefined when there are too many to read
+   * one by one. There is at least one value.
+   */
+  few(values: readonly IndexValue[]): MaybePromise<string[] | undefined> {
+    return next(this.tenantKeys(), (keys) => {
+      const tokens = values.map(({ attribute, bytes }) => ({ attribute, token: keys.indexToken(attribute, bytes) }))
+      return next(this.#store.indexed({ ...this.scope, tokens, limit: limits.locateFewMax + 1 }), (found) =>
+        found.length > limits.locateFewMax ? undefined : found.map((id) => uniqueIdentifierOf(Buffer.from(id))),
       )
     })
   }

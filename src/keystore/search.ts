@@ -4,6 +4,7 @@ import { limits } from '../limits.ts'
 import type { IndexValue } from '../objects/index-values.ts'
 import type { ManagedObject, ObjectFields } from '../objects/managed-object.ts'
 import { LocatePage } from '../store/locate-page.ts'
+import { next } from './maybe-promise.ts'
 import type { MaybePromise } from './maybe-promise.ts'
 import type { PageQuery } from './objects-of-service.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
@@ -35,7 +36,8 @@ export interface SearchResult {
 
 /**
  * Finds objects in the order in which they were made, as the request sees them: its own changes are merged with what is stored. A
- * search that the index answers reads no row that it does not return; any other reads page by page, and lets others on in between.
+ * search that the index answers reads no row that it does not return, and none at all of objects that are in the cache when there are few; any
+ * other reads page by page, and lets others on in between.
  * @throws KryptonError invalid-field: it reads too much
  */
 export function search(unit: UnitOfWork, query: SearchQuery): MaybePromise<SearchResult> {
@@ -69,13 +71,35 @@ class Search {
   }
 
   run(): MaybePromise<SearchResult> {
-    if (this.#query.limit === 0) return { objects: [], total: undefined }
+    const { limit, values } = this.#query
+    if (limit === 0) return { objects: [], total: undefined }
+    if (values.length === 0) return this.#readPages()
+    return next(this.#unit.objects.few(values), (few) => (few === undefined ? this.#readPages() : this.#readFew(few)))
+  }
+
+  /** One by one: `identifiers` are all that there are. */
+  #readFew(identifiers: readonly string[]): MaybePromise<SearchResult> {
+    const objects = identifiers.map((identifier) => this.#unit.objects.get(identifier))
+    this.#offset = undefined
+    this.#seen = 0
+    return objects.some((object) => object instanceof Promise)
+      ? Promise.all(objects).then((loaded) => this.#takeAll(loaded))
+      : this.#takeAll(objects as (ManagedObject | undefined)[]) // none is a promise
+  }
+
+  #takeAll(read: readonly (ManagedObject | undefined)[]): SearchResult {
+    for (const object of read) if (object !== undefined) this.#merge(object)
+    for (const object of this.#changed) this.#found(object)
+    return { objects: this.#objects, total: this.#seen }
+  }
+
+  #readPages(): MaybePromise<SearchResult> {
     for (;;) {
       const page = this.#unit.objects.page(this.#query.values, this.#pageQuery())
-      if (page instanceof Promise) return page.then((read) => this.#take(read) ?? this.run())
+      if (page instanceof Promise) return page.then((read) => this.#take(read) ?? this.#readPages())
       const result = this.#take(page)
       if (result !== undefined) return result
-      if (this.#pages % pagesInOneTurn === 0) return setImmediate().then(() => this.run())
+      if (this.#pages % pagesInOneTurn === 0) return setImmediate().then(() => this.#readPages())
     }
   }
 
@@ -89,9 +113,7 @@ class Search {
     const page = new LocatePage(this.#pageRows)
     for (const object of read) {
       page.add({ attributes: object.encodedAttributes, record: object.fields.record })
-      while (this.#changed.length > 0 && compareInOrder(this.#changed[0]!, object) < 0)
-        this.#found(this.#changed.shift()!)
-      if (!this.#unit.hasChanged(object.uniqueIdentifier) && this.#query.matches(object)) this.#found(object)
+      this.#merge(object)
     }
     if (!page.isFull) {
       for (const object of this.#changed) this.#found(object)
@@ -103,6 +125,13 @@ class Search {
     this.#after = { sequence: last.sequence, object: last.id }
     this.#offset = undefined
     return undefined
+  }
+
+  /** A stored object, after those of the request's own that come before it. */
+  #merge(object: ManagedObject): void {
+    while (this.#changed.length > 0 && compareInOrder(this.#changed[0]!, object) < 0)
+      this.#found(this.#changed.shift()!)
+    if (!this.#unit.hasChanged(object.uniqueIdentifier) && this.#query.matches(object)) this.#found(object)
   }
 
   #found(object: ManagedObject): void {

@@ -174,7 +174,7 @@ function plainHeader({ version, timeStamp, batchItems }: ResponseMessage): Int32
   return words
 }
 
-const plainHeaders = [...supportedVersions].reverse().map((version) => {
+const plainHeaders = supportedVersions.toReversed().map((version) => {
   const header = { protocolVersion: protocolVersion(version), timeStamp: 0, batchCount: 0 }
   const writer = new TtlvWriter(ResponseHeader.size(header, version))
   ResponseHeader.write(writer, Tag.ResponseHeader, header, version)

@@ -15,7 +15,7 @@ import {
   tableNames,
   tableOf,
 } from './schema.ts'
-import type { Change, LocateQuery, Page, Store, Unit } from './store.ts'
+import type { Change, IndexedQuery, LocateQuery, Page, Store, Unit } from './store.ts'
 import { bumpTouched } from './touched-slots.ts'
 import { VersionTable } from './version-table.ts'
 
@@ -69,6 +69,24 @@ export class MemoryStore implements Store {
       return page.isFull
     })
     return rest.slice(0, last === -1 ? undefined : last + 1).map(copyOf)
+  }
+
+  indexed({ tokens, limit, ...scope }: IndexedQuery): Uint8Array[] {
+    const asked = valuesKey('', ['tenant', 'system', 'service'], { ...scope })
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as in find
+    const rows = [...this.#rows('object_index').values()] as Row<'object_index'>[]
+    const [first, ...others] = tokens
+    return rows
+      .filter(
+        (row) =>
+          valuesKey('', ['tenant', 'system', 'service'], row) === asked &&
+          row.attribute === first!.attribute &&
+          Buffer.compare(row.token, first!.token) === 0 &&
+          others.every((other) => this.#rows('object_index').has(rowKey('object_index', { ...row, ...other }))),
+      )
+      .sort(compareInOrder)
+      .slice(0, limit)
+      .map(({ object }) => Buffer.from(object))
   }
 
   audit(section: Section, after: number, limit: number): StoredAuditRow[] {

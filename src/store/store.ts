@@ -26,6 +26,12 @@ export interface Store {
    */
   locate(query: LocateQuery): MaybePromise<Row<'objects'>[]>
 
+  /**
+   * Objects of one service that have all these tokens in `object_index`, whatever their type and state, in the order of `locate`: their
+   * identifiers, `limit` of them at most. There is at least one token. What the index says is not proven here either.
+   */
+  indexed(query: IndexedQuery): MaybePromise<Uint8Array[]>
+
   /** Audit rows of a section, in the order they were committed: at most `limit` of those after sequence `after`. */
   audit(section: Section, after: number, limit: number): MaybePromise<StoredAuditRow[]>
 
@@ -63,6 +69,11 @@ type ChangeOf<T extends ChangeableTable> =
   | (T extends TableName
       ? { readonly table: T; readonly kind: 'update'; readonly row: Row<T>; readonly expectedVersion: number }
       : never)
+
+/** What `indexed` looks up: of `locate`'s query, what the index alone answers. */
+export interface IndexedQuery extends Pick<LocateQuery, 'tenant' | 'system' | 'service' | 'limit'> {
+  readonly tokens: NonNullable<LocateQuery['tokens']>
+}
 
 /** A search among the objects of one service. Every condition that is given must hold. */
 export interface LocateQuery {

@@ -360,8 +360,10 @@ export function storeContract(open: () => Promise<Store>): void {
       }))
       await store.commit(unitOf([{ table: 'objects', kind: 'insert', row }, ...index]))
       expect(await store.locate({ ...scopeOf(), tokens, now: 0, limit: 10 })).toEqual([row])
+      expect(hexOf(await store.indexed({ ...scopeOf(), tokens, limit: 10 }))).toEqual(hexOf([row.object]))
       tokens.push({ attribute: 'x-100', token: Buffer.of(100) })
       expect(await store.locate({ ...scopeOf(), tokens, now: 0, limit: 10 })).toEqual([])
+      expect(await store.indexed({ ...scopeOf(), tokens, limit: 10 })).toEqual([])
     })
 
     test('answers as the memory store does, whatever is asked', async () => {
@@ -380,6 +382,10 @@ export function storeContract(open: () => Promise<Store>): void {
       await fc.assert(
         fc.asyncProperty(arbitraryQuery(rows), async (query) => {
           expect(await store.locate(query)).toEqual(oracle.locate(query))
+          const { tokens = [], limit, ...scope } = query
+          if (tokens.length === 0) return
+          const indexed = { tenant: scope.tenant, system: scope.system, service: scope.service, tokens, limit }
+          expect(hexOf(await store.indexed(indexed))).toEqual(hexOf(oracle.indexed(indexed)))
         }),
         { numRuns: 300 },
       )
@@ -409,6 +415,11 @@ export function storeContract(open: () => Promise<Store>): void {
     await store.close()
     await expect(store.commit(unitOf(insertObject(objectRow(1))))).rejects.toMatchObject({ code: 'store-failed' })
   })
+}
+
+/** Buffers and plain arrays of bytes alike. */
+function hexOf(identifiers: readonly Uint8Array[]): string[] {
+  return identifiers.map((identifier) => Buffer.from(identifier).toString('hex'))
 }
 
 async function stateOf(store: Store): Promise<[Row<'objects'>[], Row<'objects'>[], StoredAuditRow[]]> {

@@ -20,6 +20,7 @@ export function tampered(store: Store, tampering: Tampering): Store {
     find: async <T extends TableName>(table: T, where: Partial<Row<T>>, page?: Page) =>
       changed(table, await store.find(table, where, page)),
     locate: (query) => store.locate(query),
+    indexed: (query) => store.indexed(query),
     audit: (section, after, limit) => store.audit(section, after, limit),
     commit: (unit) => store.commit(unit),
     close: () => store.close(),

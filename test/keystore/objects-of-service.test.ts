@@ -17,6 +17,7 @@ beforeEach(async () => {
     },
     find: (...parameters) => store.find(...parameters),
     locate: (query) => store.locate(query),
+    indexed: (query) => store.indexed(query),
     audit: (...parameters) => store.audit(...parameters),
     commit: (unit) => store.commit(unit),
     close: () => store.close(),

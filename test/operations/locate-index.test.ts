@@ -57,6 +57,8 @@ describe('Locate over an index that somebody has edited', () => {
       changed(store, {
         locate: ({ tenant, system, service, now, after, limit }) =>
           store.locate({ tenant, system, service, now, after, limit }),
+        indexed: async ({ tenant, system, service, limit }) =>
+          (await store.locate({ tenant, system, service, now: 0, limit })).map(({ object }) => object),
       }),
     )
     const keys = attribute('objectType', ObjectType.SymmetricKey)
@@ -72,7 +74,10 @@ describe('Locate over an index that somebody has edited', () => {
     const { store, client } = server
     await client.register(key)
     const misled = server.otherThread(
-      changed(store, { locate: (query) => store.locate({ ...query, tokens: [], after: undefined, offset: 0 }) }),
+      changed(store, {
+        locate: (query) => store.locate({ ...query, tokens: [], after: undefined, offset: 0 }),
+        indexed: ({ limit }) => Array.from({ length: limit }, () => Buffer.alloc(16)),
+      }),
     )
     const { reason, message } = await misled.refusal(Operation.Locate, {
       attributes: [attribute('objectGroup', 'one')],
@@ -119,12 +124,17 @@ describe('Locate with many filters', () => {
           asked.push(query.tokens!.length, query.states!.length)
           return store.locate(query)
         },
+        indexed: (query) => {
+          asked.push(query.tokens.length)
+          // Too many to be read one by one.
+          return Array.from({ length: query.limit }, () => Buffer.alloc(16))
+        },
       }),
     )
     await client.locate(Array.from({ length: 60 }, (_, n) => custom(`x-${n}`, n, 2)))
     await client.locate(Array.from({ length: 60 }, () => custom('x-one', 'same')))
     await client.locate(Array.from({ length: 60 }, () => attribute('state', State.Active)))
-    expect(asked).toEqual([limits.locateTokensMax, 4, 1, 4, 0, 1])
+    expect(asked).toEqual([limits.locateTokensMax, limits.locateTokensMax, 4, 1, 1, 4, 0, 1])
   })
 
   test('refuses more', async () => {
@@ -143,6 +153,38 @@ test('Locate by Unique Identifier counts its one object like any other', async (
   expect(await client.locate(filter, { maximumItems: 1, offsetItems: 0 })).toHaveLength(1)
 })
 
+test('Locate reads no row of few objects that it knows, and finds what the request itself changed among them', async () => {
+  let reads = 0
+  const { client } = await newServer((store) =>
+    changed(store, {
+      get: (table, key) => {
+        if (table === 'objects') reads++
+        return store.get(table, key)
+      },
+      locate: (query) => {
+        reads++
+        return store.locate(query)
+      },
+    }),
+  )
+  const group = attribute('objectGroup', 'few')
+  const ids: string[] = []
+  for (let i = 0; i < limits.locateFewMax; i++) {
+    ids.push(await client.register(key, [group]))
+  }
+  expect(await client.locate([group])).toEqual(ids)
+  reads = 0
+  expect(await client.locate([group])).toEqual(ids)
+  expect(await client.locate([group], { maximumItems: 3, offsetItems: 2 })).toEqual(ids.slice(2, 5))
+  expect(await client.locate([group, attribute('state', State.PreActive)], { maximumItems: 1 })).toEqual(
+    ids.slice(0, 1),
+  )
+  expect(await client.locate([group, attribute('state', State.Active)])).toEqual([])
+  expect(reads).toBe(0)
+  await client.destroy(ids[4]!)
+  expect(await client.locate([group])).toEqual(ids.toSpliced(4, 1))
+})
+
 test('Locate reads objects of more bytes than a page has, whatever the filter', async () => {
   const pages: number[] = []
   const { client, clock } = await newServer((store) =>
@@ -157,13 +199,13 @@ test('Locate reads objects of more bytes than a page has, whatever the filter', 
   const large = Buffer.alloc(limits.storeLocateBytesMax / 4)
   const group = attribute('objectGroup', 'large')
   const ids: string[] = []
-  for (let i = 0; i < 10; i++) {
+  for (let i = 0; i <= limits.locateFewMax; i++) {
     ids.push((await client.send(Operation.Register, registerOpaque(large, [group]))).uniqueIdentifier)
   }
   for (const filter of [group, attribute('initialDate', clock.seconds)]) {
     pages.length = 0
     expect(await client.locate([filter])).toEqual(ids)
-    expect(pages).toEqual([4, 4, 2])
+    expect(pages).toEqual([4, 4, 4, 4, 1])
     expect(await client.locate([filter], { offsetItems: 3, maximumItems: 5 })).toEqual(ids.slice(3, 8))
   }
 })

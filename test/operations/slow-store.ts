@@ -16,6 +16,10 @@ export function slowStore(store: Store): Store {
       await setImmediate()
       return store.locate(query)
     },
+    indexed: async (query) => {
+      await setImmediate()
+      return store.indexed(query)
+    },
     commit: async (unit) => {
       await setImmediate()
       await store.commit(unit)
@@ -35,6 +39,7 @@ export function changed(store: Store, change: Partial<Store>): Store {
     get: (...parameters) => store.get(...parameters),
     find: (...parameters) => store.find(...parameters),
     locate: (query) => store.locate(query),
+    indexed: (query) => store.indexed(query),
     audit: (...parameters) => store.audit(...parameters),
     commit: (unit) => store.commit(unit),
     close: () => store.close(),

@@ -12,8 +12,8 @@ import {
   type TableName,
   tableOf,
 } from '../schema.ts'
-import type { LocateQuery, Page } from '../store.ts'
-import { locateStatement } from './locate-sql.ts'
+import type { IndexedQuery, LocateQuery, Page } from '../store.ts'
+import { indexedStatement, locateStatement } from './locate-sql.ts'
 import { equalTo } from './schema-sql.ts'
 import { openForReading } from './section-file.ts'
 import { Statements } from './statements.ts'
@@ -63,6 +63,13 @@ export class Reader {
       if (page.isFull) break
     }
     return rows
+  }
+
+  indexed(query: IndexedQuery): Uint8Array[] {
+    const { sql, parameters } = indexedStatement(query, this.#statements.data)
+    const found: unknown[] = this.#statements.data.of(sql).all(...parameters)
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the statement lists that one column, which is strict
+    return (found as [Uint8Array][]).map(([object]) => object)
   }
 
   audit(section: Section, after: number, limit: number): StoredAuditRow[] {

@@ -3,7 +3,7 @@ import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import { systemClock } from '../../clock.ts'
 import { KryptonError } from '../../errors.ts'
 import type { KeyOf, Row, Section, StoredAuditRow, TableName } from '../schema.ts'
-import type { LocateQuery, Page, Store, Unit } from '../store.ts'
+import type { IndexedQuery, LocateQuery, Page, Store, Unit } from '../store.ts'
 import { VersionTable } from '../version-table.ts'
 import { makeDirectory } from './files.ts'
 import { LockFile } from './lock-file.ts'
@@ -72,6 +72,10 @@ class ConnectedStore implements Store {
 
   locate(query: LocateQuery): Row<'objects'>[] {
     return this.#reader.locate(query)
+  }
+
+  indexed(query: IndexedQuery): Uint8Array[] {
+    return this.#reader.indexed(query)
   }
 
   audit(section: Section, after: number, limit: number): StoredAuditRow[] {
