@@ -82,9 +82,10 @@ class Search {
     const objects = identifiers.map((identifier) => this.#unit.objects.get(identifier))
     this.#offset = undefined
     this.#seen = 0
-    return objects.some((object) => object instanceof Promise)
-      ? Promise.all(objects).then((loaded) => this.#takeAll(loaded))
-      : this.#takeAll(objects as (ManagedObject | undefined)[]) // none is a promise
+    const isHere = (object: (typeof objects)[number]): object is ManagedObject | undefined =>
+      !(object instanceof Promise)
+    if (objects.every(isHere)) return this.#takeAll(objects)
+    return Promise.all(objects.map(async (object) => object)).then((loaded) => this.#takeAll(loaded))
   }
 
   #takeAll(read: readonly (ManagedObject | undefined)[]): SearchResult {
