@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "slots.h"
+#include "span.h"
 
 namespace krypton {
 
@@ -11,12 +12,6 @@ namespace krypton {
 enum class Suite : uint8_t { kAes256Gcm = 1, kXaes256Gcm = 2 };
 
 constexpr size_t kTagBytes = 16;
-
-/** A run of bytes that somebody else owns. */
-struct Span {
-  const uint8_t* data;
-  size_t size;
-};
 
 /** Bytes of the suite's nonce. */
 size_t nonceBytes(Suite suite);

@@ -10,7 +10,7 @@
 namespace krypton {
 namespace {
 
-constexpr const char* kModeNames[kAesModes] = {"ECB", "CBC", "CTR", "GCM"};
+constexpr const char* kModeNames[kAesModes] = {"ECB", "CBC", "CTR", "GCM", "ECB", "CBC"};
 constexpr size_t kKeySizes = 3;
 
 /** The contexts of a thread, made when they are first asked for and freed when it ends. */
@@ -31,8 +31,10 @@ EVP_CIPHER_CTX* makeContext(AesMode mode, size_t keyBytes) {
   const std::string name = "AES-" + std::to_string(keyBytes * 8) + "-" + kModeNames[static_cast<size_t>(mode)];
   EVP_CIPHER* cipher = EVP_CIPHER_fetch(nullptr, name.c_str(), nullptr);
   EVP_CIPHER_CTX* context = EVP_CIPHER_CTX_new();
-  const bool made =
-      cipher != nullptr && context != nullptr && EVP_CipherInit_ex2(context, cipher, nullptr, nullptr, 1, nullptr) == 1;
+  const bool isPadded = mode == AesMode::kEcbPadded || mode == AesMode::kCbcPadded;
+  const bool made = cipher != nullptr && context != nullptr &&
+                    EVP_CipherInit_ex2(context, cipher, nullptr, nullptr, 1, nullptr) == 1 &&
+                    EVP_CIPHER_CTX_set_padding(context, isPadded) == 1;
   EVP_CIPHER_free(cipher);
   if (made) return context;
   EVP_CIPHER_CTX_free(context);
@@ -44,7 +46,6 @@ void encryptBlocks(const uint8_t* key, const uint8_t* blocks, size_t bytes, uint
   const KeyInUse inUse(context);
   int written = 0;
   if (EVP_CipherInit_ex2(context, nullptr, key, nullptr, 1, nullptr) != 1 ||
-      EVP_CIPHER_CTX_set_padding(context, 0) != 1 ||
       EVP_CipherUpdate(context, encrypted, &written, blocks, static_cast<int>(bytes)) != 1) {
     throw Refusal("AES failed");
   }

@@ -10,9 +10,9 @@ namespace krypton {
 constexpr size_t kAesBlockBytes = 16;
 constexpr size_t kAes256KeyBytes = 32;
 
-/** Modes that this thread has contexts for. */
-enum class AesMode : uint8_t { kEcb = 0, kCbc = 1, kCtr = 2, kGcm = 3 };
-constexpr size_t kAesModes = 4;
+/** Modes that a thread has contexts for, with and without PKCS#5's padding. The numbers are those of src/crypto/cipher.ts. */
+enum class AesMode : uint8_t { kEcb = 0, kCbc = 1, kCtr = 2, kGcm = 3, kEcbPadded = 4, kCbcPadded = 5 };
+constexpr size_t kAesModes = 6;
 
 /**
  * A context of this thread for AES with a key of `keyBytes` (16, 24 or 32), fetched once. OpenSSL keeps it in ordinary memory:

@@ -50,7 +50,7 @@ class Arguments {
   napi_value boolean(bool value) const;
 
  private:
-  static constexpr size_t kMax = 10;
+  static constexpr size_t kMax = 12;
 
   double plainNumber(size_t index) const;
   Bytes part(size_t index, double offset, double length) const;

@@ -30,6 +30,12 @@ napi_value deriveBytes(const Arguments& arguments);
 napi_value sealRecord(const Arguments& arguments);
 napi_value openRecord(const Arguments& arguments);
 
+// ciphers.cc
+napi_value encrypt(const Arguments& arguments);
+napi_value decrypt(const Arguments& arguments);
+napi_value wrapKey(const Arguments& arguments);
+napi_value unwrapKey(const Arguments& arguments);
+
 // memory.cc
 napi_value describe(const Arguments& arguments);
 

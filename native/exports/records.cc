@@ -10,9 +10,6 @@
 namespace krypton {
 namespace {
 
-/** The most that is sealed or opened in one call, which keeps every length within OpenSSL's int. */
-constexpr size_t kRecordBytesMax = size_t{1} << 30;
-
 Suite suite(const Arguments& arguments, size_t index) {
   const uint32_t number = arguments.number(index, static_cast<uint32_t>(Suite::kXaes256Gcm));
   if (number == 0) throw WrongArgument("there is no suite 0");
@@ -20,7 +17,7 @@ Suite suite(const Arguments& arguments, size_t index) {
 }
 
 Span span(const Bytes& bytes) {
-  if (bytes.size > kRecordBytesMax) throw WrongArgument("a record is longer than any that is sealed");
+  if (bytes.size > kCipherBytesMax) throw WrongArgument("a record is longer than any that is sealed");
   return {bytes.data, bytes.size};
 }
 

@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto'
 import { KryptonError } from '../errors.ts'
-import { revealTo } from './key-material.ts'
+import { handleOf, revealTo } from './key-material.ts'
+import { nativeAddon } from './native.ts'
 import { randomBytes } from './random.ts'
 import type { Secret } from './secret.ts'
 
@@ -37,6 +38,13 @@ export function encryptWithKey(
   const { mode } = parameters
   if (mode === 'gcm') {
     const nonce = iv === undefined ? randomBytes(12) : checkedIv(mode, iv)
+    const handle = handleOf(key)
+    if (handle !== undefined) {
+      const tagBytes = checkedTagLength(parameters.tagLength)
+      const target = Buffer.allocUnsafe(data.byteLength + tagBytes)
+      const bytes = nativeAddon()!.encrypt(aesModes.gcm, handle, nonce, associatedData ?? none, data, target, tagBytes)
+      return { data: target.subarray(0, bytes), iv: Buffer.from(nonce), tag: target.subarray(bytes) }
+    }
     const cipher = createCipheriv(`aes-${bits}-gcm`, revealTo(key).keyObject(), nonce, {
       authTagLength: checkedTagLength(parameters.tagLength),
     })
@@ -54,6 +62,13 @@ export function encryptWithKey(
     )
   }
   const used = mode === 'ecb' ? null : iv === undefined ? randomBytes(16) : checkedIv(mode, iv)
+  const handle = handleOf(key)
+  if (handle !== undefined) {
+    const target = Buffer.allocUnsafe(data.byteLength + 16)
+    const bytes = nativeAddon()!.encrypt(aesMode(mode, pads), handle, used ?? none, none, data, target, 0)
+    const encrypted = target.subarray(0, bytes)
+    return used === null ? { data: encrypted } : { data: encrypted, iv: Buffer.from(used) }
+  }
   const cipher = createCipheriv(`aes-${bits}-${mode}`, revealTo(key).keyObject(), used)
   cipher.setAutoPadding(pads)
   const encrypted = Buffer.concat([cipher.update(data), cipher.final()])
@@ -81,6 +96,11 @@ export function decryptWithKey(
     const length = tag === undefined ? data.byteLength - tagLength : data.byteLength
     const checkedTag = tag ?? data.subarray(Math.max(length, 0))
     if (length < 0 || checkedTag.byteLength !== tagLength) throw failure()
+    const handle = handleOf(key)
+    if (handle !== undefined) {
+      const encrypted = { data, bytes: length, tag: checkedTag }
+      return decryptInSlot(aesModes.gcm, handle, nonce, associatedData ?? none, encrypted)
+    }
     const decipher = createDecipheriv(`aes-${bits}-gcm`, revealTo(key).keyObject(), nonce, {
       authTagLength: tagLength,
     })
@@ -91,9 +111,34 @@ export function decryptWithKey(
   checkUseless(mode, iv, tag, associatedData)
   const used = mode === 'ecb' ? null : checkedIv(mode, iv)
   if (mode !== 'ctr' && data.byteLength % 16 !== 0) throw failure()
+  const pads = mode !== 'ctr' && parameters.padding === 'pkcs5'
+  const handle = handleOf(key)
+  if (handle !== undefined) {
+    const encrypted = { data, bytes: data.byteLength, tag: none }
+    return decryptInSlot(aesMode(mode, pads), handle, used ?? none, none, encrypted)
+  }
   const decipher = createDecipheriv(`aes-${bits}-${mode}`, revealTo(key).keyObject(), used)
-  decipher.setAutoPadding(mode !== 'ctr' && parameters.padding === 'pkcs5')
+  decipher.setAutoPadding(pads)
   return finished(decipher.update(data), () => decipher.final())
+}
+
+/** The plaintext, in a buffer of its own: what padding leaves over at its end was never written. */
+function decryptInSlot(
+  mode: number,
+  handle: number,
+  iv: Uint8Array,
+  associatedData: Uint8Array,
+  { data, bytes, tag }: { data: Uint8Array; bytes: number; tag: Uint8Array },
+): Buffer {
+  const target = Buffer.allocUnsafeSlow(bytes)
+  const opened = nativeAddon()!.decrypt(mode, handle, iv, associatedData, data, bytes, tag, 0, tag.byteLength, target)
+  if (opened < 0) throw failure()
+  return target.subarray(0, opened)
+}
+
+function aesMode(mode: 'ecb' | 'cbc' | 'ctr', pads: boolean): number {
+  if (!pads || mode === 'ctr') return aesModes[mode]
+  return mode === 'ecb' ? aesModes.ecbPadded : aesModes.cbcPadded
 }
 
 /** Joins the parts of a plaintext only after the last one was let go, and leaves no other copy. */
@@ -186,6 +231,11 @@ function failure(): KryptonError {
     'the data could not be decrypted: check key, parameters, IV, tag and data',
   )
 }
+
+/** The numbers of `AesMode` in `native/aes.h`. */
+const aesModes = { ecb: 0, cbc: 1, ctr: 2, gcm: 3, ecbPadded: 4, cbcPadded: 5 } as const
+
+const none = new Uint8Array(0)
 
 /** The longest IV that OpenSSL takes for GCM. */
 const gcmIvBytesMax = 128

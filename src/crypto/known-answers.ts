@@ -8,6 +8,8 @@ export const knownAnswers = {
   commitment: '5fbb1331f42c6d81598b9892e3ab323b3b1c7339c8f22a6aed6527b1e5e22567',
   /** RFC 4231, test case 2. */
   hmac: '5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843',
+  /** RFC 3394 section 4.6: 256 bits of key under a KEK of 256 bits. */
+  keyWrap: '28c9f404c4b810f4cbccb35cfb87f8263f5786e2d80ed326cbc7f0e71a99f43bfb988b9b7a02dd21',
   kdf: '335d7a7d0c7663192c3650484ebab486a7135325c23e47103395b340a9febc7da2960bba50a45db1e5eb4cad2a1da14a',
 } as const
 

@@ -73,6 +73,36 @@ export interface NativeAddon {
     sealedOffset: number,
     secretClass: number,
   ): number
+  /**
+   * The bytes of ciphertext in `target`; GCM's tag ends `target`. Without GCM there must be room for a block more than the data. The
+   * mode is a number of `AesMode` in `native/aes.h`; a mode without an IV takes an empty one.
+   */
+  encrypt(
+    mode: number,
+    handle: number,
+    iv: Uint8Array,
+    associated: Uint8Array,
+    data: Uint8Array,
+    target: Uint8Array,
+    tagBytes: number,
+  ): number
+  /** The bytes of plaintext in `target`, which has room for `dataBytes`; -1, and none, when it was not encrypted so. */
+  decrypt(
+    mode: number,
+    handle: number,
+    iv: Uint8Array,
+    associated: Uint8Array,
+    data: Uint8Array,
+    dataBytes: number,
+    tag: Uint8Array,
+    tagOffset: number,
+    tagBytes: number,
+    target: Uint8Array,
+  ): number
+  /** AES key wrap, padded (1) or not (0): the bytes in `target`, which has room for 15 more than the secret. */
+  wrapKey(padded: 0 | 1, handle: number, secret: number, target: Uint8Array): number
+  /** The handle of what was wrapped; 0 when it does not open. */
+  unwrapKey(padded: 0 | 1, handle: number, wrapped: Uint8Array, secretClass: number): number
   /** Fills the numbers of `Described`. */
   describe(target: Float64Array): void
 }
@@ -259,6 +289,6 @@ const describedNames = [
 ] as const
 
 /** That of `native/addon.cc`. */
-const interfaceVersion = 1
+const interfaceVersion = 2
 
 let decided: LoadedAddon | undefined

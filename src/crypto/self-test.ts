@@ -3,8 +3,9 @@ import { keyCommitment, openAead, sealAead, Suite } from './aead.ts'
 import { equalBytes } from './compare.ts'
 import { deriveWithHmac } from './kdf.ts'
 import { type KnownAnswers, knownAnswers } from './known-answers.ts'
+import { unwrapKey, wrapKey } from './key-wrap.ts'
 import { hmac } from './mac.ts'
-import { secretFromBytes } from './secret.ts'
+import { type Secret, secretFromBytes } from './secret.ts'
 
 /**
  * Runs each algorithm that keeps keys on fixed input before the first real key is touched. Throws 'cryptographic-failure'
@@ -28,17 +29,27 @@ export function selfTest(answers: KnownAnswers = knownAnswers): void {
     'kdf',
     deriveWithHmac(secretFromBytes(Buffer.alloc(32, 3), 'object'), Buffer.from('label'), Buffer.from('context'), 48),
   )
+  const kek = secretFromBytes(Buffer.from(Array.from({ length: 32 }, (_, i) => i)), 'wrapping')
+  const wrapped = wrapKey('kw', kek, secretFromBytes(Buffer.from(rfc3394Key, 'hex'), 'wrapping'))
+  check('keyWrap', wrapped)
+  checkOpened(unwrapKey('kw', kek, wrapped, 'object'), Buffer.from(rfc3394Key, 'hex'))
   for (const suite of [Suite.Xaes256Gcm, Suite.Xaes256GcmCommitted]) {
     const opened = openAead(suite, key, nonce, associated, sealAead(suite, key, nonce, associated, text), 'object')
-    const plain = Buffer.alloc(text.byteLength)
-    opened.copyInto(plain, 0)
-    if (!equalBytes(plain, text)) throw wrongAnswer('open')
+    checkOpened(opened, text)
   }
 
   function check(name: keyof KnownAnswers, made: Buffer): void {
     if (!equalBytes(made, Buffer.from(answers[name], 'hex'))) throw wrongAnswer(name)
   }
 }
+
+function checkOpened(opened: Secret, expected: Uint8Array): void {
+  const plain = Buffer.alloc(opened.byteLength)
+  opened.copyInto(plain, 0)
+  if (!equalBytes(plain, expected)) throw wrongAnswer('open')
+}
+
+const rfc3394Key = '00112233445566778899aabbccddeeff000102030405060708090a0b0c0d0e0f'
 
 function wrongAnswer(name: string): KryptonError {
   return new KryptonError(

@@ -138,6 +138,8 @@ describe('Encrypt and Decrypt', () => {
   test('keeps each plaintext in a buffer of its own, which the caller can wipe', () => {
     const made = encryptWithKey(key, base, Buffer.from('a text of twenty-one!'))
     const opened = decryptWithKey(key, base, made.data, made.iv)
-    expect(opened.buffer.byteLength).toBe(opened.byteLength)
+    // What padding leaves over at its end may be part of it; the pool is not.
+    expect(opened.byteOffset).toBe(0)
+    expect(opened.buffer.byteLength - opened.byteLength).toBeLessThanOrEqual(16)
   })
 })

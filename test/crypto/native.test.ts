@@ -61,6 +61,7 @@ const addon = nativeAddon()
 describe.skipIf(addon === undefined)('the addon', () => {
   const native = addon!
   const target = Buffer.alloc(64)
+  const none = Buffer.alloc(0)
   const secretOf = (secretClass: keyof typeof classNumbers, bytes = Buffer.alloc(32, 9)): number =>
     native.secretFromBytes(classNumbers[secretClass], bytes)
 
@@ -110,6 +111,9 @@ describe.skipIf(addon === undefined)('the addon', () => {
       expect(() => native.verifyHmac(handle, 2, Buffer.alloc(8), 0, 8, target, 0, 32)).toThrow(TypeError)
       // Under a key that can be copied out it could be opened again outside.
       expect(() => native.sealRecord(1, secretOf('object'), target, 0, target, 0, handle, 16)).toThrow(TypeError)
+      expect(() => native.wrapKey(0, secretOf('object'), handle, target)).toThrow(TypeError)
+      expect(() => native.encrypt(0, handle, none, none, Buffer.alloc(16), target, 0)).toThrow(TypeError)
+      expect(() => native.decrypt(0, handle, none, none, Buffer.alloc(16), 16, none, 0, 0, target)).toThrow(TypeError)
       expect(target).toEqual(untouched)
     }
     const object = secretOf('object')
@@ -121,7 +125,6 @@ describe.skipIf(addon === undefined)('the addon', () => {
     const key = secretOf('wrapping')
     const object = secretOf('object')
     const record = Buffer.alloc(12 + 32 + 16)
-    const none = Buffer.alloc(0)
     const calls: (() => unknown)[] = [
       () => native.generateSecret(3, 32),
       () => native.generateSecret(0, 2 ** 31),
@@ -150,6 +153,23 @@ describe.skipIf(addon === undefined)('the addon', () => {
       () => native.openRecord(1, key, record, 0, none, 0, 61, 0),
       () => native.openRecord(1, key, record, 0, none, 0, 12, 3),
       () => native.openRecord(2, key, record, 40, none, 0, 12, 0),
+      () => native.encrypt(6, object, none, none, none, target, 0),
+      () => native.encrypt(1, object, none, none, Buffer.alloc(16), target, 0),
+      () => native.encrypt(1, object, Buffer.alloc(16), none, Buffer.alloc(49), target, 0),
+      () => native.encrypt(3, object, Buffer.alloc(129), none, none, target, 16),
+      () => native.encrypt(3, object, none, none, none, target, 16),
+      () => native.encrypt(3, object, Buffer.alloc(12), none, none, target, 11),
+      () => native.encrypt(3, object, Buffer.alloc(12), none, none, target, 17),
+      () => native.encrypt(3, object, Buffer.alloc(12), none, Buffer.alloc(49), target, 16),
+      () => native.encrypt(0, secretOf('object', Buffer.alloc(20)), none, none, none, target, 0),
+      () => native.decrypt(0, object, none, none, Buffer.alloc(16), 17, none, 0, 0, target),
+      () => native.decrypt(0, object, none, none, Buffer.alloc(80), 80, none, 0, 0, target),
+      () => native.decrypt(3, object, Buffer.alloc(12), none, none, 0, target, 0, 11, target),
+      () => native.decrypt(3, object, Buffer.alloc(12), none, none, 0, target, 50, 16, target),
+      () => native.wrapKey(2 as 1, object, object, target),
+      () => native.wrapKey(0, object, object, Buffer.alloc(46)),
+      () => native.wrapKey(0, object, secretOf('object', Buffer.alloc(8)), target),
+      () => native.unwrapKey(0, secretOf('object', Buffer.alloc(20)), target, 0),
       () => native.describe(new Float64Array(3)),
     ]
     for (const call of calls) expect(call, call.toString()).toThrow(TypeError)
@@ -254,5 +274,9 @@ function uses(native: NativeAddon, target: Buffer): ((handle: number) => unknown
     (handle) => native.deriveBytes(handle, label, none, target),
     (handle) => native.sealRecord(1, handle, target, 0, none, 0, Buffer.alloc(36), 12),
     (handle) => native.openRecord(1, handle, target, 0, none, 0, 12, 0),
+    (handle) => native.encrypt(0, handle, none, none, Buffer.alloc(16), target, 0),
+    (handle) => native.decrypt(0, handle, none, none, target, 16, none, 0, 0, target),
+    (handle) => native.wrapKey(0, handle, handle, target),
+    (handle) => native.unwrapKey(0, handle, target, 0),
   ]
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type CipherParameters, decryptWithKey, encryptWithKey } from '../../src/crypto/cipher.ts'
 import type { DigestAlgorithm } from '../../src/crypto/digest.ts'
+import { unwrapKey, wrapKey } from '../../src/crypto/key-wrap.ts'
 import { hmac, verifyHmac } from '../../src/crypto/mac.ts'
 import { secretFromBytes } from '../../src/crypto/secret.ts'
 import { isKryptonError } from '../../src/errors.ts'
@@ -76,6 +77,35 @@ describe.skipIf(folder === undefined)('Wycheproof', () => {
       }
     }
     expect(run).toBe(216)
+  })
+
+  test.each([
+    ['aes_wrap', 'kw'],
+    ['aes_kwp', 'kwp'],
+  ] as const)('%s through wrapKey and unwrapKey', (file, form) => {
+    let run = 0
+    for (const group of wycheproof(folder!, file)) {
+      for (const vector of group.tests) {
+        const key = secretFromBytes(bytesOf(vector, 'key'), 'wrapping')
+        const message = bytesOf(vector, 'msg')
+        const wrapped = bytesOf(vector, 'ct')
+        const opened = attempt(() => {
+          const secret = unwrapKey(form, key, wrapped, 'object')
+          const bytes = Buffer.alloc(secret.byteLength)
+          secret.copyInto(bytes, 0)
+          return bytes
+        })
+        run++
+        // A key of 64 bits that is wrapped without padding is no key of ours; Wycheproof calls such acceptable.
+        if (vector.result === 'acceptable') continue
+        expect(opened?.equals(message) ?? false, `tcId ${vector.tcId} ${vector.comment}`).toBe(
+          vector.result === 'valid',
+        )
+        if (vector.result === 'invalid') continue
+        expect(wrapKey(form, key, secretFromBytes(message, 'object')).equals(wrapped), `tcId ${vector.tcId}`).toBe(true)
+      }
+    }
+    expect(run).toBeGreaterThan(100)
   })
 
   const hmacs: Record<string, DigestAlgorithm> = {
