@@ -37,6 +37,29 @@ export const limits = {
   changesWaitingMax: 1_024,
   /** Key material of one object: the largest is an Opaque Object. */
   materialBytesMax: 1024 * 1024,
+  /** RSA keys of clients: what the suites of 1.0 to 1.2 still register; which of them may be used is policy. */
+  rsaKeyBitsMin: 1_024,
+  /** Longer ones take 10 ms and more for each signature. */
+  rsaKeyBitsMax: 4_096,
+  /** What OpenSSL takes with a long modulus: a longer exponent only costs its verifier time. */
+  rsaPublicExponentBitsMax: 64,
+  /** A private key in DER: PKCS #8 of RSA-4096 has 2.4 KiB. */
+  privateKeyBytesMax: 4 * 1024,
+  /** Parsed keys that one thread remembers: a key of RSA-4096 takes some 6 KiB in OpenSSL. */
+  parsedKeysMax: 1_024,
+  /** How often parsed keys of objects that have changed since are wiped: a key that another thread destroyed is gone so soon. */
+  parsedKeysSweepMs: 1_000,
+  // work off the loop, for each thread that serves
+  /** Tasks that a worker thread is given before it has ended the first: it never waits for its next one, and a tenant waits for no more of others. */
+  workPerThread: 4,
+  /** Signatures and their like that wait: at 1 ms each, the last one waits 1 s. */
+  workWaitingMax: 1_024,
+  /** Of one tenant. */
+  workWaitingPerTenantMax: 256,
+  /** Key generations that wait: at 0.5 s each, the last one waits half a minute. */
+  keyGenerationsWaitingMax: 64,
+  /** Of one tenant. */
+  keyGenerationsWaitingPerTenantMax: 16,
   /** Rows that a Locate reads at a time: a page is verified without letting anybody else on, about 2 ms. */
   locatePageRows: 256,
   /** Objects that a Locate reads one by one, which are mostly in the cache: up to here that is cheaper than a page of rows. */
@@ -161,6 +184,26 @@ export const limits = {
   storeProbeMax: 1_000,
   /** Records and attributes of a page of objects, before its last one: 256 keys have a tenth of it, four large objects fill it. */
   storeLocateBytesMax: 2 * 1024 * 1024,
+} as const
+
+/**
+ * Where work runs. What an event loop may do itself in one turn is bounded by its cost, in microseconds as measured on Node 24 (`npm run bench --
+ * micro`, docs/performance.md); what costs more, or comes when the turn's budget is spent, goes to a worker thread. `never` goes there always.
+ */
+const never = Number.POSITIVE_INFINITY
+export const placement = {
+  /** What one turn may spend on it: a small request of another client waits no longer for it. */
+  turnBudgetUs: 250,
+  /** Data up to this is hashed and encrypted where it is: 64 KB take AES-256-GCM 23 µs, and handing it over costs 10 to 40. */
+  inlineBytesMax: 64 * 1024,
+  /** Data from this on never is: 256 KB take 90 µs, and 1 MB 343. */
+  offLoopBytesMin: 256 * 1024,
+  /** To sign or decrypt. RSA-2048 takes 270 µs, RSA-4096 1,470. */
+  privateUs: { rsa: never, prime256v1: 21, secp256k1: 257, secp384r1: 530, secp521r1: 1_270 },
+  /** To verify or encrypt; RSA's are those of 4,096 bits. */
+  publicUs: { rsa: 60, prime256v1: 60, secp256k1: 240, secp384r1: 450, secp521r1: 1_000 },
+  /** To look whether a point is on its curve, P-521's compressed, or to parse a modulus. */
+  publicKeyCheckUs: 75,
 } as const
 
 if (limits.frameBytesMaxUnknown > limits.frameBytesMaxKnown)

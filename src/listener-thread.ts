@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
 import { Authenticator } from './auth/authenticate.ts'
 import { systemClock } from './clock.ts'
+import { CryptoWork } from './crypto/crypto-work.ts'
 import { decideMaking } from './crypto/native.ts'
 import { randomBytes } from './crypto/random.ts'
 import { isKryptonError, type KryptonError } from './errors.ts'
@@ -31,10 +32,12 @@ const counters = new Counters(data.counters)
 const store = connectSqliteStore(data.store)
 const keyChain = new KeyChain(store, importRootKeys(data.root), systemClock)
 const keystore = new Keystore(store, keyChain, systemClock)
+const cryptoWork = new CryptoWork({ offload: config.crypto.offload, loops: config.server.threads })
 const services = {
   keystore,
   clock: systemClock,
   randomBytes,
+  cryptoWork,
   serverVersion: version,
   onFault: (error: unknown) => log.error('a request failed by a fault of ours', error),
 }
@@ -87,6 +90,8 @@ async function listen(): Promise<Listener> {
 /** Answers what has come, then lets go of keys and store; the thread ends by itself when nothing is left. */
 async function stop(listener: Listener): Promise<void> {
   await listener.stop(config.server.drainMs)
+  await cryptoWork.close(0)
+  keystore.forget()
   keyChain.forget()
   await store.close()
   port?.close()

@@ -106,6 +106,16 @@ export const configSchema = Type.Object(
       section,
     ),
     native: choice(['auto', 'required', 'off'], 'auto', 'Use of the native addon, which keeps keys in locked memory.'),
+    crypto: Type.Object(
+      {
+        offload: choice(
+          ['table', 'always'],
+          'table',
+          'What leaves the event loop for worker threads: what costs it more than handing it over, or all that can.',
+        ),
+      },
+      section,
+    ),
     audit: Type.Object({}, section),
     limits: Type.Object(
       {

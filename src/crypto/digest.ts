@@ -18,3 +18,22 @@ export type DigestAlgorithm =
 export function digest(algorithm: DigestAlgorithm, data: Uint8Array): Buffer {
   return hash(algorithm, data, 'buffer')
 }
+
+/** Bytes of a hash. */
+export function digestLength(algorithm: DigestAlgorithm): number {
+  return lengths[algorithm]
+}
+
+const lengths: Readonly<Record<DigestAlgorithm, number>> = {
+  sha1: 20,
+  sha224: 28,
+  sha256: 32,
+  sha384: 48,
+  sha512: 64,
+  'sha512-224': 28,
+  'sha512-256': 32,
+  'sha3-224': 28,
+  'sha3-256': 32,
+  'sha3-384': 48,
+  'sha3-512': 64,
+}

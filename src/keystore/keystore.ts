@@ -6,6 +6,7 @@ import { limits } from '../limits.ts'
 import type { Store } from '../store/store.ts'
 import { ObjectCache } from './object-cache.ts'
 import { ObjectsOfService } from './objects-of-service.ts'
+import { ParsedKeys } from './parsed-keys.ts'
 
 /**
  * Where a stored object meets its key; one per thread. There is no other way to an object than through the principal that asks: the tenant,
@@ -16,6 +17,7 @@ export class Keystore {
   readonly #keyChain: KeyChain
   readonly #clock: Clock
   readonly #cache: ObjectCache
+  readonly #parsedKeys: ParsedKeys
   readonly #services = new LRUCache<string, ObjectsOfService>({ max: limits.keyChainEntriesMax })
   #byPrincipal = new WeakMap<Principal, ObjectsOfService>()
   #count = 0
@@ -26,6 +28,7 @@ export class Keystore {
     this.#keyChain = keyChain
     this.#clock = clock
     this.#cache = new ObjectCache(store.versions)
+    this.#parsedKeys = new ParsedKeys(store.versions)
   }
 
   /** The objects of the principal's service. */
@@ -37,14 +40,20 @@ export class Keystore {
     let objects = this.#services.get(key)
     if (objects === undefined) {
       // The number sets the service's entries in the shared cache apart; it is never used twice.
+      const caches = { objects: this.#cache, parsedKeys: this.#parsedKeys }
       const number = this.#count++
-      objects = new ObjectsOfService(this.#store, this.#keyChain, this.#cache, principal.scope, number, () =>
+      objects = new ObjectsOfService(this.#store, this.#keyChain, caches, principal.scope, number, () =>
         this.#nextSequence(),
       )
       this.#services.set(key, objects)
     }
     this.#byPrincipal.set(principal, objects)
     return objects
+  }
+
+  /** Lets go of every key that was parsed: the thread stops, or the server is sealed. */
+  forget(): void {
+    this.#parsedKeys.clear()
   }
 
   /** Microseconds since 1970, each number once and in order (docs/decisions/0003). */

@@ -1,6 +1,8 @@
+import { type AsymmetricKey, asymmetricKey } from '../crypto/asymmetric-key.ts'
 import type { Secret } from '../crypto/secret.ts'
 import type { KeyChain, Scope, ServiceKeys, TenantKeys } from '../hierarchy/key-chain.ts'
 import { limits } from '../limits.ts'
+import { type AsymmetricObjectType, keyPartsOf } from '../objects/asymmetric-format.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { parseUniqueIdentifier, uniqueIdentifierOf } from '../objects/unique-identifier.ts'
 import type { Row } from '../store/schema.ts'
@@ -11,6 +13,7 @@ import { next } from './maybe-promise.ts'
 import type { MaybePromise } from './maybe-promise.ts'
 import type { ObjectCache } from './object-cache.ts'
 import { objectOf, recordContext } from './object-record.ts'
+import type { ParsedKeys } from './parsed-keys.ts'
 
 /**
  * The stored objects of one service. Everything here is bound to its scope when it is made: nobody hands in a tenant. A row counts only
@@ -24,19 +27,21 @@ export class ObjectsOfService {
   readonly #store: Store
   readonly #keyChain: KeyChain
   readonly #cache: ObjectCache
+  readonly #parsedKeys: ParsedKeys
   readonly #number: number
 
   constructor(
     store: Store,
     keyChain: KeyChain,
-    cache: ObjectCache,
+    caches: CachesOfThread,
     scope: Scope,
     number: number,
     nextSequence: () => number,
   ) {
     this.#store = store
     this.#keyChain = keyChain
-    this.#cache = cache
+    this.#cache = caches.objects
+    this.#parsedKeys = caches.parsedKeys
     this.scope = scope
     this.#number = number
     this.nextSequence = nextSequence
@@ -62,6 +67,22 @@ export class ObjectsOfService {
   open(object: ManagedObject): MaybePromise<Secret> {
     const keys = this.serviceKeys()
     return keys instanceof Promise ? keys.then((opened) => openObject(opened, object)) : openObject(keys, object)
+  }
+
+  /**
+   * Runs `use` with the key that a Public or Private Key object holds, parsed now or before. It is good until `use` has ended.
+   * @throws KryptonError key-format-type-not-supported: the numbers of the key cannot be told
+   */
+  useKey<T>(object: ManagedObject, use: (key: AsymmetricKey) => MaybePromise<T>): MaybePromise<T> {
+    // A request that has changed the object, or holds an old one, uses its key for itself.
+    const place = this.#cache.versionOf(object.fields.id)
+    const placeOfCurrent = this.#cache.get(this.#number, object.uniqueIdentifier) === object ? place : undefined
+    return this.#parsedKeys.use(
+      this.#keyName(object.uniqueIdentifier),
+      placeOfCurrent,
+      () => next(this.open(object), (secret) => parsedKey(object, secret)),
+      use,
+    )
   }
 
   /** A page of the service's objects, in the order of their sequence: those in which `values` are indexed. */
@@ -96,6 +117,16 @@ export class ObjectsOfService {
   /** Lets go of an object that turned out to be older than the store's. */
   forget(uniqueIdentifier: string): void {
     this.#cache.delete(this.#number, uniqueIdentifier)
+    this.forgetKey(uniqueIdentifier)
+  }
+
+  /** Wipes the parsed key of an object whose state has changed. */
+  forgetKey(uniqueIdentifier: string): void {
+    this.#parsedKeys.forget(this.#keyName(uniqueIdentifier))
+  }
+
+  #keyName(uniqueIdentifier: string): string {
+    return `${this.#number}:${uniqueIdentifier}`
   }
 
   #load(uniqueIdentifier: string): MaybePromise<ManagedObject | undefined> {
@@ -120,9 +151,29 @@ export class ObjectsOfService {
   }
 }
 
+/** What a thread remembers of all services; the number of each sets it apart. */
+export interface CachesOfThread {
+  readonly objects: ObjectCache
+  readonly parsedKeys: ParsedKeys
+}
+
 /** What a page is asked for, besides the index values. */
 export type PageQuery = Omit<LocateQuery, 'tenant' | 'system' | 'service' | 'tokens'>
 
 function openObject(keys: ServiceKeys, object: ManagedObject): Secret {
   return keys.openObject(recordContext(object), object.fields.keyVersion, object.fields.record)
+}
+
+/** Parses a key, and wipes the material that it was in. */
+function parsedKey({ fields }: ManagedObject, secret: Secret): AsymmetricKey {
+  const material = Buffer.allocUnsafeSlow(secret.byteLength)
+  try {
+    secret.copyInto(material, 0)
+    const { objectType, keyFormatType } = fields
+    // checkUse has let no other object through
+    return asymmetricKey(keyPartsOf(objectType as AsymmetricObjectType, keyFormatType, material))
+  } finally {
+    material.fill(0)
+    secret.wipe()
+  }
 }

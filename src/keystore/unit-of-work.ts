@@ -178,6 +178,10 @@ export class UnitOfWork {
     }
     try {
       await this.objects.commit({ section: 'data', changes, audit: this.#steps.map(({ audit }) => audit) })
+      for (const [uniqueIdentifier, { stored, current }] of pending) {
+        if (stored !== undefined && stored.fields.state !== current.fields.state)
+          this.objects.forgetKey(uniqueIdentifier)
+      }
     } catch (error) {
       for (const uniqueIdentifier of pending.keys()) this.objects.forget(uniqueIdentifier)
       throw error

@@ -1,13 +1,15 @@
 import { KryptonError } from '../errors.ts'
 import { ItemType } from '../ttlv/item-type.ts'
+import { TtlvWriter } from '../ttlv/writer.ts'
 import type { ByteSource } from '../ttlv/writer.ts'
 import { WireAttribute } from './attributes-1x.ts'
 import { KeyFormatType } from './enums.ts'
-import { bigInteger, bytes, enumeration, integer, material, text } from './kinds.ts'
-import { optional, optionalRepeated, repeated, required, struct } from './struct.ts'
+import { bigInteger, bytes, enumeration, integer, material, secretBigInteger, text } from './kinds.ts'
+import { MessageReader, optional, optionalRepeated, repeated, required, struct } from './struct.ts'
 import type { Kind, ValueOf } from './struct.ts'
 import { CryptographicParameters } from './structures.ts'
 import { Tag } from './tags.ts'
+import { newestVersion } from './version.ts'
 
 /** Keys on the wire (KMIP 1.4 sections 2.1.3 to 2.1.7). */
 
@@ -18,19 +20,19 @@ import { Tag } from './tags.ts'
 export const TransparentKey = struct('Key Material', {
   key: optional(Tag.Key, material),
   modulus: optional(Tag.Modulus, bigInteger),
-  privateExponent: optional(Tag.PrivateExponent, bigInteger),
+  privateExponent: optional(Tag.PrivateExponent, secretBigInteger),
   publicExponent: optional(Tag.PublicExponent, bigInteger),
-  p: optional(Tag.P, bigInteger),
-  q: optional(Tag.Q, bigInteger),
-  primeExponentP: optional(Tag.PrimeExponentP, bigInteger),
-  primeExponentQ: optional(Tag.PrimeExponentQ, bigInteger),
-  crtCoefficient: optional(Tag.CRTCoefficient, bigInteger),
+  p: optional(Tag.P, secretBigInteger),
+  q: optional(Tag.Q, secretBigInteger),
+  primeExponentP: optional(Tag.PrimeExponentP, secretBigInteger),
+  primeExponentQ: optional(Tag.PrimeExponentQ, secretBigInteger),
+  crtCoefficient: optional(Tag.CRTCoefficient, secretBigInteger),
   g: optional(Tag.G, bigInteger),
   j: optional(Tag.J, bigInteger),
-  x: optional(Tag.X, bigInteger),
+  x: optional(Tag.X, secretBigInteger),
   y: optional(Tag.Y, bigInteger),
   recommendedCurve: optional(Tag.RecommendedCurve, enumeration('RecommendedCurve')),
-  d: optional(Tag.D, bigInteger),
+  d: optional(Tag.D, secretBigInteger),
   qString: optional(Tag.QString, bytes),
 })
 export type TransparentKey = ValueOf<typeof TransparentKey>
@@ -46,6 +48,18 @@ const KeyMaterial: Kind<KeyMaterial> = {
     if (isBytes(value)) material.write(writer, tag, value, version)
     else TransparentKey.write(writer, tag, value, version)
   },
+}
+
+/** A transparent key as the TTLV of its Key Material, which is what is kept of it and digested (3.17). The caller wipes it. */
+export function encodeTransparentKey(key: TransparentKey): Buffer {
+  const writer = new TtlvWriter(TransparentKey.size(key, newestVersion))
+  TransparentKey.write(writer, Tag.KeyMaterial, key, newestVersion)
+  return writer.bytes
+}
+
+/** Reads what `encodeTransparentKey` wrote: views of `bytes`. */
+export function decodeTransparentKey(bytes: Uint8Array): TransparentKey {
+  return TransparentKey.read(new MessageReader(bytes), 0)
 }
 
 /** True for key material that is a Byte String. */

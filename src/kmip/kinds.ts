@@ -104,6 +104,17 @@ export const bigInteger: Kind<Uint8Array> = {
   },
 }
 
+/** A Big Integer of a private key: read as a view of the frame, written from wherever it is kept. */
+export const secretBigInteger: Kind<Uint8Array | ByteSource> = {
+  types: [ItemType.BigInteger],
+  read: (reader, at) => reader.bigInteger(at),
+  size: (value) => 8 + value.byteLength,
+  write: (writer, tag, value) => {
+    writer.byteString(tag, value, ItemType.BigInteger)
+    writer.sensitive = true
+  },
+}
+
 /** A view of the frame. */
 export const bytes: Kind<Uint8Array> = {
   types: [ItemType.ByteString],

@@ -138,17 +138,24 @@ function isAddable(name: string): boolean {
   return attributeDefinition(name)?.setBy !== 'server' && name !== 'fresh'
 }
 
+const cryptographicObjects = [
+  ObjectType.SymmetricKey,
+  ObjectType.PublicKey,
+  ObjectType.PrivateKey,
+  ObjectType.SecretData,
+]
+
 /** Attributes that not every object may have, as far as the objects go that are served ("Applies to Object Types"). */
 const applications: Readonly<Partial<Record<AttributeName, readonly ObjectType[]>>> = {
-  cryptographicDomainParameters: [],
-  cryptographicAlgorithm: [ObjectType.SymmetricKey, ObjectType.SecretData],
-  cryptographicLength: [ObjectType.SymmetricKey, ObjectType.SecretData],
+  cryptographicDomainParameters: [ObjectType.PublicKey, ObjectType.PrivateKey],
+  cryptographicAlgorithm: cryptographicObjects,
+  cryptographicLength: cryptographicObjects,
   processStartDate: [ObjectType.SymmetricKey],
   protectStopDate: [ObjectType.SymmetricKey],
-  usageLimits: [ObjectType.SymmetricKey],
-  activationDate: [ObjectType.SymmetricKey, ObjectType.SecretData],
-  deactivationDate: [ObjectType.SymmetricKey, ObjectType.SecretData],
-  keyValueLocation: [ObjectType.SymmetricKey, ObjectType.SecretData],
+  usageLimits: [ObjectType.SymmetricKey, ObjectType.PublicKey, ObjectType.PrivateKey],
+  activationDate: cryptographicObjects,
+  deactivationDate: cryptographicObjects,
+  keyValueLocation: [ObjectType.SymmetricKey, ObjectType.PrivateKey, ObjectType.SecretData],
 }
 
 function appliesTo(name: string, objectType: ObjectType): boolean {

@@ -35,7 +35,7 @@ export interface NewObject {
  * hash in the store whoever steals the store could try passwords: its digest is made from the record when somebody asks for it.
  */
 export function keepsDigest(objectType: ObjectType): boolean {
-  return objectType === ObjectType.SymmetricKey
+  return objectType !== ObjectType.SecretData && objectType !== ObjectType.OpaqueObject
 }
 
 /**

@@ -8,11 +8,40 @@ export interface Use {
   readonly name: string
   readonly mask: number
   readonly protects: boolean
+  /** Objects that can do it, with the words for the others. */
+  readonly objectTypes: readonly ObjectType[]
+  readonly needs: string
 }
 
 export const uses = {
-  encrypt: { name: 'encryption', mask: CryptographicUsageMask.Encrypt, protects: true },
-  decrypt: { name: 'decryption', mask: CryptographicUsageMask.Decrypt, protects: false },
+  encrypt: {
+    name: 'encryption',
+    mask: CryptographicUsageMask.Encrypt,
+    protects: true,
+    objectTypes: [ObjectType.SymmetricKey, ObjectType.PublicKey],
+    needs: 'a Symmetric Key or a Public Key',
+  },
+  decrypt: {
+    name: 'decryption',
+    mask: CryptographicUsageMask.Decrypt,
+    protects: false,
+    objectTypes: [ObjectType.SymmetricKey, ObjectType.PrivateKey],
+    needs: 'a Symmetric Key or a Private Key',
+  },
+  sign: {
+    name: 'signing',
+    mask: CryptographicUsageMask.Sign,
+    protects: true,
+    objectTypes: [ObjectType.PrivateKey],
+    needs: 'a Private Key',
+  },
+  verify: {
+    name: 'verification',
+    mask: CryptographicUsageMask.Verify,
+    protects: false,
+    objectTypes: [ObjectType.PublicKey],
+    needs: 'a Public Key',
+  },
 } as const satisfies Record<string, Use>
 
 /**
@@ -22,8 +51,8 @@ export const uses = {
  * @throws KryptonError permission-denied, wrong-key-lifecycle-state
  */
 export function checkUse(object: ManagedObject, use: Use, now: number): void {
-  if (object.fields.objectType !== ObjectType.SymmetricKey) {
-    throw new KryptonError('permission-denied', `Use a Symmetric Key for ${use.name}: this object is none`)
+  if (!use.objectTypes.includes(object.fields.objectType)) {
+    throw new KryptonError('permission-denied', `Use ${use.needs} for ${use.name}: this object is none`)
   }
   const state = object.stateAt(now)
   const allowed = use.protects ? state === State.Active : opens.has(state)

@@ -5,21 +5,43 @@ import type { ManagedObject } from '../objects/managed-object.ts'
 import type { OperationContext } from './handler.ts'
 
 /**
- * The data of an Encrypt or a Decrypt that comes in one part (KMIP 1.4 section 4): it says nothing of parts, or that the first is the last.
- * @throws KryptonError feature-not-supported, missing-data
+ * A cryptographic operation that comes in one part (KMIP 1.4 section 4): it says nothing of parts, or that the first is the last.
+ * @throws KryptonError feature-not-supported
  */
 export function checkSinglePart(request: {
-  readonly data?: Uint8Array
   readonly correlationValue?: Uint8Array
   readonly initIndicator?: boolean
   readonly finalIndicator?: boolean
-}): Uint8Array {
-  const { data, correlationValue, initIndicator = false, finalIndicator = false } = request
-  if (correlationValue !== undefined || initIndicator !== finalIndicator) {
-    throw new KryptonError('feature-not-supported', 'Send the data whole: operations in several parts are not served')
+}): void {
+  const { correlationValue, initIndicator = false, finalIndicator = false } = request
+  if (correlationValue === undefined && initIndicator === finalIndicator) return
+  throw new KryptonError('feature-not-supported', 'Send the data whole: operations in several parts are not served')
+}
+
+/** @throws KryptonError missing-data */
+export function dataOf({ data }: { readonly data?: Uint8Array }): Uint8Array {
+  if (data !== undefined) return data
+  throw new KryptonError('missing-data', 'Send Data')
+}
+
+/**
+ * What RSA cannot use is refused: who sends it believes in a protection that is not there.
+ * @throws KryptonError invalid-field
+ */
+export function checkNoIv(request: {
+  readonly ivCounterNonce?: Uint8Array
+  readonly authenticatedEncryptionAdditionalData?: Uint8Array
+  readonly authenticatedEncryptionTag?: Uint8Array
+}): void {
+  const { ivCounterNonce, authenticatedEncryptionAdditionalData, authenticatedEncryptionTag } = request
+  if (
+    ivCounterNonce === undefined &&
+    authenticatedEncryptionAdditionalData === undefined &&
+    authenticatedEncryptionTag === undefined
+  ) {
+    return
   }
-  if (data === undefined) throw new KryptonError('missing-data', 'Send Data')
-  return data
+  throw new KryptonError('invalid-field', 'Leave out IV/Counter/Nonce, Additional Data and Tag: RSA has none of them')
 }
 
 /**
@@ -27,7 +49,13 @@ export function checkSinglePart(request: {
  * @throws KryptonError key-value-not-present
  */
 export function openKey(object: ManagedObject, { unit }: OperationContext): MaybePromise<Secret> {
-  if (object.fields.record.byteLength > 0) return unit.objects.open(object)
+  checkKeyValuePresent(object)
+  return unit.objects.open(object)
+}
+
+/** @throws KryptonError key-value-not-present */
+export function checkKeyValuePresent(object: ManagedObject): void {
+  if (object.fields.record.byteLength > 0) return
   throw new KryptonError(
     'key-value-not-present',
     'The key was registered without its Key Value: it cannot be used here',

@@ -1,6 +1,6 @@
 import { digest } from '../crypto/digest.ts'
 import { KryptonError } from '../errors.ts'
-import { next } from '../keystore/maybe-promise.ts'
+import { andFinally, next } from '../keystore/maybe-promise.ts'
 import { KeyFormatType, ObjectType } from '../kmip/enums.ts'
 import type { Operation } from '../kmip/enums.ts'
 import { generatedLength, materialBytes, setParity } from '../objects/algorithms.ts'
@@ -54,19 +54,5 @@ export const create: Handler<typeof Operation.Create> = (request, context) => {
       }),
     )
   }
-  return finallyWipe(make, wipe)
-}
-
-/** Runs `make`, and `wipe` when it has ended, whether that is now or later. */
-function finallyWipe<T>(make: () => T | Promise<T>, wipe: () => void): T | Promise<T> {
-  let made: T | Promise<T>
-  try {
-    made = make()
-  } catch (error) {
-    wipe()
-    throw error
-  }
-  if (made instanceof Promise) return made.finally(wipe)
-  wipe()
-  return made
+  return andFinally(make, wipe)
 }

@@ -2,17 +2,24 @@ import { decryptWithKey } from '../crypto/cipher.ts'
 import { KryptonError } from '../errors.ts'
 import { bytesCopiedOnce } from '../keystore/copied-once.ts'
 import { next } from '../keystore/maybe-promise.ts'
+import type { MaybePromise } from '../keystore/maybe-promise.ts'
+import { ObjectType } from '../kmip/enums.ts'
 import type { Operation } from '../kmip/enums.ts'
+import type { DecryptRequest, DecryptResponse } from '../kmip/payloads/decrypt.ts'
 import { cipherUse } from '../objects/algorithms.ts'
+import { rsaPadding } from '../objects/asymmetric-use.ts'
+import type { ManagedObject } from '../objects/managed-object.ts'
 import { checkUse, uses } from '../objects/usage.ts'
-import { checkSinglePart, openKey } from './cipher-request.ts'
-import type { Handler } from './handler.ts'
+import { checkKeyValuePresent, checkNoIv, checkSinglePart, dataOf, openKey } from './cipher-request.ts'
+import type { Handler, OperationContext } from './handler.ts'
 
 /** KMIP 1.4 sections 4.30 and 11.31. GCM's tag has a field from 1.4 on; before, and without it, it follows the data. */
 export const decrypt: Handler<typeof Operation.Decrypt> = (request, context) => {
-  const data = checkSinglePart(request)
+  checkSinglePart(request)
+  const data = dataOf(request)
   return next(context.unit.get(context.identifier(request.uniqueIdentifier)), (object) => {
     checkUse(object, uses.decrypt, context.now)
+    if (object.fields.objectType === ObjectType.PrivateKey) return decryptWithPrivateKey(object, request, data, context)
     const use = cipherUse(object, request.cryptographicParameters)
     if (request.ivCounterNonce === undefined && use.mode !== 'ecb') {
       throw new KryptonError('invalid-message', 'Send the IV/Counter/Nonce that the data was encrypted with')
@@ -36,4 +43,22 @@ export const decrypt: Handler<typeof Operation.Decrypt> = (request, context) => 
       }
     })
   })
+}
+
+function decryptWithPrivateKey(
+  object: ManagedObject,
+  request: DecryptRequest,
+  data: Uint8Array,
+  context: OperationContext,
+): MaybePromise<DecryptResponse> {
+  checkNoIv(request)
+  const padding = rsaPadding(object, request.cryptographicParameters)
+  checkKeyValuePresent(object)
+  const { uniqueIdentifier } = object
+  return context.unit.objects.useKey(object, (key) =>
+    next(context.cryptoWork.decryptRsa(context.owner, key, padding, data), (plaintext) => ({
+      uniqueIdentifier,
+      data: context.unit.answerWith(bytesCopiedOnce(plaintext)),
+    })),
+  )
 }

@@ -3,6 +3,7 @@ import { authorize } from '../auth/authorize.ts'
 import type { Principal } from '../auth/principal.ts'
 import { dateTime } from '../clock.ts'
 import type { Clock } from '../clock.ts'
+import type { CryptoWork } from '../crypto/crypto-work.ts'
 import { isKryptonError, KryptonError } from '../errors.ts'
 import type { Places } from '../keystore/change-queue.ts'
 import type { Keystore } from '../keystore/keystore.ts'
@@ -24,6 +25,7 @@ export interface Services {
   readonly keystore: Keystore
   readonly clock: Clock
   readonly randomBytes: (count: number) => Buffer
+  readonly cryptoWork: CryptoWork
   readonly serverVersion: string
   /** Is told of what goes wrong by our own fault; the client is not. */
   readonly onFault: (error: unknown) => void
@@ -100,6 +102,7 @@ class Execution {
       version: request.version,
       now: dateTime(clock),
       randomBytes: services.randomBytes,
+      cryptoWork: services.cryptoWork,
       serverVersion: services.serverVersion,
     })
   }

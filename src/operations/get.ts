@@ -6,10 +6,12 @@ import { ObjectType } from '../kmip/enums.ts'
 import type { Operation } from '../kmip/enums.ts'
 import type { KeyBlock } from '../kmip/key-block.ts'
 import type { GetRequest, GetResponse } from '../kmip/payloads/get.ts'
+import { isAsymmetric } from '../objects/asymmetric-format.ts'
 import { checkCompression, keyMaterialAs } from '../objects/key-format.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { isDestroyed } from '../objects/state.ts'
 import type { Handler, OperationContext } from './handler.ts'
+import { keyBlockOfHalf } from './served-key-half.ts'
 
 /**
  * KMIP 1.4 sections 4.11 and 11.12. Any object that is not destroyed is served, whatever its state and its mask: clients get keys that they
@@ -19,7 +21,6 @@ export const get: Handler<typeof Operation.Get> = (request, context) => {
   if (request.keyWrappingSpecification !== undefined) {
     throw new KryptonError('feature-not-supported', 'Leave out Key Wrapping Specification: keys are not served wrapped')
   }
-  checkCompression(request.keyCompressionType)
   const object = context.unit.get(context.identifier(request.uniqueIdentifier))
   return object instanceof Promise
     ? object.then((loaded) => serve(loaded, request, context))
@@ -29,6 +30,15 @@ export const get: Handler<typeof Operation.Get> = (request, context) => {
 function serve(object: ManagedObject, request: GetRequest, context: OperationContext): MaybePromise<GetResponse> {
   checkServable(object, context.now)
   if (object.serving.fresh) markServed(object, context)
+  const { objectType } = object.fields
+  if (isAsymmetric(objectType)) {
+    return next(keyBlockOfHalf(object, objectType, request, context), (keyBlock) => ({
+      objectType,
+      uniqueIdentifier: object.uniqueIdentifier,
+      ...(objectType === ObjectType.PublicKey ? { publicKey: { keyBlock } } : { privateKey: { keyBlock } }),
+    }))
+  }
+  checkCompression(request.keyCompressionType)
   if (object.fields.record.byteLength === 0) return answer(object, request, undefined)
   return next(context.unit.openForAnswer(object), (material) => answer(object, request, material))
 }

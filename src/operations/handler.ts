@@ -1,4 +1,5 @@
 import type { Principal } from '../auth/principal.ts'
+import type { CryptoWork } from '../crypto/crypto-work.ts'
 import type { ErrorCode } from '../errors.ts'
 import { KryptonError } from '../errors.ts'
 import type { MaybePromise } from '../keystore/maybe-promise.ts'
@@ -24,17 +25,25 @@ export class OperationContext {
   /** Seconds since 1970, the same for the whole request. */
   readonly now: number
   readonly randomBytes: (count: number) => Buffer
+  /** Cryptography that may have to leave the event loop, on behalf of `owner`. */
+  readonly cryptoWork: CryptoWork
   readonly serverVersion: string
   /** The ID Placeholder (KMIP 1.4 section 4): the identifier that the items before gave. */
   idPlaceholder: string | undefined = undefined
 
-  constructor(parts: Omit<OperationContext, 'idPlaceholder' | 'identifier'>) {
+  constructor(parts: Omit<OperationContext, 'idPlaceholder' | 'identifier' | 'owner'>) {
     this.unit = parts.unit
     this.principal = parts.principal
     this.version = parts.version
     this.now = parts.now
     this.randomBytes = parts.randomBytes
+    this.cryptoWork = parts.cryptoWork
     this.serverVersion = parts.serverVersion
+  }
+
+  /** Whose work this is, when there is too much: the tenant's. */
+  get owner(): string {
+    return this.principal.tenant.toString('latin1')
   }
 
   /**

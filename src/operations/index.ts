@@ -3,6 +3,7 @@ import type { ServedOperation } from '../kmip/payloads/index.ts'
 import { activate } from './activate.ts'
 import { addAttribute } from './add-attribute.ts'
 import { check } from './check.ts'
+import { createKeyPair } from './create-key-pair.ts'
 import { create } from './create.ts'
 import { decrypt } from './decrypt.ts'
 import { deleteAttribute } from './delete-attribute.ts'
@@ -19,12 +20,15 @@ import { query } from './query.ts'
 import { register } from './register.ts'
 import { revoke } from './revoke.ts'
 import { rngRetrieve } from './rng-retrieve.ts'
+import { sign } from './sign.ts'
+import { signatureVerify } from './signature-verify.ts'
 
 /** Every operation that is served: one for each line of kmip/payloads/index.ts, no more and no fewer. */
 const handlers = {
   [Operation.DiscoverVersions]: discoverVersions,
   [Operation.Query]: query,
   [Operation.Create]: create,
+  [Operation.CreateKeyPair]: createKeyPair,
   [Operation.Register]: register,
   [Operation.Get]: get,
   [Operation.GetAttributes]: getAttributes,
@@ -39,6 +43,8 @@ const handlers = {
   [Operation.Check]: check,
   [Operation.Encrypt]: encrypt,
   [Operation.Decrypt]: decrypt,
+  [Operation.Sign]: sign,
+  [Operation.SignatureVerify]: signatureVerify,
   [Operation.RNGRetrieve]: rngRetrieve,
 } satisfies { readonly [O in ServedOperation]: Handler<O> }
 

@@ -38,7 +38,15 @@ const answers: ReadonlyMap<number, (context: OperationContext) => QueryResponse>
   ],
   [
     QueryFunction.QueryObjects,
-    () => ({ objectTypes: [ObjectType.SymmetricKey, ObjectType.SecretData, ObjectType.OpaqueObject] }),
+    () => ({
+      objectTypes: [
+        ObjectType.SymmetricKey,
+        ObjectType.PublicKey,
+        ObjectType.PrivateKey,
+        ObjectType.SecretData,
+        ObjectType.OpaqueObject,
+      ],
+    }),
   ],
   [
     QueryFunction.QueryServerInformation,

@@ -63,6 +63,7 @@ describe('order of the sources', () => {
         'seal',
         'anchor',
         'native',
+        'crypto',
         'audit',
         'limits',
         'log',

@@ -234,9 +234,9 @@ describe('decodeRequest', () => {
       code: 'operation-not-supported',
     })
     expect(decodeRequest(items.request(2, Operation.RNGRetrieve, data)).batchItems[0]!.payloadError).toBeUndefined()
-    expect(decodeRequest(items.request(4, Operation.CreateKeyPair, [])).batchItems[0]!.payloadError).toMatchObject({
+    expect(decodeRequest(items.request(4, Operation.Notify, [])).batchItems[0]!.payloadError).toMatchObject({
       code: 'operation-not-supported',
-      message: expect.stringContaining('Create Key Pair'),
+      message: expect.stringContaining('Notify'),
     })
   })
 

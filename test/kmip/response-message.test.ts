@@ -255,7 +255,7 @@ describe('decodeResponse', () => {
   test('refuses the payload of an operation that is not served', () => {
     const item = items.structure(
       Tag.BatchItem,
-      items.enumeration(Tag.Operation, 2),
+      items.enumeration(Tag.Operation, Operation.Notify),
       items.enumeration(Tag.ResultStatus, 0),
       items.structure(Tag.ResponsePayload),
     )

@@ -1,5 +1,6 @@
 import type { Principal } from '../../src/auth/principal.ts'
 import type { Clock } from '../../src/clock.ts'
+import { CryptoWork } from '../../src/crypto/crypto-work.ts'
 import { randomBytes, randomIdentifier } from '../../src/crypto/random.ts'
 import type { Scope } from '../../src/hierarchy/key-chain.ts'
 import { Keystore } from '../../src/keystore/keystore.ts'
@@ -62,10 +63,12 @@ export async function newServer(wrap: (store: Store) => Store = (store) => store
   const store = wrap(hierarchy.store)
   const clock = new FakeClock()
   const faults: unknown[] = []
+  const cryptoWork = new CryptoWork({ offload: 'table', loops: 1 })
   const servicesOf = (of: Store): Services => ({
     keystore: new Keystore(of, hierarchy.chain, clock),
     clock,
     randomBytes,
+    cryptoWork,
     serverVersion: '1.2.3',
     onFault: (error) => faults.push(error),
   })

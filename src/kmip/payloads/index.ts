@@ -3,6 +3,7 @@ import type { Struct, ValueOf } from '../struct.ts'
 import { ActivateRequest, ActivateResponse } from './activate.ts'
 import { AddAttributeRequest, AddAttributeResponse } from './add-attribute.ts'
 import { CheckRequest, CheckResponse } from './check.ts'
+import { CreateKeyPairRequest, CreateKeyPairResponse } from './create-key-pair.ts'
 import { CreateRequest, CreateResponse } from './create.ts'
 import { DecryptRequest, DecryptResponse } from './decrypt.ts'
 import { DeleteAttributeRequest, DeleteAttributeResponse } from './delete-attribute.ts'
@@ -18,12 +19,15 @@ import { QueryRequest, QueryResponse } from './query.ts'
 import { RegisterRequest, RegisterResponse } from './register.ts'
 import { RevokeRequest, RevokeResponse } from './revoke.ts'
 import { RngRetrieveRequest, RngRetrieveResponse } from './rng-retrieve.ts'
+import { SignRequest, SignResponse } from './sign.ts'
+import { SignatureVerifyRequest, SignatureVerifyResponse } from './signature-verify.ts'
 
 /** The payloads of every operation that is served. */
 export const payloads = {
   [Operation.DiscoverVersions]: { request: DiscoverVersionsRequest, response: DiscoverVersionsResponse },
   [Operation.Query]: { request: QueryRequest, response: QueryResponse },
   [Operation.Create]: { request: CreateRequest, response: CreateResponse },
+  [Operation.CreateKeyPair]: { request: CreateKeyPairRequest, response: CreateKeyPairResponse },
   [Operation.Register]: { request: RegisterRequest, response: RegisterResponse },
   [Operation.Get]: { request: GetRequest, response: GetResponse },
   [Operation.GetAttributes]: { request: GetAttributesRequest, response: GetAttributesResponse },
@@ -38,6 +42,8 @@ export const payloads = {
   [Operation.Check]: { request: CheckRequest, response: CheckResponse },
   [Operation.Encrypt]: { request: EncryptRequest, response: EncryptResponse },
   [Operation.Decrypt]: { request: DecryptRequest, response: DecryptResponse },
+  [Operation.Sign]: { request: SignRequest, response: SignResponse },
+  [Operation.SignatureVerify]: { request: SignatureVerifyRequest, response: SignatureVerifyResponse },
   [Operation.RNGRetrieve]: { request: RngRetrieveRequest, response: RngRetrieveResponse },
 } as const
 

@@ -1,0 +1,160 @@
+import { availableParallelism } from 'node:os'
+import { limits, placement } from '../limits.ts'
+import { type AsymmetricKey, exportKey } from './asymmetric-key.ts'
+import { checkKey } from './key-check.ts'
+import { type PrivateParts, writePkcs8, writeSubjectPublicKeyInfo } from './key-encoding.ts'
+import { checkParts, type KeyParts } from './key-parts.ts'
+import type { KeyPairKind, NewKeyPair } from './key-pair.ts'
+import { LoopBudget } from './loop-budget.ts'
+import { decryptRsa, encryptRsa, type RsaPadding } from './rsa-cipher.ts'
+import { sign, type SignatureScheme, type SignedBytes, verifySignature } from './signature.ts'
+import { WorkerPool } from './worker-pool.ts'
+import { sharedBytes, sharedCopy } from './worker-task.ts'
+
+type MaybePromise<T> = T | Promise<T>
+
+/** `crypto.offload` of the configuration: by the table of `limits.ts`, or everything that can be. */
+export type Offload = 'table' | 'always'
+
+export interface CryptoWorkOptions {
+  readonly offload: Offload
+  /** Event loops of this process, which share its processors. */
+  readonly loops: number
+}
+
+/**
+ * Cryptography that takes longer than a request may hold up the event loop, done where `placement` in limits.ts says: here, or on a worker
+ * thread. One per event loop. `owner` is whose work it is: no owner can keep the others from theirs.
+ */
+export class CryptoWork {
+  readonly #offload: Offload
+  readonly #budget = new LoopBudget(placement.turnBudgetUs)
+  readonly #work: WorkerPool
+  /** One key generation takes as long as a thousand signatures, and must not stand before them. */
+  readonly #generation: WorkerPool
+
+  constructor({ offload, loops }: CryptoWorkOptions) {
+    this.#offload = offload
+    // One processor is the loop's own.
+    const threads = Math.max(1, Math.floor((availableParallelism() - 1) / loops))
+    this.#work = new WorkerPool({
+      threads,
+      tasksPerThread: limits.workPerThread,
+      waitingMax: limits.workWaitingMax,
+      waitingPerOwnerMax: limits.workWaitingPerTenantMax,
+    })
+    this.#generation = new WorkerPool({
+      threads: 1,
+      tasksPerThread: 1,
+      waitingMax: limits.keyGenerationsWaitingMax,
+      waitingPerOwnerMax: limits.keyGenerationsWaitingPerTenantMax,
+    })
+  }
+
+  /** `sign` of signature.ts. */
+  sign(owner: string, key: AsymmetricKey, scheme: SignatureScheme, signed: SignedBytes): MaybePromise<Buffer> {
+    if (this.#isInline(privateUs(key), signed.bytes)) return sign(key, scheme, signed)
+    const bytes = sharedCopy(signed.bytes)
+    const input = { key: exportKey(key), scheme, bytes, isDigest: signed.isDigest }
+    return this.#work.run(owner, 'sign', input).then(bufferOf)
+  }
+
+  /** `verifySignature` of signature.ts. */
+  verifySignature(
+    owner: string,
+    key: AsymmetricKey,
+    scheme: SignatureScheme,
+    signed: SignedBytes,
+    signature: Uint8Array,
+  ): MaybePromise<boolean> {
+    if (this.#isInline(publicUs(key), signed.bytes)) return verifySignature(key, scheme, signed, signature)
+    const bytes = sharedCopy(signed.bytes)
+    const input = { key: exportKey(key), scheme, bytes, isDigest: signed.isDigest, signature: sharedCopy(signature) }
+    return this.#work.run(owner, 'verifySignature', input)
+  }
+
+  /** `encryptRsa` of rsa-cipher.ts. */
+  encryptRsa(owner: string, key: AsymmetricKey, padding: RsaPadding, data: Uint8Array): MaybePromise<Buffer> {
+    if (this.#isInline(publicUs(key), data)) return encryptRsa(key, padding, data)
+    const shared = sharedCopy(data)
+    return this.#work
+      .run(owner, 'encryptRsa', { key: exportKey(key), padding: ownPadding(padding), data: shared })
+      .then(bufferOf)
+      .finally(() => shared.fill(0))
+  }
+
+  /** `decryptRsa` of rsa-cipher.ts. The caller wipes the plaintext. */
+  async decryptRsa(owner: string, key: AsymmetricKey, padding: RsaPadding, data: Uint8Array): Promise<Buffer> {
+    if (this.#isInline(privateUs(key), data)) return decryptRsa(key, padding, data)
+    const output = sharedBytes(Math.ceil(key.bits / 8))
+    try {
+      const input = { key: exportKey(key), padding: ownPadding(padding), data: sharedCopy(data), output }
+      return ownBuffer(output.subarray(0, await this.#work.run(owner, 'decryptRsa', input)))
+    } finally {
+      output.fill(0)
+    }
+  }
+
+  /** `checkKey` of key-check.ts. The parts stay the caller's to wipe, after this. */
+  checkKey(owner: string, parts: KeyParts): MaybePromise<void> {
+    const isPrivate = parts.secret !== undefined
+    if (!isPrivate && this.#isInline(placement.publicKeyCheckUs, nothing)) return checkKey(parts)
+    checkParts(parts)
+    const der = isPrivate ? writePkcs8(parts as PrivateParts) : writeSubjectPublicKeyInfo(parts) // it has its secret
+    const shared = sharedCopy(der)
+    der.fill(0)
+    return this.#work.run(owner, 'checkKey', { der: shared, isPrivate }).finally(() => shared.fill(0))
+  }
+
+  /** `generateKeyPair` of key-pair.ts. */
+  async generateKeyPair(owner: string, kind: KeyPairKind): Promise<NewKeyPair> {
+    const pair = kind.type === 'rsa' ? kind : { type: kind.type, curve: kind.curve.name }
+    const output = sharedBytes(limits.privateKeyBytesMax)
+    try {
+      const made = await this.#generation.run(owner, 'generateKeyPair', { pair, output })
+      return {
+        privateKey: ownBuffer(output.subarray(0, made.privateKeyLength)),
+        publicKey: bufferOf(made.publicKey),
+      }
+    } finally {
+      output.fill(0)
+    }
+  }
+
+  /** Ends the threads; what still runs has `drainMs`. */
+  async close(drainMs: number): Promise<void> {
+    await Promise.all([this.#work.close(drainMs), this.#generation.close(drainMs)])
+  }
+
+  /** May work of that cost over those bytes be done here and now? */
+  #isInline(costUs: number, bytes: Uint8Array): boolean {
+    return this.#offload === 'table' && bytes.byteLength <= placement.inlineBytesMax && this.#budget.take(costUs)
+  }
+}
+
+function privateUs({ type, curve }: AsymmetricKey): number {
+  return type === 'rsa' ? placement.privateUs.rsa : placement.privateUs[curve!] // every EC key has a curve
+}
+
+function publicUs({ type, curve }: AsymmetricKey): number {
+  return type === 'rsa' ? placement.publicUs.rsa : placement.publicUs[curve!] // as above
+}
+
+/** A view of a frame would take the whole slab along. */
+function ownPadding(padding: RsaPadding): RsaPadding {
+  return padding.padding === 'oaep' ? { ...padding, label: new Uint8Array(padding.label) } : padding
+}
+
+/** What came from another thread is a plain array. */
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+/** A copy in an unpooled buffer, out of memory that is about to be wiped. */
+function ownBuffer(bytes: Uint8Array): Buffer {
+  const own = Buffer.allocUnsafeSlow(bytes.byteLength)
+  own.set(bytes)
+  return own
+}
+
+const nothing = new Uint8Array(0)

@@ -1,0 +1,112 @@
+import { type ErrorCode, isKryptonError, KryptonError } from '../errors.ts'
+import { importKey, type TransferableKey } from './asymmetric-key.ts'
+import { ellipticCurves, type EllipticCurve } from './elliptic-curve.ts'
+import { checkKey } from './key-check.ts'
+import { readPkcs8, readSubjectPublicKeyInfo } from './key-encoding.ts'
+import { generateKeyPair } from './key-pair.ts'
+import { decryptRsa, encryptRsa, type RsaPadding } from './rsa-cipher.ts'
+import { sign, type SignatureScheme, verifySignature } from './signature.ts'
+
+/**
+ * What worker threads can do. Key material and plaintexts go there and back in shared memory, which both sides see and the asker wipes: a
+ * message that carried them would leave a copy on each side that nobody can reach. `SharedBytes` are of such memory.
+ */
+export type SharedBytes = Uint8Array<SharedArrayBuffer>
+
+export interface SignInput {
+  readonly key: TransferableKey
+  readonly scheme: SignatureScheme
+  readonly bytes: SharedBytes
+  readonly isDigest: boolean
+}
+
+export interface RsaInput {
+  readonly key: TransferableKey
+  readonly padding: RsaPadding
+  readonly data: SharedBytes
+}
+
+export const workerFunctions = {
+  sign: ({ key, scheme, bytes, isDigest }: SignInput): Uint8Array => sign(importKey(key), scheme, { bytes, isDigest }),
+
+  verifySignature: ({ key, scheme, bytes, isDigest, signature }: SignInput & { signature: Uint8Array }): boolean =>
+    verifySignature(importKey(key), scheme, { bytes, isDigest }, signature),
+
+  encryptRsa: ({ key, padding, data }: RsaInput): Uint8Array => encryptRsa(importKey(key), padding, data),
+
+  /** Puts the plaintext into `output` and returns its length. */
+  decryptRsa: ({ key, padding, data, output }: RsaInput & { output: SharedBytes }): number =>
+    handOver(decryptRsa(importKey(key), padding, data), output),
+
+  /** Checks a private key in PKCS #8, or a public one as SubjectPublicKeyInfo. Nobody changes the memory meanwhile. */
+  checkKey: ({ der, isPrivate }: { der: SharedBytes; isPrivate: boolean }): void =>
+    checkKey(isPrivate ? readPkcs8(der) : readSubjectPublicKeyInfo(der)),
+
+  /** Puts the private key into `output`. */
+  generateKeyPair: ({ pair, output }: { pair: TransferableKeyPairKind; output: SharedBytes }) => {
+    const kind = pair.type === 'rsa' ? pair : { type: pair.type, curve: curveNamed(pair.curve) }
+    const { privateKey, publicKey } = generateKeyPair(kind)
+    return { privateKeyLength: handOver(privateKey, output), publicKey: publicKey as Uint8Array }
+  },
+}
+
+/** What a new key pair shall be, in words that go to another thread. */
+export type TransferableKeyPairKind =
+  | { readonly type: 'rsa'; readonly bits: number }
+  | { readonly type: 'ec'; readonly curve: EllipticCurve['name'] }
+
+export type WorkerFunctionName = keyof typeof workerFunctions
+export type WorkerInput<N extends WorkerFunctionName> = Parameters<(typeof workerFunctions)[N]>[0]
+export type WorkerOutput<N extends WorkerFunctionName> = ReturnType<(typeof workerFunctions)[N]>
+
+export interface WorkerTask<N extends WorkerFunctionName = WorkerFunctionName> {
+  readonly name: N
+  readonly input: WorkerInput<N>
+}
+
+/** A refusal of ours keeps its code on the way back; any other error is a fault and is thrown. */
+export type WorkerAnswer<T> =
+  | { readonly value: T }
+  | { readonly refused: { readonly code: ErrorCode; readonly message: string } }
+
+/** Does a task, in whatever thread. */
+export function runTask<N extends WorkerFunctionName>({ name, input }: WorkerTask<N>): WorkerAnswer<WorkerOutput<N>> {
+  try {
+    const run = workerFunctions[name] as (input: WorkerInput<N>) => WorkerOutput<N> // the task's own input
+    return { value: run(input) }
+  } catch (error) {
+    if (!isKryptonError(error)) throw error
+    return { refused: { code: error.code, message: error.message } }
+  }
+}
+
+/** The other end of `runTask`. */
+export function valueOf<T>(answer: WorkerAnswer<T>): T {
+  if ('value' in answer) return answer.value
+  throw new KryptonError(answer.refused.code, answer.refused.message)
+}
+
+/** A copy in shared memory, which whoever asked for it wipes. */
+export function sharedCopy(bytes: Uint8Array): SharedBytes {
+  const shared = sharedBytes(bytes.byteLength)
+  shared.set(bytes)
+  return shared
+}
+
+/** Zeros in shared memory. */
+export function sharedBytes(length: number): SharedBytes {
+  return new Uint8Array(new SharedArrayBuffer(length))
+}
+
+function handOver(secret: Buffer, output: SharedBytes): number {
+  try {
+    output.set(secret)
+    return secret.byteLength
+  } finally {
+    secret.fill(0)
+  }
+}
+
+function curveNamed(name: EllipticCurve['name']): EllipticCurve {
+  return ellipticCurves.find((curve) => curve.name === name)! // a name of the table: the type says so
+}

@@ -1,0 +1,27 @@
+import { next } from '../keystore/maybe-promise.ts'
+import type { Operation } from '../kmip/enums.ts'
+import { signatureScheme } from '../objects/asymmetric-use.ts'
+import { checkUse, uses } from '../objects/usage.ts'
+import { checkSinglePart, checkKeyValuePresent } from './cipher-request.ts'
+import type { Handler } from './handler.ts'
+import { signedBytes } from './signed-bytes.ts'
+import { allocateUsage } from './usage-allocation.ts'
+
+/** KMIP 1.4 sections 4.31 and 11.32. */
+export const sign: Handler<typeof Operation.Sign> = (request, context) => {
+  checkSinglePart(request)
+  const signed = signedBytes(request)
+  return next(context.unit.get(context.identifier(request.uniqueIdentifier)), (object) => {
+    checkUse(object, uses.sign, context.now)
+    const scheme = signatureScheme(object, request.cryptographicParameters)
+    checkKeyValuePresent(object)
+    allocateUsage(object, signed.bytes.byteLength, context)
+    const { uniqueIdentifier } = object
+    return context.unit.objects.useKey(object, (key) =>
+      next(context.cryptoWork.sign(context.owner, key, scheme, signed), (signatureData) => ({
+        uniqueIdentifier,
+        signatureData,
+      })),
+    )
+  })
+}

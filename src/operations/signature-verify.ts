@@ -1,0 +1,29 @@
+import { KryptonError } from '../errors.ts'
+import { next } from '../keystore/maybe-promise.ts'
+import { ValidityIndicator } from '../kmip/enums.ts'
+import type { Operation } from '../kmip/enums.ts'
+import { signatureScheme } from '../objects/asymmetric-use.ts'
+import { checkUse, uses } from '../objects/usage.ts'
+import { checkKeyValuePresent, checkSinglePart } from './cipher-request.ts'
+import type { Handler } from './handler.ts'
+import { signedBytes } from './signed-bytes.ts'
+
+/** KMIP 1.4 sections 4.32 and 11.33. A signature that is wrong in any way is Invalid, and the operation a success. */
+export const signatureVerify: Handler<typeof Operation.SignatureVerify> = (request, context) => {
+  checkSinglePart(request)
+  const signed = signedBytes(request)
+  const { signatureData } = request
+  if (signatureData === undefined) throw new KryptonError('missing-data', 'Send Signature Data')
+  return next(context.unit.get(context.identifier(request.uniqueIdentifier)), (object) => {
+    checkUse(object, uses.verify, context.now)
+    const scheme = signatureScheme(object, request.cryptographicParameters)
+    checkKeyValuePresent(object)
+    const { uniqueIdentifier } = object
+    return context.unit.objects.useKey(object, (key) =>
+      next(context.cryptoWork.verifySignature(context.owner, key, scheme, signed, signatureData), (isValid) => ({
+        uniqueIdentifier,
+        validityIndicator: isValid ? ValidityIndicator.Valid : ValidityIndicator.Invalid,
+      })),
+    )
+  })
+}
