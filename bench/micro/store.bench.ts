@@ -5,7 +5,7 @@ import { macInput } from '../../src/store/schema.ts'
 import { Reader } from '../../src/store/sqlite/reader.ts'
 import { openForWriting } from '../../src/store/sqlite/section-file.ts'
 import { SectionWriter } from '../../src/store/sqlite/section-writer.ts'
-import { decodeUnit, encodeUnit } from '../../src/store/sqlite/unit-codec.ts'
+import { decodeUnit, separateUnits, UnitsEncoder } from '../../src/store/sqlite/unit-codec.ts'
 import { createUnit, scope } from './store-rows.ts'
 import { type Case, keep, type RatioGoal } from './suite.ts'
 
@@ -22,13 +22,20 @@ for (let at = 0; at < units.length; at += 500) writer.commit(units.slice(at, at 
 
 const { row } = units[10_000]!
 const token = nameOf(units[10_000]!)
-const encoded = encodeUnit(units[0]!)
+const encoder = new UnitsEncoder()
+const encoded = separateUnits(encode(1))[0]!
+
+function encode(count: number): Uint8Array {
+  for (let at = 0; at < count; at++) encoder.add(units[at]!)
+  return encoder.take()
+}
 
 export const name = 'store'
 
 export const cases: readonly Case[] = [
   { name: 'MAC input of an object', fn: () => keep(macInput('objects', row)) },
-  { name: 'unit of a Create to bytes', fn: () => keep(encodeUnit(units[0]!)) },
+  { name: 'unit of a Create to bytes', fn: () => keep(encode(1)) },
+  { name: 'units of 32 Creates to bytes', fn: () => keep(encode(32)), batch: 32 },
   { name: 'unit of a Create from bytes', fn: () => keep(decodeUnit(encoded)) },
   { name: 'the same by structured clone', fn: () => keep(structuredClone(units[0]!)) },
   { name: 'get of an object', fn: () => keep(reader.get('objects', row)) },

@@ -9,10 +9,10 @@ export interface WriterData {
   readonly faults: Faults
 }
 
-/** To the writer, as an array of all of a turn: a unit in the form of `encodeUnit`, with a number that its sender gave it. */
-export interface UnitMessage {
-  readonly number: number
-  readonly unit: Uint8Array<ArrayBuffer>
+/** To the writer: the units of one turn, in the form of `UnitsEncoder`. They have the numbers from `first` on. */
+export interface UnitsMessage {
+  readonly first: number
+  readonly units: Uint8Array<ArrayBuffer>
 }
 
 /** To the writer, by its owner. */

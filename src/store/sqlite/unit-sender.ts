@@ -2,8 +2,8 @@ import type { MessagePort } from 'node:worker_threads'
 import { KryptonError } from '../../errors.ts'
 import { limits } from '../../limits.ts'
 import type { Unit } from '../store.ts'
-import type { OutcomeMessage, UnitMessage } from './messages.ts'
-import { encodeUnit } from './unit-codec.ts'
+import type { OutcomeMessage, UnitsMessage } from './messages.ts'
+import { UnitsEncoder } from './unit-codec.ts'
 
 /**
  * One thread's way to the writer: sends units, and settles their promises as outcomes come back. What one turn of the loop brings goes in
@@ -13,7 +13,7 @@ import { encodeUnit } from './unit-codec.ts'
 export class UnitSender {
   readonly #port: MessagePort
   readonly #waiting = new Map<number, { resolve: () => void; reject: (error: KryptonError) => void }>()
-  #outbox: UnitMessage[] = []
+  readonly #outbox = new UnitsEncoder()
   #next = 0
   #dead: KryptonError | undefined
   #onIdle: (() => void) | undefined
@@ -32,21 +32,17 @@ export class UnitSender {
       if (this.#waiting.size >= limits.storeWaitingMax) {
         throw new KryptonError('overloaded', 'too many changes wait for the disk: repeat the request later')
       }
-      const bytes = encodeUnit(unit)
-      const number = this.#next++
+      this.#outbox.add(unit)
       if (this.#waiting.size === 0) this.#port.ref()
-      this.#waiting.set(number, { resolve, reject })
-      if (this.#outbox.push({ number, unit: bytes }) === 1) setImmediate(() => this.#post())
+      this.#waiting.set(this.#next++, { resolve, reject })
+      if (this.#outbox.count === 1) setImmediate(() => this.#post())
     })
   }
 
   #post(): void {
-    const units = this.#outbox
-    this.#outbox = []
-    this.#port.postMessage(
-      units,
-      units.map(({ unit }) => unit.buffer),
-    )
+    const first = this.#next - this.#outbox.count
+    const units = this.#outbox.take()
+    this.#port.postMessage({ first, units } satisfies UnitsMessage, [units.buffer])
   }
 
   /** Takes no more units and waits for those that are under way. */

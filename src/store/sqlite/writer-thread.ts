@@ -6,11 +6,11 @@ import type { Section } from '../schema.ts'
 import type { Unit } from '../store.ts'
 import { bumpTouched } from '../touched-slots.ts'
 import { VersionTable } from '../version-table.ts'
-import type { OutcomeMessage, OwnerMessage, Refusal, UnitMessage, WriterData, WriterMessage } from './messages.ts'
+import type { OutcomeMessage, OwnerMessage, Refusal, UnitsMessage, WriterData, WriterMessage } from './messages.ts'
 import { openForWriting } from './section-file.ts'
 import { type Outcome, SectionWriter } from './section-writer.ts'
 import { isDiskFull } from './sqlite-error.ts'
-import { decodeUnit } from './unit-codec.ts'
+import { decodeUnit, separateUnits } from './unit-codec.ts'
 
 /**
  * The one writer of a store, in a thread of its own. Whatever has queued while the last transaction was being made durable goes
@@ -45,8 +45,8 @@ class Writer {
   #addSender(sender: MessagePort): void {
     this.#senders.add(sender)
     if (this.#fatal !== undefined) sender.postMessage({ fatal: this.#fatal } satisfies OutcomeMessage)
-    sender.on('message', (units: UnitMessage[]) => {
-      this.#take(sender, units)
+    sender.on('message', (message: UnitsMessage) => {
+      this.#take(sender, message)
       this.#schedule()
     })
     sender.on('close', () => this.#senders.delete(sender))
@@ -75,13 +75,13 @@ class Writer {
     for (const sender of this.#senders) {
       for (let next = receiveMessageOnPort(sender); next !== undefined; next = receiveMessageOnPort(sender)) {
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a sender posts nothing else
-        this.#take(sender, next.message as UnitMessage[])
+        this.#take(sender, next.message as UnitsMessage)
       }
     }
   }
 
-  #take(sender: MessagePort, units: readonly UnitMessage[]): void {
-    for (const unit of units) this.#queue.push({ sender, ...unit })
+  #take(sender: MessagePort, { first, units }: UnitsMessage): void {
+    separateUnits(units).forEach((unit, at) => this.#queue.push({ sender, number: first + at, unit }))
   }
 
   #write(group: readonly Queued[]): boolean {
@@ -149,8 +149,10 @@ class Writer {
   }
 }
 
-interface Queued extends UnitMessage {
+interface Queued {
   readonly sender: MessagePort
+  readonly number: number
+  readonly unit: Uint8Array
 }
 
 function writes({ changes, audit }: Unit): boolean {
