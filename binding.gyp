@@ -11,6 +11,7 @@
         "native/hmac.cc",
         "native/kdf.cc",
         "native/key-wrap.cc",
+        "native/process-hardening.cc",
         "native/random.cc",
         "native/secure-memory.cc",
         "native/slots.cc",
@@ -19,6 +20,7 @@
         "native/exports/ciphers.cc",
         "native/exports/macs.cc",
         "native/exports/memory.cc",
+        "native/exports/process.cc",
         "native/exports/records.cc",
         "native/exports/secrets.cc"
       ],

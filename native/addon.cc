@@ -10,7 +10,7 @@ namespace {
 using namespace krypton;
 
 /** Must be that of src/crypto/native.ts: it changes whenever a function below does, so that an old binary is told from a new one. */
-constexpr uint32_t kInterfaceVersion = 2;
+constexpr uint32_t kInterfaceVersion = 3;
 
 struct Export {
   const char* name;
@@ -40,6 +40,8 @@ constexpr Export kExports[] = {
     {"wrapKey", exported<wrapKey>},
     {"unwrapKey", exported<unwrapKey>},
     {"describe", exported<describe>},
+    {"hardenProcess", exported<hardenProcess>},
+    {"describeProcess", exported<describeProcess>},
 };
 
 /** The secrets of an environment end with it; those of others stay. */

@@ -6,12 +6,14 @@ import type { Config } from './config.ts'
 import { decideMaking } from './crypto/native.ts'
 import { randomIdentifier } from './crypto/random.ts'
 import { KryptonError } from './errors.ts'
+import type { ExternalKey } from './external-keys/external-key.ts'
 import { createStaticKeyFile, openStaticKey } from './external-keys/static.ts'
 import { KeyChain, type RootKeys } from './hierarchy/key-chain.ts'
 import { readInstanceFile, writeInstanceFile } from './instance-file.ts'
 import { initializeSeal, isInitialized, type RootPins, unseal } from './seal/seal.ts'
 import { readServerCertificate, type ServerCertificate, writeServerCertificate } from './server-certificate.ts'
 import { openSqliteStore, type SqliteStore } from './store/sqlite/sqlite-store.ts'
+import type { Store } from './store/store.ts'
 import { TenantRegistry } from './tenants/tenant-registry.ts'
 
 /** What an instance is made of on disk, opened: its store, its root, and the authority of its certificates. */
@@ -61,30 +63,37 @@ export async function initializeInstance({
   const store = await openSqliteStore({ directory: config.store.directory, onFatal: () => undefined })
   try {
     const seal = openStaticKey({ file: config.seal.keyFile, dataDirectory: config.store.directory })
-    const root = (await isInitialized(store))
-      ? await unseal(store, seal, { production: false })
-      : await initializeSeal(store, seal, systemClock, { development, region: config.server.region, actor })
-    if (root.development !== development) {
-      const [there, wanted] = development ? ['an instance of init', '--dev'] : ['a development server', 'init']
-      throw new KryptonError(
-        'already-exists',
-        `${directory} holds the store of ${there}, which ${wanted} does not take: name another directory with --dir`,
-      )
-    }
+    const root = await rootOf(store, seal, config, development).finally(() => seal.wipe())
     const keyChain = new KeyChain(store, root, systemClock)
-    const now = new Date(systemClock.now())
-    const authority = await authorityIn(directory, now)
-    const registry = new TenantRegistry(store, keyChain, systemClock, randomIdentifier)
-    await registry.registerAuthority({ certificate: authority.certificate }, actor)
-    const { names } = await writeServerCertificate(authority, hosts, config.kmip, now)
-    const pins = { cluster: hex(root.cluster), verifier: hex(root.verifier), epoch: root.epoch }
-    keyChain.forget()
-    const { certificateFile, keyFile } = config.kmip
-    const { key, certificate } = authorityFiles(directory)
-    return { ...pins, names, files: [config.seal.keyFile, key, certificate, keyFile, certificateFile] }
+    try {
+      if (root.development !== development) {
+        const [there, wanted] = development ? ['an instance of init', '--dev'] : ['a development server', 'init']
+        throw new KryptonError(
+          'already-exists',
+          `${directory} holds the store of ${there}, which ${wanted} does not take: name another directory with --dir`,
+        )
+      }
+      const now = new Date(systemClock.now())
+      const authority = await authorityIn(directory, now)
+      const registry = new TenantRegistry(store, keyChain, systemClock, randomIdentifier)
+      await registry.registerAuthority({ certificate: authority.certificate }, actor)
+      const { names } = await writeServerCertificate(authority, hosts, config.kmip, now)
+      const pins = { cluster: hex(root.cluster), verifier: hex(root.verifier), epoch: root.epoch }
+      const { certificateFile, keyFile } = config.kmip
+      const { key, certificate } = authorityFiles(directory)
+      return { ...pins, names, files: [config.seal.keyFile, key, certificate, keyFile, certificateFile] }
+    } finally {
+      keyChain.forget()
+    }
   } finally {
     await store.close()
   }
+}
+
+/** The root that is there, or a new one. */
+async function rootOf(store: Store, seal: ExternalKey, { server }: Config, development: boolean): Promise<RootKeys> {
+  if (await isInitialized(store)) return unseal(store, seal, { production: false })
+  return initializeSeal(store, seal, systemClock, { development, region: server.region, actor })
 }
 
 /**
@@ -99,11 +108,16 @@ export async function openInstance(config: Config, onFatal: (error: KryptonError
   try {
     const seal = openStaticKey({ file: config.seal.keyFile, dataDirectory: config.store.directory })
     const production = config.server.profile === 'production'
-    const root = await unseal(store, seal, { production, pins: pinsOf(config) })
+    const root = await unseal(store, seal, { production, pins: pinsOf(config) }).finally(() => seal.wipe())
     const keyChain = new KeyChain(store, root, systemClock)
-    const registry = new TenantRegistry(store, keyChain, systemClock, randomIdentifier)
-    const authority = await openAuthority(config.server.directory)
-    return { store, root, keyChain, registry, authority, serverCertificate }
+    try {
+      const registry = new TenantRegistry(store, keyChain, systemClock, randomIdentifier)
+      const authority = await openAuthority(config.server.directory)
+      return { store, root, keyChain, registry, authority, serverCertificate }
+    } catch (error) {
+      keyChain.forget()
+      throw error
+    }
   } catch (error) {
     await store.close()
     throw error

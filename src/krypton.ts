@@ -9,6 +9,8 @@ import { cannotListen } from './listen-refusal.ts'
 import { exportRootKeys } from './hierarchy/key-chain.ts'
 import { type Instance, openInstance } from './instance.ts'
 import { type Address, ListenerThreads } from './listener-threads.ts'
+import { hardenProcess } from './process/hardening.ts'
+import { wipeAtEnd } from './process/wipe-at-end.ts'
 import { Counters } from './telemetry/counters.ts'
 import { HealthServer } from './telemetry/health-server.ts'
 import type { Log } from './telemetry/log.ts'
@@ -48,6 +50,7 @@ export interface Krypton {
  */
 export async function startKrypton({ config, log, prepare }: StartOptions): Promise<Krypton> {
   decideMaking(config.native)
+  hardenProcess({ production: config.server.profile === 'production', log })
   const server = new RunningServer(config, log)
   try {
     await server.start(prepare)
@@ -68,6 +71,7 @@ class RunningServer implements Krypton {
   #ending: Promise<void> | undefined
   #serving = false
   #instance: Instance | undefined
+  #wipeNoMore: () => void = () => undefined
   #admin: AdminHttpServer | undefined
   #health: { readonly server: HealthServer; readonly address: Address } | undefined
 
@@ -89,7 +93,8 @@ class RunningServer implements Krypton {
   async start(prepare: StartOptions['prepare']): Promise<void> {
     const config = this.#config
     this.#instance = await openInstance(config, (error) => this.#fail('the store cannot go on', error))
-    const { store, root } = this.#instance
+    const { store, root, keyChain } = this.#instance
+    this.#wipeNoMore = wipeAtEnd(() => keyChain.forget())
     for (const warning of memoryWarnings()) this.#log.warn(warning)
     this.#log.info('unsealed', { seal: config.seal.type, cluster: hex(root.cluster), epoch: root.epoch })
     const counters: Counters[] = []
@@ -205,6 +210,7 @@ class RunningServer implements Krypton {
     await this.#threads.stop()
     await this.#health?.server.stop()
     this.#instance?.keyChain.forget()
+    this.#wipeNoMore()
     await this.#instance?.store.close()
     if (this.#serving) this.#log.info('stopped')
     this.#tellStopped(reason)

@@ -12,6 +12,7 @@ import { cannotListen } from './listen-refusal.ts'
 import { type ListenerThreadData, type ListenerThreadMessage, stopListening } from './listener-threads.ts'
 import { executeBatch } from './operations/execute-batch.ts'
 import { failureOf } from './operations/result.ts'
+import { wipeAtEnd } from './process/wipe-at-end.ts'
 import { KmipResponder } from './server/kmip-responder.ts'
 import { Listener } from './server/listener.ts'
 import { connectSqliteStore } from './store/sqlite/sqlite-store.ts'
@@ -31,6 +32,7 @@ const log = openLog(config.log.level)
 const counters = new Counters(data.counters)
 const store = connectSqliteStore(data.store)
 const keyChain = new KeyChain(store, importRootKeys(data.root), systemClock)
+wipeAtEnd(() => keyChain.forget())
 const keystore = new Keystore(store, keyChain, systemClock)
 const cryptoWork = new CryptoWork({ offload: config.crypto.offload, loops: config.server.threads })
 const services = {
@@ -62,6 +64,7 @@ try {
 } catch (error) {
   const { code, message } = refusalOf(error)
   tell({ kind: 'refused', code, message })
+  keyChain.forget()
   await store.close()
 }
 

@@ -39,4 +39,8 @@ napi_value unwrapKey(const Arguments& arguments);
 // memory.cc
 napi_value describe(const Arguments& arguments);
 
+// process.cc
+napi_value hardenProcess(const Arguments& arguments);
+napi_value describeProcess(const Arguments& arguments);
+
 }  // namespace krypton

@@ -1,4 +1,14 @@
-import { closeSync, constants, existsSync, fsyncSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fchmodSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
 import { join, resolve } from 'node:path'
 import { KryptonError } from '../errors.ts'
 import { makeDirectory } from './directory.ts'
@@ -87,6 +97,7 @@ function create(file: string, parts: readonly (string | Uint8Array)[], mode: num
       const bytes = typeof part === 'string' ? Buffer.from(part) : part
       for (let done = 0; done < bytes.byteLength;) done += writeSync(descriptor, bytes, done)
     }
+    fchmodSync(descriptor, mode)
     fsyncSync(descriptor)
   } finally {
     closeSync(descriptor)

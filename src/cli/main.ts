@@ -1,4 +1,6 @@
 import { run } from './program.ts'
 import { processTerminal } from './terminal.ts'
 
+// What is made here is for its owner alone; the few files that others may read say so when they are made.
+process.umask(0o077)
 process.exitCode = await run(process.argv.slice(2), processTerminal)

@@ -105,6 +105,10 @@ export interface NativeAddon {
   unwrapKey(padded: 0 | 1, handle: number, wrapped: Uint8Array, secretClass: number): number
   /** Fills the numbers of `Described`. */
   describe(target: Float64Array): void
+  /** No core files, and nobody of the same user may read this process's memory. Fills in errno of each, 0 for done: core limit, dumpable. */
+  hardenProcess(target: Float64Array): void
+  /** Fills in the limit of core files in bytes, -1 for none, and whether the process is dumpable, 0 for not. */
+  describeProcess(target: Float64Array): void
 }
 
 /** The classes as the addon numbers them. */
@@ -289,6 +293,6 @@ const describedNames = [
 ] as const
 
 /** That of `native/addon.cc`. */
-const interfaceVersion = 2
+const interfaceVersion = 3
 
 let decided: LoadedAddon | undefined

@@ -17,4 +17,6 @@ export interface ExternalKey {
   wrap(secret: Secret, context: Uint8Array): Promise<ExternallyWrapped>
   /** Opens what `wrap` made for the same `context`. Throws 'seal-failed'. */
   unwrap(wrapped: ExternallyWrapped, context: Uint8Array, secretClass: SecretClass): Promise<Secret>
+  /** Ends what is held here of the key: nothing is wrapped or opened after it. */
+  wipe(): void
 }

@@ -56,6 +56,7 @@ export function openStaticKey(options: { file: string; dataDirectory: string }):
     configurationId: digest('sha256', Buffer.concat([Buffer.from('krypton/static/1\0'), keyId])),
     wrap: async (secret, context) => ({ keyId, mechanism, ciphertext: wrap(key, keyId, secret, context) }),
     unwrap: async (wrapped, context, secretClass) => unwrap(key, keyId, wrapped, context, secretClass),
+    wipe: () => key.wipe(),
   }
 }
 

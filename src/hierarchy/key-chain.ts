@@ -108,10 +108,10 @@ export class KeyChain {
   /** Ends every key of this thread, the root's too: the server is sealed. */
   forget(): void {
     this.#forgotten = true
-    for (const opened of [...this.#tenants.values(), ...this.#services.values()]) {
-      if (!(opened.value instanceof Promise)) opened.value.wipe()
+    for (const { value } of [...this.#tenants.values(), ...this.#services.values()]) {
+      wipeWhenOpen(value, (keys) => keys.wipe())
     }
-    if (this.#ivks !== undefined && !(this.#ivks.value instanceof Promise)) wipeWrappingKeys(this.#ivks.value)
+    if (this.#ivks !== undefined) wipeWhenOpen(this.#ivks.value, wipeWrappingKeys)
     this.#ivks = undefined
     this.#tenants.clear()
     this.#services.clear()
@@ -208,6 +208,12 @@ function settle<T>(opened: Opened<T>, onFailure: () => void): MaybePromise<T> {
     value.then((settled) => (opened.value = settled), onFailure)
   }
   return value
+}
+
+/** Keys that are being opened are wiped as soon as they are; where they do not open, there are none. */
+function wipeWhenOpen<T>(value: MaybePromise<T>, wipe: (keys: T) => void): void {
+  if (value instanceof Promise) value.then(wipe, () => undefined)
+  else wipe(value)
 }
 
 function scopeText(scope: Scope): string {

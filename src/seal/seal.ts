@@ -207,10 +207,13 @@ async function openRoot(
     macs.verifyRow('manifest', manifest)
     macs.verifyRow('seals', seal)
     wipeWrappingKeys(openIvks(root, macs, await store.find('ivks', {})))
+    return root
+  } catch (error) {
+    for (const key of systemIntegrityKeys) key.secret.wipe()
+    throw error
   } finally {
     macs.wipe()
   }
-  return root
 }
 
 /** Seals a MasterKey into a blob KRS1: under a key of the blob's own, which the outside key wraps. */

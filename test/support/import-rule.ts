@@ -7,6 +7,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   store: [],
   telemetry: [],
   config: [],
+  process: ['crypto'],
   audit: ['crypto', 'store'],
   'external-keys': ['crypto'],
   certificates: ['crypto'],

@@ -1,5 +1,5 @@
 import { lookup } from 'node:dns/promises'
-import { existsSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { stringify } from 'yaml'
 import { loadConfig, type ConfigFlag } from '../../config.ts'
@@ -59,7 +59,8 @@ export const addInitCommand: AddCommand = (program, terminal) => {
         hosts,
         config,
       })
-      writeFileSync(file, configText(chosen, { cluster, verifier, epoch }), { flag: 'wx', mode: 0o644 })
+      writeFileSync(file, configText(chosen, { cluster, verifier, epoch }), { flag: 'wx' })
+      chmodSync(file, 0o644)
       output.thing({ directory, cluster, verifier, epoch, names, files: [file, ...files] })
       output.talk(
         '\nKeep a copy of seal.key apart from every backup of the data. The three pins stand in krypton.yaml: a store with' +

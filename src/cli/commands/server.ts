@@ -5,6 +5,7 @@ import { loadConfig, type Config, type ConfigFlag } from '../../config.ts'
 import { KryptonError } from '../../errors.ts'
 import type { Krypton, StartOptions } from '../../krypton.ts'
 import { examples, withOutput, type AddCommand } from '../command.ts'
+import { ExitCode } from '../exit-code.ts'
 import { demoIdentity } from '../demo-identity.ts'
 import { developmentScreen } from '../development-screen.ts'
 import { makeDirectory } from '../directory.ts'
@@ -79,7 +80,13 @@ async function start(config: Config, prepare: StartOptions['prepare']): Promise<
     import('../../krypton.ts'),
     import('../../telemetry/log.ts'),
   ])
-  return startKrypton({ config, log: openLog(config.log.level), prepare })
+  const log = openLog(config.log.level)
+  // Told in our own words: Node would print whatever a library hung on the error. Leaving by exit runs what wipes keys.
+  process.on('uncaughtException', (error) => {
+    log.fatal('the server ends by an error that nobody caught', error)
+    process.exit(ExitCode.Failed)
+  })
+  return startKrypton({ config, log, prepare })
 }
 
 async function prepareDevelopment(flags: ServerCommandFlags, config: Config): Promise<void> {
