@@ -47,6 +47,13 @@ export const limits = {
   privateKeyBytesMax: 4 * 1024,
   /** Parsed keys that one thread remembers: a key of RSA-4096 takes some 6 KiB in OpenSSL. */
   parsedKeysMax: 1_024,
+  /** Keys that one thread keeps opened in locked memory, and what they may take of it: 2 MiB of the 8 that a process may lock without leave. */
+  openedKeysMax: 32_768,
+  openedKeyBytesMax: 2 * 1024 * 1024,
+  /** The longest that is kept: symmetric keys and the secrets of MongoDB's client library, not documents. */
+  openedKeyBytesEach: 512,
+  /** For so long at most a key stays in locked memory after another thread has destroyed or revoked it. It is not used meanwhile. */
+  openedKeysSweepMs: 1_000,
   /** How often parsed keys of objects that have changed since are wiped: a key that another thread destroyed is gone so soon. */
   parsedKeysSweepMs: 1_000,
   // work off the loop, for each thread that serves

@@ -18,10 +18,22 @@ abstract class OpaqueSecret implements Secret, KeyMaterial {
   abstract readonly secretClass: SecretClass
   abstract readonly byteLength: number
   abstract copyInto(target: Uint8Array, offset: number): void
-  abstract wipe(): void
+  /** Overwrites or lets go of the bytes; a second time it does nothing. */
+  protected abstract erase(): void
   abstract keyObject(): KeyObject
   abstract withBytes<T>(use: (bytes: Buffer) => T): T
 
+  /** Users besides the first. */
+  #shares = 0
+
+  share(): this {
+    this.#shares++
+    return this
+  }
+  wipe(): void {
+    if (this.#shares > 0) this.#shares--
+    else this.erase()
+  }
   get [inside](): KeyMaterial {
     return this
   }
@@ -51,7 +63,7 @@ export class BytesSecret extends OpaqueSecret {
   copyInto(target: Uint8Array, offset: number): void {
     target.set(this.#held(), offset)
   }
-  wipe(): void {
+  protected override erase(): void {
     this.#bytes?.fill(0)
     this.#bytes = undefined
   }
@@ -86,7 +98,7 @@ export class KeyObjectSecret extends OpaqueSecret {
   copyInto(): void {
     throw new TypeError(`a secret of class ${this.secretClass} cannot be copied out`)
   }
-  wipe(): void {
+  protected override erase(): void {
     this.#key = undefined
     this.prepared = undefined
   }
@@ -133,7 +145,7 @@ export class SlotSecret extends OpaqueSecret {
     }
     this.#addon.copySecret(this.handle, target, offset)
   }
-  wipe(): void {
+  protected override erase(): void {
     if (this.#handle === 0) return
     this.#addon.releaseSecret(this.#handle)
     this.#handle = 0

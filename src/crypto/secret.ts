@@ -19,8 +19,10 @@ export interface Secret {
   readonly byteLength: number
   /** Copies the material into `target` at `offset`. Throws for any class but `object`, and after `wipe`. */
   copyInto(target: Uint8Array, offset: number): void
+  /** The same secret for another user, who ends his use by `wipe`: the last of them ends the secret. */
+  share(): Secret
   /**
-   * Ends the secret: every later use throws. Bytes in a slot, and those that JavaScript owns, are overwritten; a KeyObject cannot
+   * Ends the secret, or one use of a shared one: every later use throws. Bytes in a slot, and those that JavaScript owns, are overwritten; a KeyObject cannot
    * be, it is let go.
    */
   wipe(): void
@@ -33,6 +35,11 @@ export interface TransferableSecret {
   readonly secretClass: 'wrapping' | 'system'
   /** A KeyObject, or the handle of a slot and the length of what is in it. */
   readonly key: KeyObject | { readonly handle: number; readonly byteLength: number }
+}
+
+/** True if secrets of this process are in the addon's locked memory, rather than in JavaScript's. */
+export function secretsAreLocked(): boolean {
+  return nativeAddon() !== undefined
 }
 
 /** Makes `bytes` random bytes into a secret. */

@@ -9,13 +9,28 @@ export interface AnswerBytes {
 
 /** A secret that goes into one answer and is wiped as soon as it is there. */
 export function secretCopiedOnce(secret: Secret): AnswerBytes {
-  return {
-    byteLength: secret.byteLength,
-    copyInto: (target, offset) => {
-      secret.copyInto(target, offset)
-      secret.wipe()
-    },
-    wipe: () => secret.wipe(),
+  return new SecretForAnswer(secret)
+}
+
+class SecretForAnswer implements AnswerBytes {
+  readonly byteLength: number
+  /** undefined once its use has ended: others may share the secret, and it must not end theirs. */
+  #secret: Secret | undefined
+
+  constructor(secret: Secret) {
+    this.byteLength = secret.byteLength
+    this.#secret = secret
+  }
+
+  copyInto(target: Uint8Array, offset: number): void {
+    if (this.#secret === undefined) throw new Error('a secret was used after it was wiped')
+    this.#secret.copyInto(target, offset)
+    this.wipe()
+  }
+
+  wipe(): void {
+    this.#secret?.wipe()
+    this.#secret = undefined
   }
 }
 

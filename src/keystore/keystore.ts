@@ -6,6 +6,7 @@ import { limits } from '../limits.ts'
 import type { Store } from '../store/store.ts'
 import { ObjectCache } from './object-cache.ts'
 import { ObjectsOfService } from './objects-of-service.ts'
+import { OpenedKeys } from './opened-keys.ts'
 import { ParsedKeys } from './parsed-keys.ts'
 
 /**
@@ -18,6 +19,7 @@ export class Keystore {
   readonly #clock: Clock
   readonly #cache: ObjectCache
   readonly #parsedKeys: ParsedKeys
+  readonly #openedKeys: OpenedKeys
   readonly #services = new LRUCache<string, ObjectsOfService>({ max: limits.keyChainEntriesMax })
   #byPrincipal = new WeakMap<Principal, ObjectsOfService>()
   #count = 0
@@ -29,6 +31,7 @@ export class Keystore {
     this.#clock = clock
     this.#cache = new ObjectCache(store.versions)
     this.#parsedKeys = new ParsedKeys(store.versions)
+    this.#openedKeys = new OpenedKeys(store.versions)
   }
 
   /** The objects of the principal's service. */
@@ -40,7 +43,7 @@ export class Keystore {
     let objects = this.#services.get(key)
     if (objects === undefined) {
       // The number sets the service's entries in the shared cache apart; it is never used twice.
-      const caches = { objects: this.#cache, parsedKeys: this.#parsedKeys }
+      const caches = { objects: this.#cache, parsedKeys: this.#parsedKeys, openedKeys: this.#openedKeys }
       const number = this.#count++
       objects = new ObjectsOfService(this.#store, this.#keyChain, caches, principal.scope, number, () =>
         this.#nextSequence(),
@@ -51,9 +54,10 @@ export class Keystore {
     return objects
   }
 
-  /** Lets go of every key that was parsed: the thread stops, or the server is sealed. */
+  /** Wipes every key that is kept: the thread stops, or the server is sealed. */
   forget(): void {
     this.#parsedKeys.clear()
+    this.#openedKeys.clear()
   }
 
   /** Microseconds since 1970, each number once and in order (docs/decisions/0003). */

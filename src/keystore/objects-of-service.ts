@@ -13,6 +13,7 @@ import { next } from './maybe-promise.ts'
 import type { MaybePromise } from './maybe-promise.ts'
 import type { ObjectCache } from './object-cache.ts'
 import { objectOf, recordContext } from './object-record.ts'
+import type { OpenedKeys } from './opened-keys.ts'
 import type { ParsedKeys } from './parsed-keys.ts'
 
 /**
@@ -28,6 +29,7 @@ export class ObjectsOfService {
   readonly #keyChain: KeyChain
   readonly #cache: ObjectCache
   readonly #parsedKeys: ParsedKeys
+  readonly #openedKeys: OpenedKeys
   readonly #number: number
 
   constructor(
@@ -42,6 +44,7 @@ export class ObjectsOfService {
     this.#keyChain = keyChain
     this.#cache = caches.objects
     this.#parsedKeys = caches.parsedKeys
+    this.#openedKeys = caches.openedKeys
     this.scope = scope
     this.#number = number
     this.nextSequence = nextSequence
@@ -63,10 +66,25 @@ export class ObjectsOfService {
     return this.#keyChain.service(this.scope)
   }
 
-  /** The key material of an object that has some. Whoever asks for it wipes it. */
+  /** The key material of an object that has some, for one use: whoever asks for it wipes it. */
   open(object: ManagedObject): MaybePromise<Secret> {
+    const kept = this.#openedKeys.take(object)
+    if (kept !== undefined) return kept
     const keys = this.serviceKeys()
-    return keys instanceof Promise ? keys.then((opened) => openObject(opened, object)) : openObject(keys, object)
+    if (keys instanceof Promise) return keys.then((opened) => this.#open(opened, object))
+    return this.#open(keys, object)
+  }
+
+  #open(keys: ServiceKeys, object: ManagedObject): Secret {
+    const { keyVersion, record } = object.fields
+    const secret = keys.openObject(recordContext(object), keyVersion, record)
+    return this.#openedKeys.keep(object, secret, this.#placeOf(object))
+  }
+
+  /** Where the slot of an object stands that is as it is stored; undefined for one that a request has changed, or that is old. */
+  #placeOf(object: ManagedObject): { slot: number; version: number } | undefined {
+    const place = this.#cache.versionOf(object.fields.id)
+    return this.#cache.get(this.#number, object.uniqueIdentifier) === object ? place : undefined
   }
 
   /**
@@ -74,12 +92,9 @@ export class ObjectsOfService {
    * @throws KryptonError key-format-type-not-supported: the numbers of the key cannot be told
    */
   useKey<T>(object: ManagedObject, use: (key: AsymmetricKey) => MaybePromise<T>): MaybePromise<T> {
-    // A request that has changed the object, or holds an old one, uses its key for itself.
-    const place = this.#cache.versionOf(object.fields.id)
-    const placeOfCurrent = this.#cache.get(this.#number, object.uniqueIdentifier) === object ? place : undefined
     return this.#parsedKeys.use(
       this.#keyName(object.uniqueIdentifier),
-      placeOfCurrent,
+      this.#placeOf(object),
       () => next(this.open(object), (secret) => parsedKey(object, secret)),
       use,
     )
@@ -117,11 +132,16 @@ export class ObjectsOfService {
   /** Lets go of an object that turned out to be older than the store's. */
   forget(uniqueIdentifier: string): void {
     this.#cache.delete(this.#number, uniqueIdentifier)
-    this.forgetKey(uniqueIdentifier)
+    this.#forgetParsed(uniqueIdentifier)
   }
 
-  /** Wipes the parsed key of an object whose state has changed. */
-  forgetKey(uniqueIdentifier: string): void {
+  /** Wipes what is kept of the key of an object whose state has changed; `before` is the object as it was. */
+  forgetKey(before: ManagedObject): void {
+    this.#openedKeys.forget(before)
+    this.#forgetParsed(before.uniqueIdentifier)
+  }
+
+  #forgetParsed(uniqueIdentifier: string): void {
     this.#parsedKeys.forget(this.#keyName(uniqueIdentifier))
   }
 
@@ -155,14 +175,11 @@ export class ObjectsOfService {
 export interface CachesOfThread {
   readonly objects: ObjectCache
   readonly parsedKeys: ParsedKeys
+  readonly openedKeys: OpenedKeys
 }
 
 /** What a page is asked for, besides the index values. */
 export type PageQuery = Omit<LocateQuery, 'tenant' | 'system' | 'service' | 'tokens'>
-
-function openObject(keys: ServiceKeys, object: ManagedObject): Secret {
-  return keys.openObject(recordContext(object), object.fields.keyVersion, object.fields.record)
-}
 
 /** Parses a key, and wipes the material that it was in. */
 function parsedKey({ fields }: ManagedObject, secret: Secret): AsymmetricKey {

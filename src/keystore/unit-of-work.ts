@@ -178,10 +178,7 @@ export class UnitOfWork {
     }
     try {
       await this.objects.commit({ section: 'data', changes, audit: this.#steps.map(({ audit }) => audit) })
-      for (const [uniqueIdentifier, { stored, current }] of pending) {
-        if (stored !== undefined && stored.fields.state !== current.fields.state)
-          this.objects.forgetKey(uniqueIdentifier)
-      }
+      for (const { stored } of pending.values()) if (stored !== undefined) this.objects.forgetKey(stored)
     } catch (error) {
       for (const uniqueIdentifier of pending.keys()) this.objects.forget(uniqueIdentifier)
       throw error

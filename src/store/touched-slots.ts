@@ -4,10 +4,11 @@ import { keyValues } from './preconditions.ts'
 import { VersionSlot, type VersionTable } from './version-table.ts'
 
 /**
- * Moves the slots of what the unit changed: an object's own, otherwise the tenant's; besides, `trust` for who is trusted and `keys`
+ * Moves the slots of what the unit changed: an object's own, otherwise the tenant's; besides, `any`, `trust` for who is trusted and `keys`
  * for the section of that name. To be called when the unit is durable and before anybody is told.
  */
 export function bumpTouched(versions: VersionTable, unit: Unit): void {
+  versions.bump(VersionSlot.any)
   if (unit.section === 'keys') versions.bump(VersionSlot.keys)
   for (const change of unit.changes) {
     const id = identifierOf(change)

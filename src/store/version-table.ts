@@ -31,7 +31,7 @@ export class VersionTable {
 }
 
 const identifierSlots = 2 ** 16
-const namedSlots = 2
+const namedSlots = 3
 
 /** Slots with a meaning of their own. */
 export const VersionSlot = {
@@ -39,4 +39,6 @@ export const VersionSlot = {
   trust: identifierSlots,
   /** Moved by every change in the section `keys`. */
   keys: identifierSlots + 1,
+  /** Moved by every unit: whoever looks after what is remembered need not look when nothing has changed. */
+  any: identifierSlots + 2,
 } as const

@@ -53,6 +53,19 @@ describe('a secret', () => {
     expect(() => object.copyInto(Buffer.alloc(32), 0)).toThrow(/after it was wiped/)
   })
 
+  test('that is shared ends with the last of its users', () => {
+    for (const secretClass of ['object', 'wrapping', 'system'] as const) {
+      const secret = secretFromBytes(randomBytes(32), secretClass)
+      expect(secret.share()).toBe(secret)
+      secret.wipe()
+      expect(hmac('sha256', secret, Buffer.alloc(1))).toHaveLength(32)
+      secret.wipe()
+      expect(() => hmac('sha256', secret, Buffer.alloc(1))).toThrow(/after it was wiped/)
+      secret.wipe()
+      expect(() => hmac('sha256', secret, Buffer.alloc(1))).toThrow(/after it was wiped/)
+    }
+  })
+
   test('crosses to another thread when it wraps or authenticates, and not when it is an object', () => {
     const { port1, port2 } = new MessageChannel()
     const secret = generateSecret(32, 'wrapping')
