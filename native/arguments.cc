@@ -56,7 +56,9 @@ Bytes Arguments::bytes(size_t index) const {
       type != napi_uint8_array) {
     throw WrongArgument("an argument must be a Uint8Array");
   }
-  return {static_cast<uint8_t*>(data), size};
+  // An empty one may have no memory; functions of C want a pointer all the same.
+  static uint8_t nothing;
+  return {data == nullptr ? &nothing : static_cast<uint8_t*>(data), size};
 }
 
 Bytes Arguments::range(size_t index) const { return part(index, plainNumber(index + 1), plainNumber(index + 2)); }

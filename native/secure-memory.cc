@@ -52,8 +52,11 @@ Region mapRegion(size_t wanted, Refusals& refusals) {
   void* range = mmap(nullptr, size + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (range == MAP_FAILED) return {};
   uint8_t* data = static_cast<uint8_t*>(range) + page;
-  if (mapSecretPages(data, size)) return {data, size, Protection::kSecret};
-  refusals.secretPages = errno;
+  // A kernel without them will not learn it; one whose limit is reached may have room again.
+  if (refusals.secretPages != ENOSYS) {
+    if (mapSecretPages(data, size)) return {data, size, Protection::kSecret};
+    refusals.secretPages = errno;
+  }
   if (!mapOrdinaryPages(data, size)) {
     munmap(range, size + 2 * page);
     return {};

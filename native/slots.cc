@@ -6,6 +6,7 @@
 
 #include "aes.h"
 #include "hmac.h"
+#include "poison.h"
 #include "refusal.h"
 
 namespace krypton {
@@ -81,6 +82,7 @@ Draft SlotArena::draft(SecretClass secretClass, size_t length, uint32_t owner) {
   const std::lock_guard lock(mutex_);
   if (closed_) throw Refusal("the process ends: no secret is made any more");
   Slot* slot = take(secretClass, Pinned::preparedBytes(secretClass) + length);
+  unpoison(slot->memory, Pinned::preparedBytes(secretClass) + length);
   slot->length = static_cast<uint32_t>(length);
   slot->owner = owner;
   report_.slotsInUse[static_cast<size_t>(secretClass)]++;
@@ -110,6 +112,7 @@ void SlotArena::addSlab(SecretClass secretClass, size_t size) {
   const Region region = mapRegion(kSlabBytes, report_.refusals);
   if (region.data == nullptr) throw Refusal("there is no memory for a secret");
   count(region, true);
+  poison(region.data, region.size);
   auto& unused = free_[static_cast<size_t>(secretClass)][size];
   for (size_t end = region.size; end >= kSizes[size]; end -= kSizes[size]) {
     unused.push_back(addSlot(secretClass, size, region.data + end - kSizes[size]));
@@ -174,7 +177,10 @@ bool SlotArena::releaseSlot(Slot* slot, uint64_t generation) {
 /** Wipes a slot that nobody uses and makes its old handle stale. */
 void SlotArena::recycle(Slot* slot) {
   const size_t used = Pinned::preparedBytes(slot->secretClass) + slot->length;
-  if (slot->size != kOwnRegion) OPENSSL_cleanse(slot->memory, used);
+  if (slot->size != kOwnRegion) {
+    OPENSSL_cleanse(slot->memory, used);
+    poison(slot->memory, used);
+  }
   const std::lock_guard lock(mutex_);
   if (slot->size == kOwnRegion) {
     count(slot->own, false);

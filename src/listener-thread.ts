@@ -5,9 +5,11 @@ import { systemClock } from './clock.ts'
 import { CryptoWork } from './crypto/crypto-work.ts'
 import { decideMaking } from './crypto/native.ts'
 import { randomBytes } from './crypto/random.ts'
+import { wipeStack } from './crypto/stack.ts'
 import { isKryptonError, type KryptonError } from './errors.ts'
 import { importRootKeys, KeyChain } from './hierarchy/key-chain.ts'
 import { Keystore } from './keystore/keystore.ts'
+import { limits } from './limits.ts'
 import { cannotListen } from './listen-refusal.ts'
 import { type ListenerThreadData, type ListenerThreadMessage, stopListening } from './listener-threads.ts'
 import { executeBatch } from './operations/execute-batch.ts'
@@ -52,6 +54,9 @@ const responder = new KmipResponder({
   counters,
   log,
 })
+
+// What requests left on this thread's stack does not outlive them by long, also when no other comes.
+setInterval(wipeStack, limits.sweepMs).unref()
 
 const tell = (message: ListenerThreadMessage): void => port.postMessage(message)
 

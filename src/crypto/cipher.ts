@@ -2,6 +2,7 @@ import { createCipheriv, createDecipheriv } from 'node:crypto'
 import { KryptonError } from '../errors.ts'
 import { handleOf, revealTo } from './key-material.ts'
 import { nativeAddon } from './native.ts'
+import { ownBuffer } from './own-buffer.ts'
 import { randomBytes } from './random.ts'
 import type { Secret } from './secret.ts'
 
@@ -130,7 +131,7 @@ function decryptInSlot(
   associatedData: Uint8Array,
   { data, bytes, tag }: { data: Uint8Array; bytes: number; tag: Uint8Array },
 ): Buffer {
-  const target = Buffer.allocUnsafeSlow(bytes)
+  const target = ownBuffer(bytes)
   const opened = nativeAddon()!.decrypt(mode, handle, iv, associatedData, data, bytes, tag, 0, tag.byteLength, target)
   if (opened < 0) throw failure()
   return target.subarray(0, opened)
@@ -147,7 +148,7 @@ function finished(first: Buffer, final: () => Buffer): Buffer {
   try {
     last = final()
     if (last.byteLength === 0) return Buffer.from(first.buffer, first.byteOffset, first.byteLength)
-    const joined = Buffer.allocUnsafeSlow(first.byteLength + last.byteLength)
+    const joined = ownBuffer(first.byteLength + last.byteLength)
     joined.set(first)
     joined.set(last, first.byteLength)
     first.fill(0)

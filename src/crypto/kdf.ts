@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto'
 import { handleOf, revealTo, SlotSecret } from './key-material.ts'
 import type { Label } from './labels.ts'
 import { classNumbers, nativeAddon } from './native.ts'
+import { ownBuffer } from './own-buffer.ts'
 import { adoptSecret, type Secret } from './secret.ts'
 
 const labelPrefix = 'krypton/v1/'
@@ -40,7 +41,7 @@ export type IdentifierLabel = Extract<Label, `${string}-id`>
  * must be of class `object`: what comes of others is a secret (`deriveSecret`).
  */
 export function deriveWithHmac(key: Secret, label: Uint8Array, context: Uint8Array, bytes: number): Buffer {
-  const derived = Buffer.allocUnsafeSlow(bytes)
+  const derived = ownBuffer(bytes)
   const handle = handleOf(key)
   if (handle !== undefined) {
     nativeAddon()!.deriveBytes(handle, label, context, derived)

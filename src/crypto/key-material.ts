@@ -1,6 +1,7 @@
 import { createSecretKey, type KeyObject } from 'node:crypto'
 import { inspect } from 'node:util'
 import type { NativeAddon } from './native.ts'
+import { ownBuffer } from './own-buffer.ts'
 import type { Secret, SecretClass } from './secret.ts'
 import type { PreparedXaes } from './xaes.ts'
 
@@ -154,7 +155,7 @@ export class SlotSecret extends OpaqueSecret {
     return this.withBytes((bytes) => createSecretKey(bytes))
   }
   override withBytes<T>(use: (bytes: Buffer) => T): T {
-    const bytes = Buffer.allocUnsafeSlow(this.byteLength)
+    const bytes = ownBuffer(this.byteLength)
     try {
       this.copyInto(bytes, 0)
       return use(bytes)

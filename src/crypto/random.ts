@@ -1,6 +1,7 @@
 import { openSync, readSync } from 'node:fs'
 import { KryptonError } from '../errors.ts'
 import { nativeAddon } from './native.ts'
+import { ownBuffer } from './own-buffer.ts'
 
 /**
  * Random bytes from a device of the kernel, read afresh on every call. OpenSSL's generator, behind `node:crypto`, lives in
@@ -16,7 +17,7 @@ export class RandomSource {
 
   /** `count` fresh bytes in a buffer of their own. Throws 'random-failed' when the device gives none. */
   bytes(count: number): Buffer {
-    const bytes = Buffer.allocUnsafeSlow(count)
+    const bytes = ownBuffer(count)
     try {
       this.#descriptor ??= openSync(this.#path, 'r')
       for (let filled = 0; filled < count;) {
@@ -41,7 +42,7 @@ const kernel = new RandomSource('/dev/urandom')
 export function randomBytes(count: number): Buffer {
   const addon = nativeAddon()
   if (addon === undefined) return kernel.bytes(count)
-  const bytes = Buffer.allocUnsafeSlow(count)
+  const bytes = ownBuffer(count)
   addon.fillRandom(bytes, 0, count)
   return bytes
 }
