@@ -3,6 +3,7 @@
 #include <atomic>
 
 #include "exports/exports.h"
+#include "asymmetric-key.h"
 #include "slots.h"
 
 namespace {
@@ -10,7 +11,7 @@ namespace {
 using namespace krypton;
 
 /** Must be that of src/crypto/native.ts: it changes whenever a function below does, so that an old binary is told from a new one. */
-constexpr uint32_t kInterfaceVersion = 3;
+constexpr uint32_t kInterfaceVersion = 4;
 
 struct Export {
   const char* name;
@@ -39,6 +40,12 @@ constexpr Export kExports[] = {
     {"decrypt", exported<decrypt>},
     {"wrapKey", exported<wrapKey>},
     {"unwrapKey", exported<unwrapKey>},
+    {"parseKey", exported<parseKey>},
+    {"describeKey", exported<describeKey>},
+    {"releaseKey", exported<releaseKey>},
+    {"signWithKey", exported<signWithKey>},
+    {"verifyWithKey", exported<verifyWithKey>},
+    {"decryptWithKey", exported<decryptWithKey>},
     {"describe", exported<describe>},
     {"hardenProcess", exported<hardenProcess>},
     {"describeProcess", exported<describeProcess>},
@@ -48,6 +55,7 @@ constexpr Export kExports[] = {
 void endEnvironment(void* data) {
   auto* environment = static_cast<Environment*>(data);
   SlotArena::instance().releaseOwnedBy(environment->number);
+  ParsedKeys::instance().releaseOwnedBy(environment->number);
   delete environment;
 }
 

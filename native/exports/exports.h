@@ -36,6 +36,14 @@ napi_value decrypt(const Arguments& arguments);
 napi_value wrapKey(const Arguments& arguments);
 napi_value unwrapKey(const Arguments& arguments);
 
+// asymmetric-keys.cc
+napi_value parseKey(const Arguments& arguments);
+napi_value describeKey(const Arguments& arguments);
+napi_value releaseKey(const Arguments& arguments);
+napi_value signWithKey(const Arguments& arguments);
+napi_value verifyWithKey(const Arguments& arguments);
+napi_value decryptWithKey(const Arguments& arguments);
+
 // memory.cc
 napi_value describe(const Arguments& arguments);
 

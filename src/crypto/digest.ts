@@ -21,19 +21,24 @@ export function digest(algorithm: DigestAlgorithm, data: Uint8Array): Buffer {
 
 /** Bytes of a hash. */
 export function digestLength(algorithm: DigestAlgorithm): number {
-  return lengths[algorithm]
+  return digests[algorithm].bytes
 }
 
-const lengths: Readonly<Record<DigestAlgorithm, number>> = {
-  sha1: 20,
-  sha224: 28,
-  sha256: 32,
-  sha384: 48,
-  sha512: 64,
-  'sha512-224': 28,
-  'sha512-256': 32,
-  'sha3-224': 28,
-  'sha3-256': 32,
-  'sha3-384': 48,
-  'sha3-512': 64,
+/** The addon's number of a hash (`native/hmac.h`). */
+export function digestNumber(algorithm: DigestAlgorithm): number {
+  return digests[algorithm].number
+}
+
+const digests: Readonly<Record<DigestAlgorithm, { readonly number: number; readonly bytes: number }>> = {
+  sha1: { number: 0, bytes: 20 },
+  sha224: { number: 1, bytes: 28 },
+  sha256: { number: 2, bytes: 32 },
+  sha384: { number: 3, bytes: 48 },
+  sha512: { number: 4, bytes: 64 },
+  'sha512-224': { number: 5, bytes: 28 },
+  'sha512-256': { number: 6, bytes: 32 },
+  'sha3-224': { number: 7, bytes: 28 },
+  'sha3-256': { number: 8, bytes: 32 },
+  'sha3-384': { number: 9, bytes: 48 },
+  'sha3-512': { number: 10, bytes: 64 },
 }

@@ -103,6 +103,43 @@ export interface NativeAddon {
   wrapKey(padded: 0 | 1, handle: number, secret: number, target: Uint8Array): number
   /** The handle of what was wrapped; 0 when it does not open. */
   unwrapKey(padded: 0 | 1, handle: number, wrapped: Uint8Array, secretClass: number): number
+  /** The handle of the key that an object secret is the DER of, good as those of secrets are; 0 when it is none of that form. */
+  parseKey(handle: number, form: number): number
+  /** Fills `target` with whether it is an EC key (1), its length in bits, and the place of its curve in `ellipticCurves`. */
+  describeKey(key: number, target: Float64Array): void
+  /** False when the key had ended already. A use in flight ends first. */
+  releaseKey(key: number): boolean
+  /** The bytes of the signature in `target`, which is as long as the longest of the key. Numbers are those of `signature.ts`. */
+  signWithKey(
+    key: number,
+    scheme: number,
+    digest: number,
+    maskDigest: number,
+    saltBytes: number,
+    message: Uint8Array,
+    isDigest: 0 | 1,
+    target: Uint8Array,
+  ): number
+  verifyWithKey(
+    key: number,
+    scheme: number,
+    digest: number,
+    maskDigest: number,
+    saltBytes: number,
+    message: Uint8Array,
+    isDigest: 0 | 1,
+    signature: Uint8Array,
+  ): boolean
+  /** The bytes of plaintext in `target`, which is as long as the modulus; -1, and none, when it was not encrypted so. */
+  decryptWithKey(
+    key: number,
+    padding: number,
+    digest: number,
+    maskDigest: number,
+    label: Uint8Array,
+    data: Uint8Array,
+    target: Uint8Array,
+  ): number
   /** Fills the numbers of `Described`. */
   describe(target: Float64Array): void
   /** No core files, and nobody of the same user may read this process's memory. Fills in errno of each, 0 for done: core limit, dumpable. */
@@ -293,6 +330,6 @@ const describedNames = [
 ] as const
 
 /** That of `native/addon.cc`. */
-const interfaceVersion = 3
+const interfaceVersion = 4
 
 let decided: LoadedAddon | undefined

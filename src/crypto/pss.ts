@@ -12,17 +12,15 @@ export interface PssParameters {
   readonly saltLength: number
 }
 
-/** The encoded message; undefined when a modulus of that length has no room for hash and salt. */
+/** The encoded message, for a modulus that has room for hash and salt. */
 export function encodePss(
   messageDigest: Uint8Array,
   modulusBits: number,
   { hash, maskHash }: Pick<PssParameters, 'hash' | 'maskHash'>,
   salt: Uint8Array,
-): Buffer | undefined {
+): Buffer {
   const { offset, encoded } = frame(modulusBits)
-  const hashLength = digestLength(hash)
-  const blockLength = encoded - hashLength - 1
-  if (blockLength < salt.byteLength + 1) return undefined
+  const blockLength = encoded - digestLength(hash) - 1
   const bytes = Buffer.alloc(offset + encoded)
   const block = bytes.subarray(offset, offset + blockLength)
   block[blockLength - salt.byteLength - 1] = 1

@@ -1,7 +1,8 @@
 import { constants, privateDecrypt, publicEncrypt } from 'node:crypto'
 import { KryptonError } from '../errors.ts'
-import { type AsymmetricKey, keyObject } from './asymmetric-key.ts'
-import { type DigestAlgorithm, digestLength } from './digest.ts'
+import { type AsymmetricKey, keyHandle, keyObject } from './asymmetric-key.ts'
+import { type DigestAlgorithm, digestLength, digestNumber } from './digest.ts'
+import { nativeAddon } from './native.ts'
 import { decodeOaep, encodeOaep } from './oaep.ts'
 
 /** How RSA encrypts (KMIP 1.4 section 3.6). Without a padding it does not. */
@@ -44,8 +45,10 @@ export function encryptRsa(key: AsymmetricKey, padding: RsaPadding, data: Uint8A
  * Bleichenbacher's question unanswered.
  */
 export function decryptRsa(key: AsymmetricKey, padding: RsaPadding, data: Uint8Array): Buffer {
-  const privateKey = keyObject(key)
   if (data.byteLength !== Math.ceil(key.bits / 8)) throw failure()
+  const handle = keyHandle(key)
+  if (handle !== undefined) return decryptNatively(handle, padding, data)
+  const privateKey = keyObject(key)
   try {
     if (padding.padding === 'pkcs1') {
       return own(privateDecrypt({ key: privateKey, padding: constants.RSA_PKCS1_PADDING }, data))
@@ -67,6 +70,22 @@ export function decryptRsa(key: AsymmetricKey, padding: RsaPadding, data: Uint8A
   }
 }
 
+/** One private operation for each mask that may be meant. */
+function decryptNatively(handle: number, padding: RsaPadding, data: Uint8Array): Buffer {
+  const target = Buffer.allocUnsafeSlow(data.byteLength)
+  const isOaep = padding.padding === 'oaep'
+  const hash = isOaep ? digestNumber(padding.hash) : 0
+  const label = isOaep ? padding.label : noLabel
+  for (const maskHash of isOaep ? padding.maskHashes.map(digestNumber) : [0]) {
+    const bytes = nativeAddon()!.decryptWithKey(handle, isOaep ? 1 : 0, hash, maskHash, label, data, target)
+    if (bytes < 0) continue
+    const plaintext = own(target.subarray(0, bytes))
+    target.fill(0)
+    return plaintext
+  }
+  throw failure()
+}
+
 /** Node hands out a buffer of its own, in which the plaintext may be shorter. */
 function own(plaintext: Buffer): Buffer {
   const bytes = Buffer.allocUnsafeSlow(plaintext.byteLength)
@@ -82,3 +101,5 @@ function fail(): never {
 function failure(): KryptonError {
   return new KryptonError('cryptographic-failure', 'the data could not be decrypted: check key, parameters and data')
 }
+
+const noLabel = new Uint8Array(0)

@@ -8,9 +8,10 @@ import {
   verify,
 } from 'node:crypto'
 import { KryptonError } from '../errors.ts'
-import { type AsymmetricKey, keyObject } from './asymmetric-key.ts'
+import { type AsymmetricKey, keyHandle, keyObject } from './asymmetric-key.ts'
 import { equalBytes } from './compare.ts'
-import { digest, type DigestAlgorithm, digestLength } from './digest.ts'
+import { digest, type DigestAlgorithm, digestLength, digestNumber } from './digest.ts'
+import { nativeAddon } from './native.ts'
 import { encodePss, verifyPss } from './pss.ts'
 import { randomBytes } from './random.ts'
 
@@ -36,11 +37,14 @@ export interface SignedBytes {
 /**
  * KMIP 1.4 section 4.31 Sign, with a private key.
  * @throws KryptonError invalid-field: a digest of another length; unsupported-cryptographic-parameters: the key has no room for hash and salt;
- *   feature-not-supported: ECDSA over a digest
+ *   feature-not-supported: ECDSA over a digest, for which the addon is needed
  */
 export function sign(key: AsymmetricKey, scheme: SignatureScheme, signed: SignedBytes): Buffer {
   checkDigest(scheme, signed)
+  checkRoom(key, scheme)
   const { hash } = scheme
+  const handle = keyHandle(key)
+  if (handle !== undefined) return signNatively(handle, key, scheme, signed)
   if (scheme.scheme === 'ecdsa') {
     if (signed.isDigest) throw noDigest()
     return signWith(hash, signed.bytes, { key: keyObject(key), dsaEncoding: 'der' })
@@ -51,15 +55,8 @@ export function sign(key: AsymmetricKey, scheme: SignatureScheme, signed: Signed
       ? privateEncrypt(options, digestInfo(hash, signed.bytes))
       : signWith(hash, signed.bytes, options)
   }
-  const { maskHashes, saltLength = digestLength(hash) } = scheme
-  const salt = saltLength > key.bits / 8 ? undefined : randomBytes(saltLength)
-  const encoded = salt && encodePss(digestOf(scheme, signed), key.bits, { hash, maskHash: maskHashes[0]! }, salt)
-  if (encoded === undefined) {
-    throw new KryptonError(
-      'unsupported-cryptographic-parameters',
-      'Use a longer RSA key, or a shorter Hashing Algorithm or Salt Length: the signature has no room for them',
-    )
-  }
+  const salt = randomBytes(saltLengthOf(scheme))
+  const encoded = encodePss(digestOf(scheme, signed), key.bits, { hash, maskHash: scheme.maskHashes[0]! }, salt)
   // The private operation is the same, whatever it is called.
   return privateDecrypt({ key: keyObject(key), padding: constants.RSA_NO_PADDING }, encoded)
 }
@@ -74,6 +71,8 @@ export function verifySignature(
   checkDigest(scheme, signed)
   const { hash } = scheme
   if (scheme.scheme === 'ecdsa') {
+    const handle = keyHandle(key)
+    if (handle !== undefined) return verifyNatively(handle, scheme, signed, signature)
     if (signed.isDigest) throw noDigest()
     return verify(hash, signed.bytes, { key: keyObject(key), dsaEncoding: 'der' }, signature)
   }
@@ -89,6 +88,45 @@ export function verifySignature(
   const { maskHashes, saltLength } = scheme
   const messageDigest = digestOf(scheme, signed)
   return maskHashes.some((maskHash) => verifyPss(encoded, messageDigest, key.bits, { hash, maskHash, saltLength }))
+}
+
+function signNatively(handle: number, key: AsymmetricKey, scheme: SignatureScheme, signed: SignedBytes): Buffer {
+  const target = Buffer.allocUnsafeSlow(key.type === 'rsa' ? Math.ceil(key.bits / 8) : ecdsaBytesMax)
+  const bytes = nativeAddon()!.signWithKey(
+    handle,
+    schemeNumbers[scheme.scheme],
+    digestNumber(scheme.hash),
+    scheme.scheme === 'pss' ? digestNumber(scheme.maskHashes[0]!) : 0,
+    scheme.scheme === 'pss' ? saltLengthOf(scheme) : 0,
+    signed.bytes,
+    signed.isDigest ? 1 : 0,
+    target,
+  )
+  return target.subarray(0, bytes)
+}
+
+function verifyNatively(
+  handle: number,
+  { hash }: SignatureScheme,
+  { bytes, isDigest }: SignedBytes,
+  signature: Uint8Array,
+): boolean {
+  const digest = digestNumber(hash)
+  return nativeAddon()!.verifyWithKey(handle, schemeNumbers.ecdsa, digest, 0, 0, bytes, isDigest ? 1 : 0, signature)
+}
+
+/** RFC 8017 section 9.1.1. The shortest key has room for every digest in PKCS #1 v1.5. */
+function checkRoom({ bits }: AsymmetricKey, scheme: SignatureScheme): void {
+  if (scheme.scheme !== 'pss') return
+  if (Math.ceil((bits - 1) / 8) >= digestLength(scheme.hash) + saltLengthOf(scheme) + 2) return
+  throw new KryptonError(
+    'unsupported-cryptographic-parameters',
+    'Use a longer RSA key, or a shorter Hashing Algorithm or Salt Length: the signature has no room for them',
+  )
+}
+
+function saltLengthOf({ hash, saltLength = digestLength(hash) }: Extract<SignatureScheme, { scheme: 'pss' }>): number {
+  return saltLength
 }
 
 function checkDigest({ hash }: SignatureScheme, { bytes, isDigest }: SignedBytes): void {
@@ -141,6 +179,12 @@ function attempt(run: () => Buffer): Buffer | undefined {
 function noDigest(): KryptonError {
   return new KryptonError(
     'feature-not-supported',
-    'Send Data instead of Digested Data: digests are signed with RSA keys',
+    'Send Data instead of Digested Data: without the native addon only RSA signs digests',
   )
 }
+
+/** The addon's numbers (`native/asymmetric-key.h`). */
+const schemeNumbers: Readonly<Record<SignatureScheme['scheme'], number>> = { pkcs1: 0, pss: 1, ecdsa: 2 }
+
+/** The SEQUENCE of two numbers of P-521, the longest. */
+const ecdsaBytesMax = 141

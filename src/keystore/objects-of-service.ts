@@ -1,8 +1,9 @@
-import { type AsymmetricKey, asymmetricKey } from '../crypto/asymmetric-key.ts'
+import { type AsymmetricKey, asymmetricKey, parseKey } from '../crypto/asymmetric-key.ts'
 import type { Secret } from '../crypto/secret.ts'
+import { isKryptonError } from '../errors.ts'
 import type { KeyChain, Scope, ServiceKeys, TenantKeys } from '../hierarchy/key-chain.ts'
 import { limits } from '../limits.ts'
-import { type AsymmetricObjectType, keyPartsOf } from '../objects/asymmetric-format.ts'
+import { type AsymmetricObjectType, keyPartsOf, privateDerForm } from '../objects/asymmetric-format.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { parseUniqueIdentifier, uniqueIdentifierOf } from '../objects/unique-identifier.ts'
 import type { Row } from '../store/schema.ts'
@@ -181,16 +182,28 @@ export interface CachesOfThread {
 /** What a page is asked for, besides the index values. */
 export type PageQuery = Omit<LocateQuery, 'tenant' | 'system' | 'service' | 'tokens'>
 
-/** Parses a key, and wipes the material that it was in. */
+/** Parses a key, where it lies when that is possible, and wipes the material that it was in. */
 function parsedKey({ fields }: ManagedObject, secret: Secret): AsymmetricKey {
+  const objectType = fields.objectType as AsymmetricObjectType // checkUse has let no other object through
+  const form = privateDerForm(objectType, fields.keyFormatType)
   const material = Buffer.allocUnsafeSlow(secret.byteLength)
   try {
+    const parsed = form === undefined ? undefined : attempt(() => parseKey(secret, form))
+    if (parsed !== undefined) return parsed
     secret.copyInto(material, 0)
-    const { objectType, keyFormatType } = fields
-    // checkUse has let no other object through
-    return asymmetricKey(keyPartsOf(objectType as AsymmetricObjectType, keyFormatType, material))
+    return asymmetricKey(keyPartsOf(objectType, fields.keyFormatType, material))
   } finally {
     material.fill(0)
     secret.wipe()
+  }
+}
+
+/** PKCS#8 that is encrypted does not parse: what is to be said of it is found out from its bytes. */
+function attempt(parse: () => AsymmetricKey): AsymmetricKey | undefined {
+  try {
+    return parse()
+  } catch (error) {
+    if (isKryptonError(error, 'invalid-field')) return undefined
+    throw error
   }
 }

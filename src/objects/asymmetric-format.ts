@@ -1,3 +1,4 @@
+import type { KeyForm } from '../crypto/asymmetric-key.ts'
 import { withoutLeadingZeros } from '../crypto/der.ts'
 import { ellipticCurves, pointAs, pointForm } from '../crypto/elliptic-curve.ts'
 import type { EllipticCurve, PointForm } from '../crypto/elliptic-curve.ts'
@@ -80,6 +81,11 @@ export function keyPartsOf(objectType: AsymmetricObjectType, keyFormatType: numb
     'key-format-type-not-supported',
     'Register an RSA or EC key unencrypted and with all its numbers: as it is, this one is only kept, in its own format',
   )
+}
+
+/** How a Private Key in DER is written down; undefined for other keys and formats. */
+export function privateDerForm(objectType: AsymmetricObjectType, keyFormatType: number): KeyForm | undefined {
+  return objectType === ObjectType.PrivateKey ? derForms.get(keyFormatType) : undefined
 }
 
 /** The Cryptographic Algorithms that a key may be said to have; the first is its own. */
@@ -300,6 +306,12 @@ const encryptedKey: KeptKey = {
   algorithms: [CryptographicAlgorithm.RSA, ...ecAlgorithms, CryptographicAlgorithm.DSA, CryptographicAlgorithm.DH],
   bits: undefined,
 }
+
+const derForms: ReadonlyMap<number, KeyForm> = new Map([
+  [KeyFormatType.PKCS1, 'pkcs1'],
+  [KeyFormatType.PKCS8, 'pkcs8'],
+  [KeyFormatType.ECPrivateKey, 'sec1'],
+])
 
 const curveNumbers: ReadonlyMap<EllipticCurve['name'], number> = new Map([
   ['prime256v1', RecommendedCurve.P256],

@@ -1,6 +1,7 @@
 import { constants, publicEncrypt, sign as signWith, verify as verifyWith } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { digest } from '../../src/crypto/digest.ts'
+import { nativeAddon } from '../../src/crypto/native.ts'
 import {
   CryptographicAlgorithm,
   CryptographicUsageMask,
@@ -141,6 +142,29 @@ describe('Sign and Signature Verify', () => {
     })
   })
 
+  test('take a digest for ECDSA where the addon is, and say that it is needed where it is not', async () => {
+    const request = { uniqueIdentifier: ecIds.private, cryptographicParameters: sha256 }
+    const digestedData = digest('sha256', data)
+    if (nativeAddon() === undefined) {
+      const refusals = [
+        await client.refusal(Operation.Sign, { ...request, digestedData }),
+        await client.refusal(Operation.SignatureVerify, {
+          ...request,
+          uniqueIdentifier: ecIds.public,
+          digestedData,
+          signatureData: data,
+        }),
+      ]
+      expect(refusals.map(({ reason }) => reason)).toEqual(['Feature Not Supported', 'Feature Not Supported'])
+      return
+    }
+    const { signatureData } = await client.send(Operation.Sign, { ...request, digestedData })
+    expect(verifyWith('sha256', data, p256.publicKey, signatureData!)).toBe(true)
+    expect(await validity(ecIds.public, sha256, signatureData!, { digestedData })).toBe(ValidityIndicator.Valid)
+    digestedData[0]! ^= 1
+    expect(await validity(ecIds.public, sha256, signatureData!, { digestedData })).toBe(ValidityIndicator.Invalid)
+  })
+
   test('use a key pair that the same batch makes', async () => {
     const [, made] = await client.batch([
       item(
@@ -206,9 +230,7 @@ describe('Sign and Signature Verify', () => {
       registerPrivate(p256.privateKey, [...active, attribute('usageLimits', usageLimits)]),
     )
     const request = { uniqueIdentifier, cryptographicParameters: sha256 }
-    expect((await client.refusal(Operation.Sign, { ...request, digestedData: digest('sha256', data) })).reason).toBe(
-      'Feature Not Supported',
-    )
+    expect((await client.refusal(Operation.Sign, { ...request, digestedData: data })).reason).toBe('Invalid Field')
     await client.send(Operation.Sign, { ...request, data })
     await client.send(Operation.Sign, { ...request, data })
     expect((await client.refusal(Operation.Sign, { ...request, data })).reason).toBe('Permission Denied')
