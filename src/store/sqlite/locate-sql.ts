@@ -3,7 +3,7 @@ import { limits } from '../../limits.ts'
 import { PendingState } from '../locate-match.ts'
 import { tableOf } from '../schema.ts'
 import type { IndexedQuery, LocateQuery } from '../store.ts'
-import { conditionSql } from './schema-sql.ts'
+import { conditionSql, pageSql } from './schema-sql.ts'
 import type { Statements } from './statements.ts'
 
 /** A statement and its parameters. */
@@ -34,7 +34,7 @@ export function indexedStatement(query: IndexedQuery, statements: Statements): B
     rarest!.token,
   )
   addOthers(list, query, others)
-  return list.add('ORDER BY listed.sequence, listed.object LIMIT ?', query.limit)
+  return list.add('ORDER BY listed.sequence, listed.object LIMIT ? + 0', query.limit)
 }
 
 function byTokens(query: LocateQuery & IndexedQuery, statements: Statements): Bound {
@@ -51,7 +51,7 @@ function byTokens(query: LocateQuery & IndexedQuery, statements: Statements): Bo
   addAfter(list, query, 'listed.')
   if (query.objectType !== undefined) list.add('AND objects.object_type = ?', query.objectType)
   if (query.states !== undefined) addStates(list, query)
-  return list.add('ORDER BY listed.sequence, listed.object LIMIT ? OFFSET ?', query.limit, query.offset ?? 0)
+  return list.add(`ORDER BY listed.sequence, listed.object ${pageSql}`, query.limit, query.offset ?? 0)
 }
 
 function addOthers(list: Sql, query: Scope, others: IndexedQuery['tokens']): void {
@@ -91,7 +91,7 @@ function byTypeAndState(query: LocateQuery, statements: Statements): Bound {
   if (lists.length === 0) return new Sql(`SELECT ${objectColumns} FROM objects WHERE 0`)
   const merged = new Sql('SELECT sequence, object FROM (')
   lists.forEach((list, at) => merged.add(at === 0 ? list.sql : `UNION ALL ${list.sql}`, ...list.parameters))
-  merged.add('ORDER BY 1, 2 LIMIT ? OFFSET ?)', query.limit, query.offset ?? 0)
+  merged.add(`ORDER BY 1, 2 ${pageSql})`, query.limit, query.offset ?? 0)
   const page = new Sql(`SELECT ${objectColumns} FROM (${merged.sql}) AS listed`, ...merged.parameters)
   page.add(`CROSS JOIN objects ON ${scopeOf('objects.')} AND objects.object = listed.object`, ...scope(query))
   return page.add('ORDER BY listed.sequence, listed.object')

@@ -14,7 +14,7 @@ import {
 } from '../schema.ts'
 import type { IndexedQuery, LocateQuery, Page } from '../store.ts'
 import { indexedStatement, locateStatement } from './locate-sql.ts'
-import { equalTo } from './schema-sql.ts'
+import { equalTo, pageSql } from './schema-sql.ts'
 import { openForReading } from './section-file.ts'
 import { Statements } from './statements.ts'
 
@@ -46,7 +46,7 @@ export class Reader {
     const { columns, key } = tableOf(table)
     const asked = findColumns(table, where)
     const condition = asked.length === 0 ? '' : ` WHERE ${asked.map((column) => `${column} IS ?`).join(' AND ')}`
-    const sql = `SELECT ${listOf(columns)} FROM ${table}${condition} ORDER BY ${key.join(', ')} LIMIT ? OFFSET ?`
+    const sql = `SELECT ${listOf(columns)} FROM ${table}${condition} ORDER BY ${key.join(', ')} ${pageSql}`
     const found: unknown[] = this.#of(table, sql).all(...parameters(asked, where), page?.limit ?? -1, page?.offset ?? 0)
     return found.map((row) => rowOf<T>(columns, row))
   }
@@ -73,7 +73,7 @@ export class Reader {
   }
 
   audit(section: Section, after: number, limit: number): StoredAuditRow[] {
-    const sql = `SELECT ${listOf(auditColumns)} FROM audit WHERE sequence > ? ORDER BY sequence LIMIT ?`
+    const sql = `SELECT ${listOf(auditColumns)} FROM audit WHERE sequence > ? ORDER BY sequence LIMIT ? + 0`
     const found: unknown[] = this.#statements[section].of(sql).all(after, limit)
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the statement lists the columns of that row
     return found.map((row) => valuesOf(auditColumns, row) as StoredAuditRow)

@@ -88,3 +88,9 @@ const sqlTypes: Readonly<Record<ColumnKind, string>> = {
   integer: 'INTEGER',
   flag: 'INTEGER',
 }
+
+/**
+ * A page of a statement. With a bare `?` SQLite plans the whole statement anew whenever a value is bound to it, since it may look at the
+ * number while it plans: 5 µs for a look-up that takes 3, 30 for a Locate.
+ */
+export const pageSql = 'LIMIT ? + 0 OFFSET ? + 0'
