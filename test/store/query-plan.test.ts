@@ -1,7 +1,7 @@
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { describe, expect, test } from 'vitest'
 import type { LocateQuery } from '../../src/store/store.ts'
-import { locateStatement } from '../../src/store/sqlite/locate-sql.ts'
+import { indexedStatement, locateStatement } from '../../src/store/sqlite/locate-sql.ts'
 import { createSection } from '../../src/store/sqlite/schema-sql.ts'
 import { SectionWriter } from '../../src/store/sqlite/section-writer.ts'
 import { Statements } from '../../src/store/sqlite/statements.ts'
@@ -76,6 +76,18 @@ test('a name is found, and its uniqueness checked, by the primary key of the ind
     .all()
   expect(indexes).toEqual([])
   expect(planOf({ ...scopeOf(), now: 0, limit: 1, tokens: [name] })[0]).toContain('PRIMARY KEY')
+})
+
+test('no statement is planned anew because of a number of its page', () => {
+  const queries: LocateQuery[] = [
+    { ...scopeOf(), now: 0, limit: 1, tokens: [name] },
+    { ...scopeOf(), now: 0, limit: 1, objectType: 2, states: [1, 2] },
+  ]
+  for (const query of queries) {
+    expect(locateStatement(query, statements).sql).toContain('LIMIT ? + 0')
+    expect(locateStatement(query, statements).sql).not.toMatch(/(LIMIT|OFFSET) \?(?! \+ 0)/)
+  }
+  expect(indexedStatement({ ...scopeOf(), limit: 1, tokens: [name] }, statements).sql).toContain('LIMIT ? + 0')
 })
 
 /** A section with so many objects, all of one group. */
