@@ -78,7 +78,13 @@ class RunningServer implements Krypton {
   constructor(config: Config, log: Log) {
     this.#config = config
     this.#log = log
-    this.#threads = new ListenerThreads((error) => this.#fail('a listener thread died', error))
+    this.#threads = new ListenerThreads(
+      {
+        onLost: (error) => this.#log.error('a listener thread died and is replaced: its clients connect again', error),
+        onGivenUp: (error) => this.#fail('listener threads die again and again', error),
+      },
+      systemClock,
+    )
     this.stopped = new Promise((resolve) => (this.#tellStopped = resolve))
   }
 
@@ -101,7 +107,12 @@ class RunningServer implements Krypton {
     for (let thread = 0; thread < config.server.threads; thread += 1) {
       const own = new Counters()
       counters.push(own)
-      await this.#threads.start({ config, store: store.connect(), root: exportRootKeys(root), counters: own.memory })
+      await this.#threads.start(() => ({
+        config,
+        store: store.connect(),
+        root: exportRootKeys(root),
+        counters: own.memory,
+      }))
     }
     const administration = new Administration({
       instance: this.#instance,

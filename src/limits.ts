@@ -158,6 +158,10 @@ export const limits = {
   queuedAnswersBytesMax: 256 * 1024 * 1024,
   /** Memory of frames that have partly come, for one listener thread: 16 of the largest. */
   partialFramesBytesMax: 256 * 1024 * 1024,
+  // threads
+  /** Listener threads that may be lost and replaced within `threadLossesMs`: more are no accident, and the server stops rather than fail on and on. */
+  threadLossesMax: 5,
+  threadLossesMs: 60_000,
   // telemetry
   /** A request to the health port: path and headers of a scraper. */
   healthHeaderBytesMax: 8 * 1024,

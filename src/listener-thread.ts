@@ -32,6 +32,7 @@ const { config } = data
 decideMaking(config.native)
 const log = openLog(config.log.level)
 const counters = new Counters(data.counters)
+counters.threadBegins()
 const store = connectSqliteStore(data.store)
 const keyChain = new KeyChain(store, importRootKeys(data.root), systemClock)
 wipeAtEnd(() => keyChain.forget())

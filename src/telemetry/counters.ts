@@ -18,6 +18,7 @@ export type CutReason = (typeof cutReasons)[number]
 
 /** Single counters of a thread. */
 export const counterNames = [
+  'threadStarts',
   'connectionsOpen',
   'connectionsTotal',
   'handshakesOk',
@@ -52,6 +53,12 @@ export class Counters {
   constructor(memory: SharedArrayBuffer = new SharedArrayBuffer(slotCount * Float64Array.BYTES_PER_ELEMENT)) {
     this.memory = memory
     this.#values = new Float64Array(memory)
+  }
+
+  /** A thread begins. What says how things are now is zero: a thread that died has left it as it was. What was counted stays. */
+  threadBegins(): void {
+    this.add('threadStarts')
+    for (const name of gauges) this.#values[single.get(name)!] = 0
   }
 
   add(name: CounterName, amount = 1): void {
@@ -106,6 +113,7 @@ export class Counters {
   }
 }
 
+const gauges: readonly CounterName[] = ['connectionsOpen', 'handshakesWaiting']
 const bucketEnds = Float64Array.from(latencyBucketSeconds)
 const single: ReadonlyMap<CounterName, number> = new Map(counterNames.map((name, index) => [name, index]))
 const bytesReceived = single.get('bytesReceived')!

@@ -34,6 +34,11 @@ export class Metrics {
         },
       })
     }
+    count(
+      'krypton_listener_thread_starts_total',
+      'Listener threads started, those that replaced a dead one too',
+      'threadStarts',
+    )
     gauge('krypton_connections_open', 'Connections open now', 'connectionsOpen')
     gauge('krypton_handshakes_waiting', 'Connections that wait for a handshake', 'handshakesWaiting')
     count('krypton_connections_total', 'Connections accepted', 'connectionsTotal')
