@@ -94,20 +94,24 @@ export class ListenerThreads {
     await Promise.all([...this.#workers].map(ended))
   }
 
-  #onExit(error: Error, makeData: MakeThreadData): void {
+  #onExit(fault: Error, makeData: MakeThreadData): void {
     if (this.#stopping) return
     const nowMs = this.#clock.monotonic()
     this.#lostMs = this.#lostMs.filter((ms) => nowMs - ms < limits.threadLossesMs)
     this.#lostMs.push(nowMs)
-    if (this.#lostMs.length > limits.threadLossesMax) return this.#losses.onGivenUp(error)
-    this.#losses.onLost(error)
-    const replacing: Promise<void> = this.start(makeData)
-      .catch((cause: unknown) => {
-        const why = cause instanceof Error ? cause : new Error(String(cause))
-        this.#onExit(why, makeData)
-      })
-      .finally(() => this.#replacing.delete(replacing))
+    if (this.#lostMs.length > limits.threadLossesMax) return this.#losses.onGivenUp(fault)
+    this.#losses.onLost(fault)
+    const replacing = this.#replace(makeData)
     this.#replacing.add(replacing)
+    void replacing.finally(() => this.#replacing.delete(replacing))
+  }
+
+  async #replace(makeData: MakeThreadData): Promise<void> {
+    try {
+      await this.start(makeData)
+    } catch (cause) {
+      this.#onExit(cause instanceof Error ? cause : new Error(String(cause)), makeData)
+    }
   }
 }
 
