@@ -28,8 +28,8 @@ function build(configure) {
   if (process.platform !== 'linux') return skipped('it needs Linux')
   var node = findNode()
   if (node === undefined) return skipped('there is no Node 24 with its headers')
-  if (configure === undefined && isCurrent()) return 'built already'
-  if (configure === undefined && fs.existsSync(prebuilt())) return 'found in the package'
+  if (configure === undefined && isCurrent(built)) return 'built already'
+  if (configure === undefined && isCurrent(prebuilt())) return 'found in the package'
   var tools = ['make', process.env.CXX || 'g++', 'python3']
   for (var i = 0; i < tools.length; i++) {
     if (!answers(tools[i])) return skipped('it needs ' + tools[i])
@@ -51,12 +51,12 @@ function skipped(why) {
   return 'not built, ' + why + '; keys are held by JavaScript'
 }
 
-// True if what was built is newer than everything that it is made of.
-function isCurrent() {
-  if (!fs.existsSync(built)) return false
-  var when = fs.statSync(built).mtimeMs
-  return sources().every(function (file) {
-    return fs.statSync(file).mtimeMs < when
+// True if what was built is there, and not older than what it is made of; in a package all files have one time.
+function isCurrent(file) {
+  if (!fs.existsSync(file)) return false
+  var when = fs.statSync(file).mtimeMs
+  return sources().every(function (source) {
+    return fs.statSync(source).mtimeMs <= when
   })
 }
 

@@ -1,6 +1,10 @@
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto'
 import { Suite as Aead } from '../../src/crypto/aead.ts'
-import { hmac } from '../../src/crypto/mac.ts'
+import { type CipherParameters, decryptWithKey, encryptWithKey } from '../../src/crypto/cipher.ts'
+import { deriveSecret } from '../../src/crypto/kdf.ts'
+import { wrapKey } from '../../src/crypto/key-wrap.ts'
+import { labels } from '../../src/crypto/labels.ts'
+import { hmac, verifyHmac } from '../../src/crypto/mac.ts'
 import { randomBytes } from '../../src/crypto/random.ts'
 import { generateSecret, type Secret, secretFromBytes } from '../../src/crypto/secret.ts'
 import { openRecord, Purpose, sealRecord } from '../../src/hierarchy/wrapped-key.ts'
@@ -13,6 +17,7 @@ const wrapping = secretFromBytes(wrappingBytes, 'wrapping')
 const wrappingKeyObject = createSecretKey(wrappingBytes)
 const material = randomBytes(96)
 const nonce = randomBytes(24)
+const gcmNonce = nonce.subarray(12)
 const key = { secret: wrapping, keyId: randomBytes(16), version: 1, suite: Aead.Xaes256Gcm }
 const context = {
   cluster: randomBytes(16),
@@ -33,11 +38,17 @@ const committed = sealRecord(Purpose.Seal, committedKey, context, material.subar
 const associated = randomBytes(197)
 const integrity = generateSecret(32, 'system')
 const row = randomBytes(400)
+const rowMac = hmac('sha256', integrity, row)
+const objectKey = generateSecret(32, 'object')
+const gcm: CipherParameters = { algorithm: 'aes', mode: 'gcm', padding: 'none', tagLength: 16 }
+const cbc: CipherParameters = { ...gcm, mode: 'cbc', padding: 'pkcs5' }
+const page = randomBytes(4096)
+const encrypted = encryptWithKey(objectKey, gcm, material, gcmNonce)
+const block16 = nonce.subarray(0, 16)
 const gcmKey = { ...key, suite: Aead.Aes256Gcm }
 const gcmRecord = sealRecord(Purpose.Object, gcmKey, context, material)
 
 // What openAead does with the derived key, done in the ways that were not chosen.
-const gcmNonce = nonce.subarray(12)
 const cipher = createCipheriv('aes-256-gcm', wrappingKeyObject, gcmNonce, { authTagLength: 16 })
 cipher.setAAD(associated)
 const sealed = cipher.update(material)
@@ -83,6 +94,20 @@ export const cases: readonly Case[] = [
   },
   { name: 'seal a record of 96 bytes (XAES)', fn: () => keep(sealRecord(Purpose.Object, key, context, material)) },
   { name: 'MAC of a row of 400 bytes', fn: () => keep(hmac('sha256', integrity, row)) },
+  { name: 'MAC of a row of 400 bytes, verified', fn: () => keep(verifyHmac('sha256', integrity, row, rowMac)) },
+  {
+    name: 'derive a key of 32 bytes',
+    fn: () => openedAndWiped(deriveSecret(wrapping, labels.wrapIvk, rowMac, 'wrapping')),
+  },
+  { name: 'make a secret of 32 random bytes', fn: () => openedAndWiped(generateSecret(32, 'object')) },
+  { name: 'Encrypt 96 bytes (AES-256-GCM)', fn: () => keep(encryptWithKey(objectKey, gcm, material, gcmNonce)) },
+  {
+    name: 'Decrypt 96 bytes (AES-256-GCM)',
+    fn: () => keep(decryptWithKey(objectKey, gcm, encrypted.data, gcmNonce, encrypted.tag)),
+  },
+  { name: 'Encrypt 4 KiB (AES-256-GCM)', fn: () => keep(encryptWithKey(objectKey, gcm, page, gcmNonce)) },
+  { name: 'Encrypt 96 bytes (AES-256-CBC)', fn: () => keep(encryptWithKey(objectKey, cbc, material, block16)) },
+  { name: 'wrap a key of 32 bytes (AES key wrap)', fn: () => keep(wrapKey('kw', wrapping, objectKey)) },
   { name: 'part: two AES blocks, held cipher', fn: () => keep(ecb.update(block)) },
   {
     name: 'part: two AES blocks, a cipher made for each',

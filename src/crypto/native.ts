@@ -234,11 +234,20 @@ export type LoadedAddon =
   | { readonly addon: NativeAddon; readonly reason: undefined }
   | { readonly addon: undefined; readonly reason: string }
 
-/** Loads the first of `files` that exists, and tries it: its version, OpenSSL, known answers. */
+/** Loads the first of `files` that can be used, after it was tried: its version, OpenSSL, known answers. */
 export function loadAddon(files: readonly string[], answers = knownAnswers): LoadedAddon {
-  const file = files.find((name) => existsSync(name))
-  if (file === undefined)
-    return unused('the addon was not built here: npm run install builds it where a C++ compiler is')
+  const reasons: string[] = []
+  for (const file of files) {
+    if (!existsSync(file)) continue
+    const loaded = tryAddon(file, answers)
+    if (loaded.addon !== undefined) return loaded
+    reasons.push(loaded.reason)
+  }
+  if (reasons.length > 0) return unused(reasons.join('; '))
+  return unused('the addon was not built here: npm run install builds it where a C++ compiler is')
+}
+
+function tryAddon(file: string, answers: typeof knownAnswers): LoadedAddon {
   let loaded: unknown
   try {
     loaded = createRequire(import.meta.url)(file)

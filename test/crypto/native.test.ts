@@ -39,6 +39,11 @@ describe('the addon is not used, and the reason is told,', () => {
     expect(loadAddon([file('old.cjs', 'exports.interfaceVersion = 0')]).reason).toMatch(/of another version/)
   })
 
+  test('unless another one is good', () => {
+    const old = file('older.cjs', 'exports.interfaceVersion = 0')
+    expect(loadAddon([old, built]).addon).toBe(loadAddon([built]).addon)
+  })
+
   test('when it is switched off', () => {
     const { making, reason, lockedBytes } = inProcess('off', 'memoryReport()') as ReturnType<typeof memoryReport>
     expect({ making, reason, lockedBytes }).toEqual({ making: 'javascript', reason: 'native is off', lockedBytes: 0 })
@@ -244,6 +249,50 @@ describe.skipIf(addon === undefined)('the addon', () => {
       await new Promise((resolve) => setTimeout(resolve, 10))
     }
     expect(memoryReport().slotsInUse.wrapping).toBeLessThan(before + 1000)
+  })
+})
+
+describe.skipIf(addon === undefined)('with a limit of locked memory', () => {
+  /** Makes secrets under that RLIMIT_MEMLOCK, and without the right to pass it; in the end the report. */
+  const reportUnder = (limitKib: number, secrets: number): ReturnType<typeof memoryReport> => {
+    const script = `
+      const { memoryReport, nativeAddon } = await import(${JSON.stringify(join(root, 'src/crypto/native.ts'))})
+      for (let i = 0; i < ${secrets}; i++) nativeAddon().generateSecret(0, 32)
+      console.log(JSON.stringify(memoryReport()))`
+    const drop = process.getuid?.() === 0 ? 'setpriv --bounding-set=-ipc_lock' : ''
+    return JSON.parse(
+      execFileSync(
+        'sh',
+        [
+          '-c',
+          `ulimit -l ${limitKib} && exec ${drop} "$@"`,
+          'sh',
+          process.execPath,
+          '--input-type=module',
+          '--eval',
+          script,
+        ],
+        { env: { ...process.env, KRYPTON_NATIVE: 'required' }, encoding: 'utf8' },
+      ),
+    )
+  }
+
+  test('of 8 MiB, 100,000 keys are locked', () => {
+    const report = reportUnder(8192, 100_000)
+    expect(report.slotsInUse.object).toBe(100_000)
+    expect(report.unlockedBytes).toBe(0)
+    expect(report.lockedBytes).toBeLessThanOrEqual(8 * 1024 * 1024)
+    expect(report.lockLimitBytes).toBe(8 * 1024 * 1024)
+    expect(report.refused).toEqual([])
+  })
+
+  test('of 1 MiB, what does not fit is kept all the same, counted and told with what helps', () => {
+    const report = reportUnder(1024, 20_000)
+    expect(report.slotsInUse.object).toBe(20_000)
+    expect(report.lockedBytes).toBeGreaterThan(512 * 1024)
+    expect(report.lockedBytes).toBeLessThanOrEqual(1024 * 1024)
+    expect(report.unlockedBytes).toBeGreaterThan(0)
+    expect(report.refused.join()).toMatch(/RLIMIT_MEMLOCK is 1048576 bytes.*LimitMEMLOCK=64M/)
   })
 })
 
