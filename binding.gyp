@@ -14,6 +14,7 @@
         "native/key-wrap.cc",
         "native/process-hardening.cc",
         "native/random.cc",
+        "native/registers.cc",
         "native/secure-memory.cc",
         "native/slots.cc",
         "native/stack.cc",

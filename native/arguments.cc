@@ -6,11 +6,17 @@
 #include <exception>
 
 #include "refusal.h"
+#include "registers.h"
 
 namespace krypton {
 namespace {
 
 constexpr double kSafeIntegerMax = 9007199254740991;
+
+/** Whatever a call worked on is out of the registers when it ends. */
+struct RegisterWipe {
+  ~RegisterWipe() { wipeVectorRegisters(); }
+};
 
 }  // namespace
 
@@ -97,6 +103,7 @@ napi_value Arguments::boolean(bool value) const {
 }
 
 napi_value call(napi_env env, napi_callback_info info, napi_value (*function)(const Arguments&)) {
+  const RegisterWipe wipe;
   try {
     return function(Arguments(env, info));
   } catch (const WrongArgument& error) {

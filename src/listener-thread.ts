@@ -5,6 +5,7 @@ import { systemClock } from './clock.ts'
 import { CryptoWork } from './crypto/crypto-work.ts'
 import { decideMaking } from './crypto/native.ts'
 import { randomBytes } from './crypto/random.ts'
+import { wipeTraces } from './crypto/traces.ts'
 import { wipeStack } from './crypto/stack.ts'
 import { isKryptonError, type KryptonError } from './errors.ts'
 import { importRootKeys, KeyChain } from './hierarchy/key-chain.ts'
@@ -89,7 +90,7 @@ async function listen(): Promise<Listener> {
         reusePort: config.server.threads > 1,
         limits: config.limits,
       },
-      { responder, clock: systemClock, counters, log },
+      { responder, clock: systemClock, counters, log, wipeTraces },
     )
   } finally {
     privateKey.fill(0)

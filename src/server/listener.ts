@@ -32,6 +32,8 @@ export interface ListenerParts {
   readonly clock: Clock
   readonly counters: Counters
   readonly log: Log
+  /** Overwrites what frames and answers left on this thread's stack and in its registers, where somebody can. */
+  readonly wipeTraces?: () => void
 }
 
 /** The TLS socket of one thread and all its connections. */
@@ -39,6 +41,7 @@ export class Listener {
   readonly #server: Server
   readonly #limits: ConnectionLimits
   readonly #around: ConnectionSurroundings
+  readonly #wipeTraces: () => void
   readonly #gate: HandshakeGate
   readonly #connections = new Set<Connection>()
   readonly #perCertificate = new Map<string, number>()
@@ -49,7 +52,15 @@ export class Listener {
 
   private constructor(options: ListenerOptions, parts: ListenerParts) {
     this.#limits = { ...defaultConnectionLimits, ...options.limits }
-    this.#around = { ...parts, turn: new Turn(), limits: this.#limits, partialFramesBytes: 0, queuedAnswersBytes: 0 }
+    this.#around = {
+      ...parts,
+      turn: new Turn(),
+      limits: this.#limits,
+      partialFramesBytes: 0,
+      queuedAnswersBytes: 0,
+      sawFrames: false,
+    }
+    this.#wipeTraces = parts.wipeTraces ?? (() => undefined)
     this.#server = createServer(tlsOptions(options, this.#limits))
     this.#server.maxConnections = this.#limits.connectionsMax
     // Node's own listener begins the handshake on an accepted socket; the gate decides when it may.
@@ -112,6 +123,7 @@ export class Listener {
     await closed
     clearTimeout(deadline)
     clearInterval(this.#sweep)
+    this.#wipeTraces()
   }
 
   #cutAll(): void {
@@ -167,6 +179,9 @@ export class Listener {
     const nowMs = this.#around.clock.monotonic()
     this.#gate.enforceTime(nowMs)
     for (const connection of this.#connections) connection.enforceTime(nowMs)
+    // Node decrypts onto the stack, which keeps the last frames for as long as nothing goes as deep; a timer runs above them.
+    if (this.#around.sawFrames) this.#wipeTraces()
+    this.#around.sawFrames = false
   }
 }
 

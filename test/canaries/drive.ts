@@ -1,13 +1,14 @@
 import { createPrivateKey, randomBytes } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { CryptographicAlgorithm, ObjectType, Operation } from '../../src/kmip/enums.ts'
+import { ObjectType, Operation } from '../../src/kmip/enums.ts'
 import { Tag } from '../../src/kmip/tags.ts'
 import { KmipConnection, exchangeOnce } from '../integration/kmip-connection.ts'
 import {
   about,
   attribute,
   createKey,
+  decryptData,
   encryptData,
   identifierOf,
   locateByName,
@@ -215,22 +216,6 @@ function privateScalar(file: string): Buffer {
 
 function visible(): Item {
   return attribute('Name', (tag) => structure(tag, text(Tag.NameValue, visibleName), enumeration(Tag.NameType, 1)))
-}
-
-function decryptData(identifier: string, data: Buffer, iv: Buffer): Item {
-  return request(
-    2,
-    Operation.Decrypt,
-    text(Tag.UniqueIdentifier, identifier),
-    structure(
-      Tag.CryptographicParameters,
-      enumeration(Tag.BlockCipherMode, 1),
-      enumeration(Tag.PaddingMethod, 3),
-      enumeration(Tag.CryptographicAlgorithm, CryptographicAlgorithm.AES),
-    ),
-    bytes(Tag.Data, data),
-    bytes(Tag.IVCounterNonce, iv),
-  )
 }
 
 function registerOpaque(value: Buffer): Item {

@@ -119,6 +119,23 @@ export function encryptData(identifier: string, data: Uint8Array): Item {
   )
 }
 
+/** The other way of `encryptData`. */
+export function decryptData(identifier: string, data: Buffer, iv: Buffer): Item {
+  return request(
+    2,
+    Operation.Decrypt,
+    text(Tag.UniqueIdentifier, identifier),
+    structure(
+      Tag.CryptographicParameters,
+      enumeration(Tag.BlockCipherMode, 1),
+      enumeration(Tag.PaddingMethod, 3),
+      enumeration(Tag.CryptographicAlgorithm, CryptographicAlgorithm.AES),
+    ),
+    bytes(Tag.Data, data),
+    bytes(Tag.IVCounterNonce, iv),
+  )
+}
+
 /** What an answer of one batch item says. */
 export interface Result {
   /** 0 is success. */
