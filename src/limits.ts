@@ -198,21 +198,24 @@ export const limits = {
 } as const
 
 /**
- * Where work runs. What an event loop may do itself in one turn is bounded by its cost, in microseconds as measured on Node 24 (`npm run bench --
- * micro`, docs/performance.md); what costs more, or comes when the turn's budget is spent, goes to a worker thread. `never` goes there always.
+ * Where work runs. What an event loop may do itself in one turn is bounded by its cost, in microseconds as measured on Node 24 (`node
+ * bench/off-loop.ts`, docs/where-work-runs.md); what costs more, or comes when the turn's budget is spent, goes to a worker thread, which costs the loop
+ * some 50 µs. What is `never` done here goes there always.
  */
 const never = Number.POSITIVE_INFINITY
 export const placement = {
   /** What one turn may spend on it: a small request of another client waits no longer for it. */
   turnBudgetUs: 250,
-  /** Data up to this is hashed and encrypted where it is: 64 KB take AES-256-GCM 23 µs, and handing it over costs 10 to 40. */
+  /** Data up to this is hashed and encrypted where it is: 64 KB take AES-256-GCM 22 µs, less than handing it over. */
   inlineBytesMax: 64 * 1024,
-  /** Data from this on never is: 256 KB take 90 µs, and 1 MB 343. */
+  /** Data from this on never is: 256 KB take 101 µs here and 64 to hand over, 1 MB 406 and 139. Requests as long lie in memory that threads share. */
   offLoopBytesMin: 256 * 1024,
-  /** To sign or decrypt. RSA-2048 takes 270 µs, RSA-4096 1,470. */
-  privateUs: { rsa: never, prime256v1: 21, secp256k1: 257, secp384r1: 530, secp521r1: 1_270 },
-  /** To verify or encrypt; RSA's are those of 4,096 bits. */
-  publicUs: { rsa: 60, prime256v1: 60, secp256k1: 240, secp384r1: 450, secp521r1: 1_000 },
+  /** Between the two it costs the turn its share: AES-CBC, the slowest, encrypts so many bytes in a microsecond. */
+  cipherBytesPerUs: 600,
+  /** To sign or decrypt. RSA-2048 takes 314 µs, RSA-3072 890, RSA-4096 1,850. */
+  privateUs: { rsa: never, prime256v1: 30, secp256k1: 290, secp384r1: 570, secp521r1: 1_390 },
+  /** To verify or encrypt; RSA's is that of 4,096 bits. */
+  publicUs: { rsa: 100, prime256v1: 70, secp256k1: 260, secp384r1: 490, secp521r1: 1_110 },
   /** To look whether a point is on its curve, P-521's compressed, or to parse a modulus. */
   publicKeyCheckUs: 75,
 } as const

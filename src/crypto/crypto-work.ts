@@ -1,15 +1,17 @@
 import { availableParallelism } from 'node:os'
 import { limits, placement } from '../limits.ts'
 import { type AsymmetricKey, exportKey } from './asymmetric-key.ts'
+import { type CipherParameters, decryptWithKey, type Encrypted, encryptWithKey } from './cipher.ts'
 import { checkKey } from './key-check.ts'
 import { type PrivateParts, writePkcs8, writeSubjectPublicKeyInfo } from './key-encoding.ts'
 import { checkParts, type KeyParts } from './key-parts.ts'
 import type { KeyPairKind, NewKeyPair } from './key-pair.ts'
 import { LoopBudget } from './loop-budget.ts'
 import { decryptRsa, encryptRsa, type RsaPadding } from './rsa-cipher.ts'
+import { lendSecret, type Secret } from './secret.ts'
 import { sign, type SignatureScheme, type SignedBytes, verifySignature } from './signature.ts'
 import { WorkerPool } from './worker-pool.ts'
-import { sharedBytes, sharedCopy } from './worker-task.ts'
+import { ownBytes, shared, sharedBytes, sharedCopy } from './worker-task.ts'
 
 type MaybePromise<T> = T | Promise<T>
 
@@ -51,10 +53,47 @@ export class CryptoWork {
     })
   }
 
+  /** `encryptWithKey` of cipher.ts. The key is in use until the answer is there. */
+  encrypt(
+    owner: string,
+    key: Secret,
+    parameters: CipherParameters,
+    data: Uint8Array,
+    iv: Uint8Array | undefined,
+    associatedData: Uint8Array | undefined,
+  ): MaybePromise<Encrypted> {
+    if (this.#isShort(data)) return encryptWithKey(key, parameters, data, iv, associatedData)
+    const input = { key: lendSecret(key), parameters, data: shared(data) }
+    return this.#work
+      .run(owner, 'encrypt', { ...input, iv: ownBytes(iv), associatedData: ownBytes(associatedData) })
+      .then((made) => ({
+        data: bufferOf(made.data),
+        iv: made.iv && bufferOf(made.iv),
+        tag: made.tag && bufferOf(made.tag),
+      }))
+      .finally(() => wipeCopy(input.data, data))
+  }
+
+  /** `decryptWithKey` of cipher.ts. The key is in use until the plaintext is there; the caller wipes that. */
+  decrypt(
+    owner: string,
+    key: Secret,
+    parameters: CipherParameters,
+    data: Uint8Array,
+    iv: Uint8Array | undefined,
+    tag: Uint8Array | undefined,
+    associatedData: Uint8Array | undefined,
+  ): MaybePromise<Buffer> {
+    if (this.#isShort(data)) return decryptWithKey(key, parameters, data, iv, tag, associatedData)
+    const input = { key: lendSecret(key), parameters, data: shared(data) }
+    const beside = { iv: ownBytes(iv), tag: ownBytes(tag), associatedData: ownBytes(associatedData) }
+    return this.#work.run(owner, 'decrypt', { ...input, ...beside }).then((opened) => bufferOf(opened.data))
+  }
+
   /** `sign` of signature.ts. */
   sign(owner: string, key: AsymmetricKey, scheme: SignatureScheme, signed: SignedBytes): MaybePromise<Buffer> {
     if (this.#isInline(privateUs(key), signed.bytes)) return sign(key, scheme, signed)
-    const bytes = sharedCopy(signed.bytes)
+    const bytes = shared(signed.bytes)
     const input = { key: exportKey(key), scheme, bytes, isDigest: signed.isDigest }
     return this.#work.run(owner, 'sign', input).then(bufferOf)
   }
@@ -68,7 +107,7 @@ export class CryptoWork {
     signature: Uint8Array,
   ): MaybePromise<boolean> {
     if (this.#isInline(publicUs(key), signed.bytes)) return verifySignature(key, scheme, signed, signature)
-    const bytes = sharedCopy(signed.bytes)
+    const bytes = shared(signed.bytes)
     const input = { key: exportKey(key), scheme, bytes, isDigest: signed.isDigest, signature: sharedCopy(signature) }
     return this.#work.run(owner, 'verifySignature', input)
   }
@@ -76,11 +115,11 @@ export class CryptoWork {
   /** `encryptRsa` of rsa-cipher.ts. */
   encryptRsa(owner: string, key: AsymmetricKey, padding: RsaPadding, data: Uint8Array): MaybePromise<Buffer> {
     if (this.#isInline(publicUs(key), data)) return encryptRsa(key, padding, data)
-    const shared = sharedCopy(data)
+    const copy = sharedCopy(data)
     return this.#work
-      .run(owner, 'encryptRsa', { key: exportKey(key), padding: ownPadding(padding), data: shared })
+      .run(owner, 'encryptRsa', { key: exportKey(key), padding: ownPadding(padding), data: copy })
       .then(bufferOf)
-      .finally(() => shared.fill(0))
+      .finally(() => copy.fill(0))
   }
 
   /** `decryptRsa` of rsa-cipher.ts. The caller wipes the plaintext. */
@@ -101,9 +140,9 @@ export class CryptoWork {
     if (!isPrivate && this.#isInline(placement.publicKeyCheckUs, nothing)) return checkKey(parts)
     checkParts(parts)
     const der = isPrivate ? writePkcs8(parts as PrivateParts) : writeSubjectPublicKeyInfo(parts) // it has its secret
-    const shared = sharedCopy(der)
+    const copy = sharedCopy(der)
     der.fill(0)
-    return this.#work.run(owner, 'checkKey', { der: shared, isPrivate }).finally(() => shared.fill(0))
+    return this.#work.run(owner, 'checkKey', { der: copy, isPrivate }).finally(() => copy.fill(0))
   }
 
   /** `generateKeyPair` of key-pair.ts. */
@@ -126,10 +165,22 @@ export class CryptoWork {
     await Promise.all([this.#work.close(drainMs), this.#generation.close(drainMs)])
   }
 
+  /** May a cipher run over those bytes here and now? */
+  #isShort({ byteLength }: Uint8Array): boolean {
+    if (this.#offload === 'always') return false
+    if (byteLength <= placement.inlineBytesMax) return true
+    return byteLength < placement.offLoopBytesMin && this.#budget.take(byteLength / placement.cipherBytesPerUs)
+  }
+
   /** May work of that cost over those bytes be done here and now? */
   #isInline(costUs: number, bytes: Uint8Array): boolean {
     return this.#offload === 'table' && bytes.byteLength <= placement.inlineBytesMax && this.#budget.take(costUs)
   }
+}
+
+/** What was copied for another thread is wiped; a request's own bytes are wiped with it. */
+function wipeCopy(used: Uint8Array, data: Uint8Array): void {
+  if (used.buffer !== data.buffer) used.fill(0)
 }
 
 function privateUs({ type, curve }: AsymmetricKey): number {
@@ -142,7 +193,7 @@ function publicUs({ type, curve }: AsymmetricKey): number {
 
 /** A view of a frame would take the whole slab along. */
 function ownPadding(padding: RsaPadding): RsaPadding {
-  return padding.padding === 'oaep' ? { ...padding, label: new Uint8Array(padding.label) } : padding
+  return padding.padding === 'oaep' ? { ...padding, label: ownBytes(padding.label) } : padding
 }
 
 /** What came from another thread is a plain array. */

@@ -82,6 +82,26 @@ export function exportSecret(secret: Secret): TransferableSecret {
   return { secretClass, key: handle === undefined ? revealTo(secret).keyObject() : { handle, byteLength } }
 }
 
+/** An `object` secret on its way to a worker thread of this process, which uses it for one task while it lives here. */
+export interface LentSecret {
+  readonly byteLength: number
+  /** A KeyObject, or the handle of a slot. */
+  readonly key: KeyObject | number
+}
+
+/** Puts a secret of class `object` into the form that goes to a worker thread. */
+export function lendSecret(secret: Secret): LentSecret {
+  return { byteLength: secret.byteLength, key: handleOf(secret) ?? revealTo(secret).keyObject() }
+}
+
+/** The other end of `lendSecret`: whoever asks wipes it. It cannot be copied out where it is a KeyObject. */
+export function borrowSecret({ byteLength, key }: LentSecret): Secret {
+  if (typeof key !== 'number') return new KeyObjectSecret(key, 'wrapping')
+  const addon = nativeAddon()
+  if (addon === undefined) throw new Error('a secret in a slot came to a thread without the addon')
+  return new SlotSecret(addon, addon.duplicateSecret(key), 'object', byteLength)
+}
+
 /** The other end of `exportSecret`: a secret of this thread's own, to be made while the other thread still holds its one. */
 export function importSecret({ secretClass, key }: TransferableSecret): Secret {
   if (!('handle' in key)) return new KeyObjectSecret(key, secretClass)

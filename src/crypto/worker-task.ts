@@ -1,10 +1,12 @@
 import { type ErrorCode, isKryptonError, KryptonError } from '../errors.ts'
 import { importKey, type TransferableKey } from './asymmetric-key.ts'
+import { type CipherParameters, decryptWithKey, encryptWithKey } from './cipher.ts'
 import { ellipticCurves, type EllipticCurve } from './elliptic-curve.ts'
 import { checkKey } from './key-check.ts'
 import { readPkcs8, readSubjectPublicKeyInfo } from './key-encoding.ts'
 import { generateKeyPair } from './key-pair.ts'
 import { decryptRsa, encryptRsa, type RsaPadding } from './rsa-cipher.ts'
+import { borrowSecret, type LentSecret } from './secret.ts'
 import { sign, type SignatureScheme, verifySignature } from './signature.ts'
 
 /**
@@ -26,6 +28,14 @@ export interface RsaInput {
   readonly data: SharedBytes
 }
 
+export interface CipherInput {
+  readonly key: LentSecret
+  readonly parameters: CipherParameters
+  readonly data: SharedBytes
+  readonly iv: Uint8Array | undefined
+  readonly associatedData: Uint8Array | undefined
+}
+
 export const workerFunctions = {
   sign: ({ key, scheme, bytes, isDigest }: SignInput): Uint8Array => sign(importKey(key), scheme, { bytes, isDigest }),
 
@@ -37,6 +47,26 @@ export const workerFunctions = {
   /** Puts the plaintext into `output` and returns its length. */
   decryptRsa: ({ key, padding, data, output }: RsaInput & { output: SharedBytes }): number =>
     handOver(decryptRsa(importKey(key), padding, data), output),
+
+  encrypt: ({ key, parameters, data, iv, associatedData }: CipherInput) => {
+    const secret = borrowSecret(key)
+    try {
+      const made = encryptWithKey(secret, parameters, data, iv, associatedData)
+      // What is a part of a larger buffer would take all of it along.
+      return { data: alone(made.data), iv: ownBytes(made.iv), tag: ownBytes(made.tag) }
+    } finally {
+      secret.wipe()
+    }
+  },
+
+  decrypt: ({ key, parameters, data, iv, tag, associatedData }: CipherInput & { tag?: Uint8Array }) => {
+    const secret = borrowSecret(key)
+    try {
+      return { data: decryptWithKey(secret, parameters, data, iv, tag, associatedData) as Uint8Array }
+    } finally {
+      secret.wipe()
+    }
+  },
 
   /** Checks a private key in PKCS #8, or a public one as SubjectPublicKeyInfo. Nobody changes the memory meanwhile. */
   checkKey: ({ der, isPrivate }: { der: SharedBytes; isPrivate: boolean }): void =>
@@ -80,6 +110,16 @@ export function runTask<N extends WorkerFunctionName>({ name, input }: WorkerTas
   }
 }
 
+/**
+ * The buffer that an answer hands over instead of copying it: ciphertexts and plaintexts, which are long. Of a plaintext no copy stays where it
+ * was made.
+ */
+export function handedOver(answer: WorkerAnswer<unknown>): ArrayBuffer | undefined {
+  if (!('value' in answer) || typeof answer.value !== 'object' || answer.value === null) return undefined
+  const { data } = answer.value as { readonly data?: unknown }
+  return data instanceof Uint8Array && data.buffer instanceof ArrayBuffer ? data.buffer : undefined
+}
+
 /** The other end of `runTask`. */
 export function valueOf<T>(answer: WorkerAnswer<T>): T {
   if ('value' in answer) return answer.value
@@ -91,6 +131,24 @@ export function sharedCopy(bytes: Uint8Array): SharedBytes {
   const shared = sharedBytes(bytes.byteLength)
   shared.set(bytes)
   return shared
+}
+
+/** The bytes themselves where they lie in shared memory already, as those of long requests do; else a copy. */
+export function shared(bytes: Uint8Array): SharedBytes {
+  const { buffer, byteOffset, byteLength } = bytes
+  return buffer instanceof SharedArrayBuffer ? new Uint8Array(buffer, byteOffset, byteLength) : sharedCopy(bytes)
+}
+
+/** A copy that takes nothing along when it goes to another thread. */
+export function ownBytes(bytes: Uint8Array): Uint8Array
+export function ownBytes(bytes: Uint8Array | undefined): Uint8Array | undefined
+export function ownBytes(bytes: Uint8Array | undefined): Uint8Array | undefined {
+  return bytes && new Uint8Array(bytes)
+}
+
+/** The bytes themselves when their buffer holds little else, so that it can be handed over; else a copy. */
+function alone(bytes: Uint8Array): Uint8Array {
+  return bytes.buffer.byteLength - bytes.byteLength <= 16 ? bytes : new Uint8Array(bytes)
 }
 
 /** Zeros in shared memory. */

@@ -1,7 +1,6 @@
-import { decryptWithKey } from '../crypto/cipher.ts'
 import { KryptonError } from '../errors.ts'
 import { bytesCopiedOnce } from '../keystore/copied-once.ts'
-import { next } from '../keystore/maybe-promise.ts'
+import { andFinally, next } from '../keystore/maybe-promise.ts'
 import type { MaybePromise } from '../keystore/maybe-promise.ts'
 import { ObjectType } from '../kmip/enums.ts'
 import type { Operation } from '../kmip/enums.ts'
@@ -24,24 +23,25 @@ export const decrypt: Handler<typeof Operation.Decrypt> = (request, context) => 
     if (request.ivCounterNonce === undefined && use.mode !== 'ecb') {
       throw new KryptonError('invalid-message', 'Send the IV/Counter/Nonce that the data was encrypted with')
     }
-    return next(openKey(object, context), (key) => {
-      try {
-        const plaintext = decryptWithKey(
-          key,
-          use,
-          data,
-          request.ivCounterNonce,
-          request.authenticatedEncryptionTag,
-          request.authenticatedEncryptionAdditionalData,
-        )
-        return {
-          uniqueIdentifier: object.uniqueIdentifier,
-          data: context.unit.answerWith(bytesCopiedOnce(plaintext)),
-        }
-      } finally {
-        key.wipe()
-      }
-    })
+    const { uniqueIdentifier } = object
+    return next(openKey(object, context), (key) =>
+      andFinally(
+        () =>
+          next(
+            context.cryptoWork.decrypt(
+              context.owner,
+              key,
+              use,
+              data,
+              request.ivCounterNonce,
+              request.authenticatedEncryptionTag,
+              request.authenticatedEncryptionAdditionalData,
+            ),
+            (plaintext) => ({ uniqueIdentifier, data: context.unit.answerWith(bytesCopiedOnce(plaintext)) }),
+          ),
+        () => key.wipe(),
+      ),
+    )
   })
 }
 

@@ -1,7 +1,6 @@
-import { encryptWithKey } from '../crypto/cipher.ts'
 import type { Encrypted } from '../crypto/cipher.ts'
 import { KryptonError } from '../errors.ts'
-import { next } from '../keystore/maybe-promise.ts'
+import { andFinally, next } from '../keystore/maybe-promise.ts'
 import type { MaybePromise } from '../keystore/maybe-promise.ts'
 import { ObjectType } from '../kmip/enums.ts'
 import type { Operation } from '../kmip/enums.ts'
@@ -29,21 +28,18 @@ export const encrypt: Handler<typeof Operation.Encrypt> = (request, context) => 
     checkUse(object, uses.encrypt, context.now)
     if (object.fields.objectType === ObjectType.PublicKey) return encryptWithPublicKey(object, request, data, context)
     const use = cipherUse(object, request.cryptographicParameters)
-    return next(openKey(object, context), (key) => {
-      try {
-        const encrypted = encryptWithKey(
-          key,
-          use,
-          data,
-          ivOf(request, use, context),
-          request.authenticatedEncryptionAdditionalData,
-        )
-        allocateUsage(object, data.byteLength, context)
-        return answer(object, request, encrypted, context)
-      } finally {
-        key.wipe()
-      }
-    })
+    allocateUsage(object, data.byteLength, context)
+    return next(openKey(object, context), (key) =>
+      andFinally(
+        () => {
+          const iv = ivOf(request, use, context)
+          const { authenticatedEncryptionAdditionalData: associatedData } = request
+          const encrypted = context.cryptoWork.encrypt(context.owner, key, use, data, iv, associatedData)
+          return next(encrypted, (made) => answer(object, request, made, context))
+        },
+        () => key.wipe(),
+      ),
+    )
   })
 }
 

@@ -1,4 +1,5 @@
 import { KryptonError } from '../errors.ts'
+import { placement } from '../limits.ts'
 import { asBuffer } from './reader.ts'
 
 /**
@@ -79,10 +80,14 @@ export class FrameReader {
     this.#gathered = 0
   }
 
-  /** An own buffer, not one of Node's pool: frames may hold keys, and whoever wipes it wipes nothing else. */
+  /**
+   * An own buffer, not one of Node's pool: frames may hold keys, and whoever wipes it wipes nothing else. A long one is shared between threads,
+   * so that its data can be encrypted on another without a copy.
+   */
   #start(size: number): Buffer {
     this.#gathered = 0
-    this.#gathering = Buffer.allocUnsafeSlow(size)
+    this.#gathering =
+      size < placement.offLoopBytesMin ? Buffer.allocUnsafeSlow(size) : Buffer.from(new SharedArrayBuffer(size))
     return this.#gathering
   }
 

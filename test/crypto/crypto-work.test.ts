@@ -1,11 +1,13 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { afterEach, describe, expect, test } from 'vitest'
 import { asymmetricKey } from '../../src/crypto/asymmetric-key.ts'
+import { encryptWithKey } from '../../src/crypto/cipher.ts'
 import { CryptoWork, type CryptoWorkOptions } from '../../src/crypto/crypto-work.ts'
 import { ellipticCurves } from '../../src/crypto/elliptic-curve.ts'
 import { readEcPrivateKey, readPkcs8, readRsaPrivateKey } from '../../src/crypto/key-encoding.ts'
 import type { KeyParts } from '../../src/crypto/key-parts.ts'
 import { LoopBudget } from '../../src/crypto/loop-budget.ts'
+import { secretFromBytes } from '../../src/crypto/secret.ts'
 import { placement } from '../../src/limits.ts'
 
 const parts = {
@@ -82,6 +84,55 @@ describe('where work runs', () => {
     expect(await work.verifySignature('a', publicOf(parts.p256), ecdsa, data, await signature)).toBe(true)
     expect(await work.decryptRsa('a', own.rsa, oaep, await encrypted)).toEqual(data.bytes)
     await checked
+  })
+
+  test.each([
+    ['gcm', 'none'],
+    ['cbc', 'pkcs5'],
+    ['ctr', 'none'],
+  ] as const)(
+    'ciphers run here over short data, elsewhere over long data, and make the same: %s',
+    async (mode, padding) => {
+      const work = newWork()
+      const parameters = { algorithm: 'aes', mode, padding, tagLength: 16 } as const
+      const key = secretFromBytes(Buffer.alloc(32, 7), 'object')
+      const iv = Buffer.alloc(mode === 'gcm' ? 12 : 16, 3)
+      const associated = mode === 'gcm' ? Buffer.from('associated') : undefined
+      const inShared = Buffer.from(new SharedArrayBuffer(placement.offLoopBytesMin + 5)).fill(9)
+      for (const [plaintext, isHere] of [
+        [Buffer.alloc(placement.inlineBytesMax, 1), true],
+        [Buffer.alloc(placement.offLoopBytesMin, 1), false],
+        [inShared.subarray(5), false],
+      ] as const) {
+        const encrypted = work.encrypt('a', key, parameters, plaintext, iv, associated)
+        expect(encrypted instanceof Promise).toBe(!isHere)
+        const { data: ciphertext, tag } = await encrypted
+        expect(ciphertext.equals(encryptWithKey(key, parameters, plaintext, iv, associated).data)).toBe(true)
+        const decrypted = work.decrypt('a', key, parameters, ciphertext, iv, tag, associated)
+        expect(decrypted instanceof Promise).toBe(!isHere)
+        expect((await decrypted).equals(plaintext)).toBe(true)
+        const spoilt = Buffer.from(ciphertext)
+        spoilt[spoilt.length - 1]! ^= 0xff
+        if (mode === 'gcm') {
+          const refused = async () => work.decrypt('a', key, parameters, spoilt, iv, tag, associated)
+          await expect(refused()).rejects.toMatchObject({ code: 'cryptographic-failure' })
+        }
+      }
+      expect(inShared.every((byte) => byte === 9)).toBe(true)
+      key.wipe()
+    },
+  )
+
+  test('data of a middling length takes its share of the turn', async () => {
+    const work = newWork()
+    const parameters = { algorithm: 'aes', mode: 'ctr', padding: 'none', tagLength: 16 } as const
+    const key = secretFromBytes(Buffer.alloc(32, 7), 'object')
+    const plaintext = Buffer.alloc(2 * placement.inlineBytesMax)
+    const made = Array.from({ length: 3 }, () =>
+      work.encrypt('a', key, parameters, plaintext, Buffer.alloc(16), undefined),
+    )
+    expect([made[0] instanceof Promise, made.at(-1) instanceof Promise]).toEqual([false, true])
+    for (const encrypted of made) await encrypted
   })
 
   test('private keys are checked elsewhere: a wrong one is refused', async () => {

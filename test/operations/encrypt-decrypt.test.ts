@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   BlockCipherMode,
   CryptographicAlgorithm,
@@ -19,6 +19,7 @@ beforeAll(async () => {
   client = server.client
   id = await client.register(key, [attribute('activationDate', 0)])
 })
+afterAll(() => server.services.cryptoWork.close(0))
 
 const key = Buffer.from('0123456789abcdef0123456789abcdef', 'hex')
 const data = Buffer.from('01020304050607080910111213141516', 'hex')
@@ -77,6 +78,18 @@ describe('Encrypt and Decrypt', () => {
       authenticatedEncryptionTag,
     })
     expect(decrypted.data).toEqual(Buffer.from('hello'))
+  })
+
+  test('take data that is too long for the event loop', async () => {
+    const long = Buffer.alloc(1_000_000, 5)
+    const request = { uniqueIdentifier: id, cryptographicParameters: gcm }
+    const encrypted = await client.send(Operation.Encrypt, { ...request, data: long })
+    const { uniqueIdentifier: _, ...sent } = encrypted
+    const opened = await client.send(Operation.Decrypt, { ...request, ...sent })
+    expect(Buffer.compare(opened.data as Uint8Array, long)).toBe(0)
+    const spoilt = { ...request, ...sent, ivCounterNonce: Buffer.alloc(12) }
+    expect((await client.refusal(Operation.Decrypt, spoilt)).reason).toBe('Cryptographic Failure')
+    expect(server.faults).toEqual([])
   })
 
   test('authenticate additional data', async () => {

@@ -1,6 +1,8 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { FrameReader } from '../../src/ttlv/frame-reader.ts'
+import { TtlvReader } from '../../src/ttlv/reader.ts'
+import { placement } from '../../src/limits.ts'
 import { raw } from '../kmip/items.ts'
 
 const message = (bytes: number, fill = 1) => raw(0x420078, 0x01, Buffer.alloc(bytes, fill))
@@ -27,6 +29,24 @@ describe('FrameReader', () => {
     expect(reader.next()).toBeUndefined()
     expect(reader.bytesCopied).toBe(0)
     expect(reader.pendingBytes).toBe(0)
+  })
+
+  test('gathers a long frame in memory that threads share, from which it is read as any other', () => {
+    const text = 'Schlüssel 鍵 🔑'
+    const content = Buffer.concat([
+      raw(0x420055, 0x07, Buffer.from(text)),
+      raw(0x4200c2, 0x08, Buffer.alloc(placement.offLoopBytesMin, 7)),
+    ])
+    const frame = raw(0x420078, 0x01, content)
+    const reader = new FrameReader(() => 2 * placement.offLoopBytesMin)
+    reader.push(Buffer.from(frame.subarray(0, 100)))
+    expect(reader.next()).toBeUndefined()
+    reader.push(Buffer.from(frame.subarray(100)))
+    const gathered = reader.next()!
+    expect(gathered.buffer).toBeInstanceOf(SharedArrayBuffer)
+    const items = new TtlvReader(gathered)
+    expect(items.text(8)).toBe(text)
+    expect(Buffer.compare(items.value(items.next(8)), content.subarray(-placement.offLoopBytesMin))).toBe(0)
   })
 
   test('gives the same frames for any chunking, and counts what is pending', () => {
