@@ -10,6 +10,8 @@ import sys
 import time
 import traceback
 
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from kmip.core import enums
 from kmip.core.factories.attributes import AttributeFactory
 from kmip.core.messages import contents
@@ -341,8 +343,112 @@ def a_destroyed_object_is_gone():
 def operations_that_are_not_there_are_refused():
     refused(
         enums.ResultReason.OPERATION_NOT_SUPPORTED,
-        lambda: client.create_key_pair(enums.CryptographicAlgorithm.RSA, 2048),
+        lambda: client.derive_key(
+            enums.ObjectType.SYMMETRIC_KEY, ["none"], enums.DerivationMethod.HASH, {}, cryptographic_length=128,
+            cryptographic_algorithm=AES,
+        ),
     )
+
+
+RSA = enums.CryptographicAlgorithm.RSA
+SIGN = enums.CryptographicUsageMask.SIGN
+VERIFY = enums.CryptographicUsageMask.VERIFY
+
+
+def new_pair():
+    """The identifiers of a new key pair: of the public key, of the private one."""
+    return client.create_key_pair(
+        RSA, 2048,
+        public_name="public-%s-%d" % (suffix, time.time_ns()), public_usage_mask=[VERIFY, ENCRYPT_DECRYPT[0]],
+        private_name="private-%s-%d" % (suffix, time.time_ns()), private_usage_mask=[SIGN, ENCRYPT_DECRYPT[1]],
+    )
+
+
+def end(identifier):
+    if state_of(identifier) == enums.State.ACTIVE:
+        client.revoke(enums.RevocationReasonCode.CESSATION_OF_OPERATION, identifier)
+    client.destroy(identifier)
+
+
+@step()
+def a_key_pair_is_made_and_served():
+    public, private = new_pair()
+    public_key, private_key = client.get(public), client.get(private)
+    equal(type(public_key), objects.PublicKey)
+    equal(type(private_key), objects.PrivateKey)
+    loaded = serialization.load_der_private_key(private_key.value, None)
+    numbers = loaded.private_numbers().public_numbers
+    equal(serialization.load_der_public_key(public_key.value).public_numbers(), numbers)
+    equal((public_key.cryptographic_algorithm, public_key.cryptographic_length), (RSA, 2048))
+    # Of the Link between them this client knows nothing: it cannot read one.
+    for identifier in (public, private):
+        client.destroy(identifier)
+
+
+@step()
+def a_key_pair_is_registered_and_comes_back_as_it_was():
+    key = rsa.generate_private_key(65537, 2048)
+    der, pkcs1, pkcs8 = serialization.Encoding.DER, serialization.PrivateFormat.TraditionalOpenSSL, serialization.PrivateFormat.PKCS8
+    plain = serialization.NoEncryption()
+    for value, form in (
+        (key.private_bytes(der, pkcs1, plain), enums.KeyFormatType.PKCS_1),
+        (key.private_bytes(der, pkcs8, plain), enums.KeyFormatType.PKCS_8),
+    ):
+        identifier = client.register(objects.PrivateKey(RSA, 2048, value, form, masks=[SIGN]))
+        served = client.get(identifier)
+        equal((served.value, served.key_format_type), (value, form))
+        client.destroy(identifier)
+    public = key.public_key()
+    for value, form in (
+        (public.public_bytes(der, serialization.PublicFormat.PKCS1), enums.KeyFormatType.PKCS_1),
+        (public.public_bytes(der, serialization.PublicFormat.SubjectPublicKeyInfo), enums.KeyFormatType.X_509),
+    ):
+        identifier = client.register(objects.PublicKey(RSA, 2048, value, form, masks=[VERIFY]))
+        served = client.get(identifier)
+        equal((served.value, served.key_format_type), (value, form))
+        client.destroy(identifier)
+
+
+@step(since=2)
+def a_key_pair_signs_and_verifies():
+    public, private = new_pair()
+    for identifier in (public, private):
+        client.activate(identifier)
+    message = b"a message"
+    key = serialization.load_der_public_key(client.get(public).value)
+    for method, its_padding in (
+        (enums.PaddingMethod.PKCS1v15, padding.PKCS1v15()),
+        # The mask's default is SHA-1 (KMIP 1.4 section 3.6).
+        (enums.PaddingMethod.PSS, padding.PSS(padding.MGF1(hashes.SHA1()), padding.PSS.AUTO)),
+    ):
+        parameters = {
+            "padding_method": method, "cryptographic_algorithm": RSA, "hashing_algorithm": enums.HashingAlgorithm.SHA_256,
+        }
+        signature = client.sign(message, private, cryptographic_parameters=parameters)
+        key.verify(signature, message, its_padding, hashes.SHA256())
+        for content, validity in ((message, enums.ValidityIndicator.VALID), (b"another", enums.ValidityIndicator.INVALID)):
+            equal(client.signature_verify(content, signature, public, cryptographic_parameters=parameters), validity)
+    end(public)
+    end(private)
+
+
+@step(since=2)
+def a_key_pair_encrypts_and_decrypts():
+    public, private = new_pair()
+    for identifier in (public, private):
+        client.activate(identifier)
+    parameters = {
+        "padding_method": enums.PaddingMethod.OAEP, "cryptographic_algorithm": RSA,
+        "hashing_algorithm": enums.HashingAlgorithm.SHA_256,
+    }
+    encrypted, _ = client.encrypt(b"a data key", public, cryptographic_parameters=parameters)
+    equal(client.decrypt(encrypted, private, cryptographic_parameters=parameters), b"a data key")
+    # What the client's own library makes, with one hash for all, opens too.
+    key = serialization.load_der_public_key(client.get(public).value)
+    oaep = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
+    equal(client.decrypt(key.encrypt(b"another", oaep), private, cryptographic_parameters=parameters), b"another")
+    end(public)
+    end(private)
 
 
 failures = 0
