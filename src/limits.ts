@@ -116,6 +116,8 @@ export const limits = {
   // sockets
   /** Requests that are answered before the first of their answers leaves: from 32 on, more gain nothing, and at some 5 µs each they wait 0.2 ms. */
   turnRequestsMax: 32,
+  /** Requests of one connection in a turn when many have brought some; `pipelinedRequestsMax` are shared by those who have. */
+  turnRequestsEachMin: 2,
   /** Connections of one listener thread: each costs some 60 KiB. */
   connectionsMax: 10_000,
   /** Connections with one certificate: connect-per-operation clients of a large fleet share one. */

@@ -182,14 +182,14 @@ export class Connection implements TurnTaker {
     this.#around.turn.hasRequests(this)
   }
 
-  /** Takes whole frames as long as there is room for their answers; the turn calls it. */
-  takeRequests(): number {
+  /** Takes whole frames, `countMax` of them at most, as long as there is room for their answers; the turn calls it. */
+  takeRequests(countMax = Number.POSITIVE_INFINITY): number {
     if (!this.#awaitsRequests) return 0
     this.#awaitsRequests = false
     const nowMs = this.#around.clock.monotonic()
     let taken = 0
     try {
-      while (this.#hasRoom()) {
+      while (taken < countMax && this.#hasRoom()) {
         const frame = this.#reader.next()
         if (frame === undefined) break
         taken += 1
@@ -200,9 +200,12 @@ export class Connection implements TurnTaker {
       return taken
     }
     this.#countPartial(taken > 0, nowMs)
+    // What was left for the next turn is answered before more is read.
+    const someLeft = taken === countMax
+    if (someLeft) this.#askForTurn()
     this.#endIfDone()
     if (this.#state !== 'known') return taken
-    if (this.#hasRoom()) this.#read()
+    if (this.#hasRoom() && !someLeft) this.#read()
     else this.#stopReading()
     return taken
   }

@@ -2,8 +2,8 @@ import { limits } from '../limits.ts'
 
 /** A connection as the turn sees it. */
 export interface TurnTaker {
-  /** Answers what has come and returns how many requests it took. */
-  takeRequests(): number
+  /** Answers what has come, up to so many requests, and returns how many it took. With more it asks for the next turn. */
+  takeRequests(countMax: number): number
   /** Writes the answers that are there. */
   writeAnswers(): void
 }
@@ -11,7 +11,8 @@ export interface TurnTaker {
 /**
  * The end of a turn of the loop: what all connections brought in it is answered together, then written together. The kernel and TLS, our own
  * code, and the kernel and TLS again each run many times in a row, so that each finds its code in the processor's cache; one request
- * after the other, each throws out the others' (docs/decisions/0007). One for each listener.
+ * after the other, each throws out the others' (docs/decisions/0007). Who sends many requests at once shares the turn with all others, and has
+ * the rest answered in the next. One for each listener.
  */
 export class Turn {
   readonly #schedule: (run: () => void) => void
@@ -46,9 +47,10 @@ export class Turn {
     this.#scheduled = false
     const takers = this.#requests
     this.#requests = []
+    const each = Math.max(limits.turnRequestsEachMin, Math.floor(limits.pipelinedRequestsMax / takers.length))
     let requests = 0
     for (const taker of takers) {
-      requests += taker.takeRequests()
+      requests += taker.takeRequests(each)
       this.#answers.push(taker)
       // The first ones do not wait for all the others.
       if (requests >= limits.turnRequestsMax) {

@@ -128,6 +128,20 @@ describe('answers', () => {
     await client.close()
   })
 
+  test('come to all of many who send many requests at once, each its own and in order', async () => {
+    const { connect: connectClient } = await start()
+    const clients = await Promise.all(Array.from({ length: 40 }, () => connectClient()))
+    await Promise.all(
+      clients.map(async (client, index) => {
+        const numbers = Array.from({ length: 100 }, (_, number) => index * 1_000 + number)
+        const answers = numbers.map(() => client.answer())
+        client.socket.write(Buffer.concat(numbers.map((number) => frame(number))))
+        expect((await Promise.all(answers)).map(numberOf)).toEqual(numbers)
+        await client.close()
+      }),
+    )
+  })
+
   test('a fault of ours ends the connection, is logged whole, and is told to nobody', async () => {
     const answer = (): Answer => {
       throw new TypeError('the inside of the server')

@@ -53,4 +53,20 @@ describe('a turn', () => {
     scheduled[1]!()
     expect(said).toEqual(['write first', 'take late', 'write late'])
   })
+
+  test('is shared by those who have brought requests', () => {
+    const { turn, scheduled } = newTurn()
+    const shares: number[] = []
+    const greedy: TurnTaker = { takeRequests: (countMax) => shares.push(countMax), writeAnswers: () => undefined }
+    for (const takers of [1, 4, 1_000]) {
+      for (let taker = 0; taker < takers; taker++) turn.hasRequests(greedy)
+      scheduled.pop()!()
+    }
+    const { pipelinedRequestsMax, turnRequestsEachMin } = limits
+    expect(shares).toEqual([
+      pipelinedRequestsMax,
+      ...Array.from({ length: 4 }, () => pipelinedRequestsMax / 4),
+      ...Array.from({ length: 1_000 }, () => turnRequestsEachMin),
+    ])
+  })
 })
