@@ -7,12 +7,14 @@ import { KryptonError } from '../errors.ts'
 
 /** Tags of the universal class, and the constructed context tags [0] and [1] that keys use. */
 export const DerTag = {
+  boolean: 0x01,
   integer: 0x02,
   bitString: 0x03,
   octetString: 0x04,
   null: 0x05,
   objectIdentifier: 0x06,
   sequence: 0x30,
+  set: 0x31,
   context0: 0xa0,
   context1: 0xa1,
 } as const
@@ -48,6 +50,18 @@ export class DerReader {
     return bytes.subarray(from, from + length)
   }
 
+  /** The next item with its tag and length. */
+  whole(tag: number): Uint8Array {
+    const from = this.#at
+    this.item(tag)
+    return this.#bytes.subarray(from, this.#at)
+  }
+
+  /** The tag of the next item; -1 at the end. */
+  get tag(): number {
+    return this.#bytes[this.#at] ?? -1
+  }
+
   /** A reader of the items inside the next item. */
   within(tag: number): DerReader {
     return new DerReader(this.item(tag))
@@ -55,7 +69,7 @@ export class DerReader {
 
   /** True if the next item has that tag. */
   has(tag: number): boolean {
-    return this.#bytes[this.#at] === tag
+    return this.tag === tag
   }
 
   /** An INTEGER that is not negative: its magnitude, without a leading zero unless it is 0. */
@@ -84,7 +98,7 @@ export class DerReader {
 
   /** Skips whatever comes next. */
   skip(): void {
-    this.item(this.#bytes[this.#at] ?? -1)
+    this.item(this.tag)
   }
 
   get isAtEnd(): boolean {

@@ -1,6 +1,6 @@
 import { WireAttribute } from './attributes-1x.ts'
 import { ObjectType } from './enums.ts'
-import { bigInteger, enumeration, integer, material, bytes } from './kinds.ts'
+import { bigInteger, enumeration, integer, material } from './kinds.ts'
 import { KeyBlock } from './key-block.ts'
 import { oneOrMore, optional, required, struct } from './struct.ts'
 import type { ValueOf } from './struct.ts'
@@ -10,7 +10,7 @@ import { Tag } from './tags.ts'
 
 export const Certificate = struct('Certificate', {
   certificateType: required(Tag.CertificateType, enumeration('CertificateType')),
-  certificateValue: required(Tag.CertificateValue, bytes),
+  certificateValue: required(Tag.CertificateValue, material),
 })
 export type Certificate = ValueOf<typeof Certificate>
 

@@ -142,6 +142,7 @@ const cryptographicObjects = [
   ObjectType.SymmetricKey,
   ObjectType.PublicKey,
   ObjectType.PrivateKey,
+  ObjectType.Certificate,
   ObjectType.SecretData,
 ]
 

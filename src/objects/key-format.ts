@@ -47,6 +47,15 @@ export function checkCompression(keyCompressionType: number | undefined): void {
   )
 }
 
+/** @throws KryptonError key-format-type-not-supported: a certificate has no other format than its own */
+export function checkCertificateFormat(keyFormatType: number | undefined): void {
+  if (keyFormatType === undefined || keyFormatType === KeyFormatType.X509) return
+  throw new KryptonError(
+    'key-format-type-not-supported',
+    'Leave out Key Format Type, or use X.509: this is a certificate',
+  )
+}
+
 /**
  * Calls `use` with what a Digest is taken over (section 3.17): the bytes of the material, or for a transparent key the encoding of its
  * Key Material structure, which is wiped afterwards.

@@ -23,6 +23,8 @@ export interface NewObject {
   readonly digest: Buffer | undefined
   /** False when the client kept the material to itself (3.41). */
   readonly keyValuePresent: boolean
+  /** What the object says of itself, where it does. */
+  readonly implied?: Partial<AttributeValues>
   /** Made here, rather than by the client. */
   readonly generated: boolean
   readonly version: KmipVersion
@@ -52,6 +54,9 @@ export function newObject(request: NewObject): ManagedObject {
   if (hasState(objectType) && !attributes.has('cryptographicUsageMask')) attributes.set('cryptographicUsageMask', 0)
   if (request.digest !== undefined) {
     attributes.set('digest', digestAttribute(keyFormatType, request.digest))
+  }
+  for (const [name, value] of Object.entries(request.implied ?? {})) {
+    if (value !== undefined) attributes.putValue(name, 0, value)
   }
   if (!request.keyValuePresent) attributes.set('keyValuePresent', false)
   // Clients of 1.0 know nothing of Fresh (3.34), and without it their first Get has nothing to write.

@@ -7,7 +7,7 @@ import type { Operation } from '../kmip/enums.ts'
 import type { KeyBlock } from '../kmip/key-block.ts'
 import type { GetRequest, GetResponse } from '../kmip/payloads/get.ts'
 import { isAsymmetric } from '../objects/asymmetric-format.ts'
-import { checkCompression, keyMaterialAs } from '../objects/key-format.ts'
+import { checkCertificateFormat, checkCompression, keyMaterialAs } from '../objects/key-format.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { isDestroyed } from '../objects/state.ts'
 import type { Handler, OperationContext } from './handler.ts'
@@ -39,6 +39,7 @@ function serve(object: ManagedObject, request: GetRequest, context: OperationCon
     }))
   }
   checkCompression(request.keyCompressionType)
+  if (objectType === ObjectType.Certificate) checkCertificateFormat(request.keyFormatType)
   if (object.fields.record.byteLength === 0) return answer(object, request, undefined)
   return next(context.unit.openForAnswer(object), (material) => answer(object, request, material))
 }
@@ -70,6 +71,12 @@ function answer(object: ManagedObject, request: GetRequest, material: AnswerByte
         objectType,
         uniqueIdentifier,
         secretData: { secretDataType: dataType, keyBlock: keyBlockOf(object, request, material) },
+      }
+    case ObjectType.Certificate:
+      return {
+        objectType,
+        uniqueIdentifier,
+        certificate: { certificateType: dataType, certificateValue: material! }, // as below
       }
     case ObjectType.OpaqueObject:
       return {

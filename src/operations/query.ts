@@ -40,6 +40,7 @@ const answers: ReadonlyMap<number, (context: OperationContext) => QueryResponse>
     QueryFunction.QueryObjects,
     () => ({
       objectTypes: [
+        ObjectType.Certificate,
         ObjectType.SymmetricKey,
         ObjectType.PublicKey,
         ObjectType.PrivateKey,

@@ -15,6 +15,7 @@ import { keepsDigest, newObject } from '../objects/new-object.ts'
 import type { Handler, OperationContext } from './handler.ts'
 import { agreed, checkSize, withKeyValueAttributes } from './key-block-attributes.ts'
 import { checkNames } from './names.ts'
+import { registeredCertificate } from './registered-certificate.ts'
 import { registeredKeyHalf } from './registered-key-half.ts'
 import type { Registered } from './registered.ts'
 import { requestedAttributes } from './requested-attributes.ts'
@@ -56,12 +57,13 @@ function keep(registered: Registered, context: OperationContext): MaybePromise<R
 }
 
 function registeredOf(request: RegisterRequest, version: KmipVersion): Registered {
-  const { objectType, symmetricKey, publicKey, privateKey, secretData, opaqueObject } = request
+  const { objectType, certificate, symmetricKey, publicKey, privateKey, secretData, opaqueObject } = request
   const requested = requestedAttributes(request.templateAttribute)
   if (objectsIn(request)[0] !== objectFieldOfType[objectType as ObjectType]) {
     throw new KryptonError('invalid-field', 'Send an object of the Object Type that the request names')
   }
   if (symmetricKey !== undefined) return symmetricKeyOf(symmetricKey.keyBlock, requested, version)
+  if (certificate !== undefined) return registeredCertificate(certificate, requested)
   if (publicKey !== undefined) return registeredKeyHalf(ObjectType.PublicKey, publicKey.keyBlock, requested, version)
   if (privateKey !== undefined) return registeredKeyHalf(ObjectType.PrivateKey, privateKey.keyBlock, requested, version)
   if (secretData !== undefined) return secretDataOf(secretData.keyBlock, secretData.secretDataType, requested, version)
@@ -80,7 +82,7 @@ function registeredOf(request: RegisterRequest, version: KmipVersion): Registere
   }
   throw new KryptonError(
     'invalid-field',
-    'Register a Symmetric Key, a Public or Private Key, a Secret Data or an Opaque Object',
+    'Register a Certificate, a Symmetric, Public or Private Key, a Secret Data or an Opaque Object',
   )
 }
 

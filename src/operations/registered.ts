@@ -5,7 +5,7 @@ import type { OperationContext } from './handler.ts'
 /** What a Register asks to be kept. */
 export interface Registered extends Pick<
   NewObject,
-  'objectType' | 'requested' | 'algorithm' | 'lengthBits' | 'keyFormatType' | 'dataType'
+  'objectType' | 'requested' | 'algorithm' | 'lengthBits' | 'keyFormatType' | 'dataType' | 'implied'
 > {
   /** As it is kept; undefined when the client keeps it. A view of the frame, unless there is something to wipe. */
   readonly material: Uint8Array | undefined

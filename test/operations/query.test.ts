@@ -36,8 +36,8 @@ describe('Query', () => {
 
   test.each(supportedVersions)('answers every function, those that version %i does not know too', async (version) => {
     const answer = await server.client.send(Operation.Query, { queryFunctions: everything }, { version })
-    const { SymmetricKey, PublicKey, PrivateKey, SecretData, OpaqueObject } = ObjectType
-    expect(answer.objectTypes).toEqual([SymmetricKey, PublicKey, PrivateKey, SecretData, OpaqueObject])
+    const { Certificate, SymmetricKey, PublicKey, PrivateKey, SecretData, OpaqueObject } = ObjectType
+    expect(answer.objectTypes).toEqual([Certificate, SymmetricKey, PublicKey, PrivateKey, SecretData, OpaqueObject])
     expect(answer.vendorIdentification).toBe('Krypton 1.2.3')
     expect(answer.serverInformation?.byteLength).toBe(0)
     expect(answer.profileInformation !== undefined).toBe(version >= 13)

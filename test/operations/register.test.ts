@@ -133,11 +133,11 @@ describe('Register', () => {
       'Invalid Field',
     ],
     [
-      'a certificate',
+      'a PGP key',
       {
-        objectType: ObjectType.Certificate,
+        objectType: ObjectType.PGPKey,
         templateAttribute: { names: [], attributes: [] },
-        certificate: { certificateType: 1, certificateValue: key },
+        pgpKey: { pgpKeyVersion: 4, keyBlock: registerKey(key).symmetricKey!.keyBlock },
       },
       'Invalid Field',
     ],
