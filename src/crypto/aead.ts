@@ -97,6 +97,9 @@ export function sealInto(
     )
     return
   }
+  if (key.secretClass === 'object' && !(plaintext instanceof Uint8Array) && plaintext.secretClass !== 'object') {
+    throw new TypeError(`a key that can be copied out seals no secret of class ${plaintext.secretClass}`)
+  }
   const handle = handleOf(key)
   if (handle !== undefined) {
     const source = plaintext instanceof Uint8Array ? plaintext : handleOf(plaintext)

@@ -162,6 +162,7 @@ function finished(first: Buffer, final: () => Buffer): Buffer {
 }
 
 function keyBits(key: Secret): 128 | 192 | 256 {
+  if (key.secretClass !== 'object') throw new TypeError(`a key of class ${key.secretClass} encrypts no data`)
   switch (key.byteLength) {
     case 16:
       return 128

@@ -16,7 +16,7 @@ export function deriveSecret(
 ): Secret {
   const labelBytes = Buffer.from(labelPrefix + label)
   const handle = handleOf(key)
-  if (handle === undefined) return adoptSecret(deriveWithHmac(key, labelBytes, context, 32), secretClass)
+  if (handle === undefined) return adoptSecret(counterMode(key, labelBytes, context, 32), secretClass)
   const addon = nativeAddon()!
   const derived = addon.deriveSecret(handle, labelBytes, context, classNumbers[secretClass])
   return new SlotSecret(addon, derived, secretClass, 32)
@@ -26,7 +26,7 @@ export function deriveSecret(
 export function deriveIdentifier(key: Secret, label: IdentifierLabel, context: Uint8Array): Buffer {
   const labelBytes = Buffer.from(labelPrefix + label)
   const handle = handleOf(key)
-  if (handle === undefined) return deriveWithHmac(key, labelBytes, context, 16)
+  if (handle === undefined) return counterMode(key, labelBytes, context, 16)
   const identifier = Buffer.alloc(16)
   nativeAddon()!.deriveIdentifier(handle, labelBytes, context, identifier, 0)
   return identifier
@@ -36,17 +36,26 @@ export function deriveIdentifier(key: Secret, label: IdentifierLabel, context: U
 export type IdentifierLabel = Extract<Label, `${string}-id`>
 
 /**
- * SP 800-108r1 §4.1, KDF in counter mode, PRF HMAC-SHA-256, r = 32: the blocks
- * HMAC(key, u32 i ‖ label ‖ 0 ‖ context ‖ u32 length in bits), cut to `bytes`. A key in a slot
- * must be of class `object`: what comes of others is a secret (`deriveSecret`).
+ * The KDF into a buffer that the caller wipes. Throws a TypeError for a key of another class than `object`: what comes of those is a
+ * secret (`deriveSecret`).
  */
 export function deriveWithHmac(key: Secret, label: Uint8Array, context: Uint8Array, bytes: number): Buffer {
-  const derived = ownBuffer(bytes)
-  const handle = handleOf(key)
-  if (handle !== undefined) {
-    nativeAddon()!.deriveBytes(handle, label, context, derived)
-    return derived
+  if (key.secretClass !== 'object') {
+    throw new TypeError(`nothing is derived into a buffer from a key of class ${key.secretClass}`)
   }
+  const handle = handleOf(key)
+  if (handle === undefined) return counterMode(key, label, context, bytes)
+  const derived = ownBuffer(bytes)
+  nativeAddon()!.deriveBytes(handle, label, context, derived)
+  return derived
+}
+
+/**
+ * SP 800-108r1 §4.1, KDF in counter mode, PRF HMAC-SHA-256, r = 32: the blocks
+ * HMAC(key, u32 i ‖ label ‖ 0 ‖ context ‖ u32 length in bits), cut to `bytes`.
+ */
+function counterMode(key: Secret, label: Uint8Array, context: Uint8Array, bytes: number): Buffer {
+  const derived = ownBuffer(bytes)
   const input = Buffer.alloc(4 + label.byteLength + 1 + context.byteLength + 4)
   input.set(label, 4)
   input.set(context, 4 + label.byteLength + 1)

@@ -13,6 +13,9 @@ export type KeyWrap = 'kw' | 'kwp'
  */
 export function wrapKey(form: KeyWrap, key: Secret, secret: Secret): Buffer {
   checkKey(key)
+  if (key.secretClass === 'object' && secret.secretClass !== 'object') {
+    throw new TypeError(`a key that can be copied out wraps no secret of class ${secret.secretClass}`)
+  }
   const { byteLength } = secret
   if (form === 'kw' ? byteLength < 16 || byteLength % 8 !== 0 : byteLength === 0) {
     throw new KryptonError(

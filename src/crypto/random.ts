@@ -1,6 +1,6 @@
 import { openSync, readSync } from 'node:fs'
 import { KryptonError } from '../errors.ts'
-import { nativeAddon } from './native.ts'
+import { type NativeAddon, nativeAddon } from './native.ts'
 import { ownBuffer } from './own-buffer.ts'
 
 /**
@@ -43,7 +43,7 @@ export function randomBytes(count: number): Buffer {
   const addon = nativeAddon()
   if (addon === undefined) return kernel.bytes(count)
   const bytes = ownBuffer(count)
-  addon.fillRandom(bytes, 0, count)
+  fillFromAddon(addon, bytes, 0, count)
   return bytes
 }
 
@@ -51,7 +51,21 @@ export function randomBytes(count: number): Buffer {
 export function fillRandom(target: Uint8Array, offset: number, count: number): void {
   const addon = nativeAddon()
   if (addon === undefined) target.set(kernel.bytes(count), offset)
-  else addon.fillRandom(target, offset, count)
+  else fillFromAddon(addon, target, offset, count)
+}
+
+function fillFromAddon(addon: NativeAddon, target: Uint8Array, offset: number, count: number): void {
+  try {
+    addon.fillRandom(target, offset, count)
+  } catch (cause) {
+    throw new KryptonError(
+      'random-failed',
+      'no random bytes from getrandom(2): check the kernel and its seccomp filter',
+      {
+        cause,
+      },
+    )
+  }
 }
 
 /** A random identifier of 16 bytes. */

@@ -4,9 +4,12 @@ import { inspect } from 'node:util'
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads'
 import { describe, expect, test } from 'vitest'
 import { sealAead, Suite } from '../../src/crypto/aead.ts'
+import { type CipherParameters, decryptWithKey, encryptWithKey } from '../../src/crypto/cipher.ts'
+import { deriveWithHmac } from '../../src/crypto/kdf.ts'
+import { wrapKey } from '../../src/crypto/key-wrap.ts'
 import { randomBytes, randomIdentifier, RandomSource } from '../../src/crypto/random.ts'
 import { exportSecret, generateSecret, importSecret, type Secret, secretFromBytes } from '../../src/crypto/secret.ts'
-import { hmac } from '../../src/crypto/mac.ts'
+import { hmac, verifyHmac } from '../../src/crypto/mac.ts'
 
 describe('a secret', () => {
   test('prints its length and nothing else, however it is turned into text', () => {
@@ -34,6 +37,26 @@ describe('a secret', () => {
     expect(target.subarray(4, 36)).toEqual(source)
     expect(() => secretFromBytes(source, 'wrapping').copyInto(target, 0)).toThrow(/cannot be copied out/)
     expect(() => secretFromBytes(source, 'system').copyInto(target, 0)).toThrow(/cannot be copied out/)
+  })
+
+  test('of another class than object leaves by no function, whoever holds it', () => {
+    const parameters: CipherParameters = { algorithm: 'aes', mode: 'gcm', padding: 'none', tagLength: 16 }
+    const object = generateSecret(32, 'object')
+    const none = Buffer.alloc(0)
+    const counter = Buffer.from([0, 0, 0, 1])
+    for (const secretClass of ['wrapping', 'system'] as const) {
+      const secret = generateSecret(32, secretClass)
+      expect(() => deriveWithHmac(secret, Buffer.from('label'), none, 32)).toThrow(/nothing is derived into a buffer/)
+      expect(() => encryptWithKey(secret, parameters, none)).toThrow(/encrypts no data/)
+      expect(() => decryptWithKey(secret, parameters, none, Buffer.alloc(12), Buffer.alloc(16))).toThrow(/encrypts no/)
+      expect(() => hmac('sha256', secret, counter)).toThrow(/no MAC over the input of a derivation/)
+      expect(() => hmac('sha256', secret, counter.subarray(0, 2), counter.subarray(2))).toThrow(/no MAC over/)
+      expect(() => verifyHmac('sha256', secret, counter, Buffer.alloc(32))).toThrow(/no MAC over/)
+      expect(() => sealAead(Suite.Aes256Gcm, object, Buffer.alloc(12), none, secret)).toThrow(/seals no secret/)
+      expect(() => wrapKey('kw', object, secret)).toThrow(/wraps no secret/)
+      // A MAC of other data is no key.
+      expect(hmac('sha256', secret, Buffer.from([0, 7, 1]))).toHaveLength(32)
+    }
   })
 
   test('does not change when its source is wiped, and is of no use after it was wiped itself', () => {

@@ -1,6 +1,7 @@
 // Drives the addon without anything around it, so that a sanitizer or valgrind (with --jitless) sees the addon alone.
 // node drive.mjs FILE PART: `FILE` is the addon, or for the parts below the planted bugs the one that has them.
 import assert from 'node:assert'
+import { generateKeyPairSync } from 'node:crypto'
 import { createRequire } from 'node:module'
 import { isMainThread, Worker, workerData } from 'node:worker_threads'
 
@@ -122,6 +123,40 @@ function calls() {
   assert(addon.equalBytes(target, new Uint8Array(256)) && !addon.equalBytes(target, none))
 }
 
+/** Asymmetric keys: parsed from slots, used, and ended while others remain. */
+function keys() {
+  const parsed = (type, options, form) => {
+    const { privateKey, publicKey } = generateKeyPairSync(type, options)
+    const types = ['pkcs1', 'pkcs8', 'sec1', 'spki']
+    const der = (form === 3 ? publicKey : privateKey).export({ format: 'der', type: types[form] })
+    const secret = addon.secretFromBytes(0, der)
+    const key = addon.parseKey(secret, form)
+    assert(key > 0)
+    assert.equal(addon.parseKey(secret, form === 3 ? 1 : 3), 0)
+    addon.releaseSecret(secret)
+    addon.describeKey(key, new Float64Array(3))
+    return key
+  }
+  const target = bytes(256)
+  for (const form of [1, 2]) {
+    const key = parsed('ec', { namedCurve: 'P-256' }, form)
+    const written = addon.signWithKey(key, 2, 2, 2, 0, bytes(100), 0, target)
+    const signature = target.slice(0, written)
+    assert(addon.verifyWithKey(key, 2, 2, 2, 0, bytes(100), 0, signature))
+    assert(!addon.verifyWithKey(key, 2, 2, 2, 0, bytes(101), 0, signature))
+    assert(!addon.verifyWithKey(key, 2, 2, 2, 0, bytes(100), 0, none))
+    assert(addon.releaseKey(key) && !addon.releaseKey(key))
+  }
+  const rsa = parsed('rsa', { modulusLength: 1024 }, 0)
+  for (const scheme of [0, 1]) {
+    const written = addon.signWithKey(rsa, scheme, 2, 2, 32, bytes(100), 0, target)
+    assert(addon.verifyWithKey(rsa, scheme, 2, 2, 32, bytes(100), 0, target.slice(0, written)))
+  }
+  assert.equal(addon.decryptWithKey(rsa, 1, 2, 0, bytes(5), bytes(128), target), -1)
+  parsed('ec', { namedCurve: 'P-384' }, 3)
+  parsed('rsa', { modulusLength: 1024 }, 1)
+}
+
 /** Every function with every kind of wrong argument, in every place: each refuses, and none does harm. */
 function wrongCalls() {
   const handle = addon.secretFromBytes(0, bytes(32))
@@ -229,7 +264,7 @@ function uncaught() {
   throw new Error('nobody catches this')
 }
 
-const parts = { slots, calls, wrongCalls, workers, worker, exit, uncaught }
+const parts = { slots, calls, keys, wrongCalls, workers, worker, exit, uncaught }
 if (part in parts) {
   await parts[part]()
   if (isMainThread) console.log(`${part} done`)

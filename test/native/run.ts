@@ -76,7 +76,7 @@ async function check(tool: Tool, addon: string, bugs: string, mustBeFound: reado
     if (status === 97 && tool.report.test(output)) continue
     throw new Error(`${tool.name} does not find the planted bug ${part} (status ${status}):\n${output}`)
   }
-  for (const part of ['slots', 'calls', 'wrongCalls', 'workers', 'exit', 'uncaught']) {
+  for (const part of ['slots', 'calls', 'keys', 'wrongCalls', 'workers', 'exit', 'uncaught']) {
     const { status, output } = await run(tool, addon, part)
     if (status === (part === 'uncaught' ? 1 : 0) && !tool.report.test(output)) continue
     throw new Error(`${tool.name}, ${part}: status ${status}\n${output}`)
