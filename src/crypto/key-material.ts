@@ -83,21 +83,24 @@ export class BytesSecret extends OpaqueSecret {
 
 /** A secret inside a KeyObject, which node:crypto takes without parsing it anew (a raw buffer costs five times as much). */
 export class KeyObjectSecret extends OpaqueSecret {
-  readonly secretClass: 'wrapping' | 'system'
+  readonly secretClass: SecretClass
   readonly byteLength: number
   #key: KeyObject | undefined
   /** What XAES-256-GCM keeps ready for this key, so that it ends with the key. */
   prepared: PreparedXaes | undefined = undefined
 
-  constructor(key: KeyObject, secretClass: 'wrapping' | 'system') {
+  constructor(key: KeyObject, secretClass: SecretClass) {
     super()
     this.secretClass = secretClass
     this.byteLength = key.symmetricKeySize ?? 0
     this.#key = key
   }
 
-  copyInto(): void {
-    throw new TypeError(`a secret of class ${this.secretClass} cannot be copied out`)
+  copyInto(target: Uint8Array, offset: number): void {
+    if (this.secretClass !== 'object') {
+      throw new TypeError(`a secret of class ${this.secretClass} cannot be copied out`)
+    }
+    this.withBytes((bytes) => target.set(bytes, offset))
   }
   protected override erase(): void {
     this.#key = undefined

@@ -94,9 +94,9 @@ export function lendSecret(secret: Secret): LentSecret {
   return { byteLength: secret.byteLength, key: handleOf(secret) ?? revealTo(secret).keyObject() }
 }
 
-/** The other end of `lendSecret`: whoever asks wipes it. It cannot be copied out where it is a KeyObject. */
+/** The other end of `lendSecret`: whoever asks wipes it. */
 export function borrowSecret({ byteLength, key }: LentSecret): Secret {
-  if (typeof key !== 'number') return new KeyObjectSecret(key, 'wrapping')
+  if (typeof key !== 'number') return new KeyObjectSecret(key, 'object')
   const addon = nativeAddon()
   if (addon === undefined) throw new Error('a secret in a slot came to a thread without the addon')
   return new SlotSecret(addon, addon.duplicateSecret(key), 'object', byteLength)
