@@ -17,6 +17,7 @@ import type { Handler } from './handler.ts'
 import { locate } from './locate.ts'
 import { modifyAttribute } from './modify-attribute.ts'
 import { query } from './query.ts'
+import { reKeyKeyPair } from './re-key-key-pair.ts'
 import { register } from './register.ts'
 import { revoke } from './revoke.ts'
 import { rngRetrieve } from './rng-retrieve.ts'
@@ -29,6 +30,7 @@ const handlers = {
   [Operation.Query]: query,
   [Operation.Create]: create,
   [Operation.CreateKeyPair]: createKeyPair,
+  [Operation.ReKeyKeyPair]: reKeyKeyPair,
   [Operation.Register]: register,
   [Operation.Get]: get,
   [Operation.GetAttributes]: getAttributes,

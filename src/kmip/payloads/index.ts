@@ -16,6 +16,7 @@ import { GetRequest, GetResponse } from './get.ts'
 import { LocateRequest, LocateResponse } from './locate.ts'
 import { ModifyAttributeRequest, ModifyAttributeResponse } from './modify-attribute.ts'
 import { QueryRequest, QueryResponse } from './query.ts'
+import { ReKeyKeyPairRequest } from './re-key-key-pair.ts'
 import { RegisterRequest, RegisterResponse } from './register.ts'
 import { RevokeRequest, RevokeResponse } from './revoke.ts'
 import { RngRetrieveRequest, RngRetrieveResponse } from './rng-retrieve.ts'
@@ -28,6 +29,7 @@ export const payloads = {
   [Operation.Query]: { request: QueryRequest, response: QueryResponse },
   [Operation.Create]: { request: CreateRequest, response: CreateResponse },
   [Operation.CreateKeyPair]: { request: CreateKeyPairRequest, response: CreateKeyPairResponse },
+  [Operation.ReKeyKeyPair]: { request: ReKeyKeyPairRequest, response: CreateKeyPairResponse },
   [Operation.Register]: { request: RegisterRequest, response: RegisterResponse },
   [Operation.Get]: { request: GetRequest, response: GetResponse },
   [Operation.GetAttributes]: { request: GetAttributesRequest, response: GetAttributesResponse },
