@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Mode } from './load/runner.ts'
-import { scenarios } from './load/scenario.ts'
-import type { ScenarioName } from './load/scenario.ts'
+import type { Mode } from '../src/bench/modes.ts'
+import { scenarios } from '../src/bench/scenario.ts'
+import type { ScenarioName } from '../src/bench/scenario.ts'
 import { startKrypton } from './servers/krypton.ts'
 import type { BenchServer } from './servers/server.ts'
 import type { Section } from './table.ts'
@@ -20,10 +20,10 @@ interface Flow {
 }
 
 const flows: readonly Flow[] = [
-  { scenario: 'mongodb-classic', mode: 'connect-per-operation', connections: 8, quick: true },
+  { scenario: 'mongodb-csfle', mode: 'connect-per-operation', connections: 8, quick: true },
   { scenario: 'mongodb-delegated', mode: 'connect-per-operation', connections: 8, quick: true },
-  { scenario: 'mongod', mode: 'persistent', connections: 16, quick: true },
-  { scenario: 'mongodb-classic', mode: 'persistent', connections: 16 },
+  { scenario: 'mongod-atrest', mode: 'persistent', connections: 16, quick: true },
+  { scenario: 'mongodb-csfle', mode: 'persistent', connections: 16 },
   { scenario: 'mongodb-delegated', mode: 'persistent', connections: 16 },
   { scenario: 'get', mode: 'connect-per-operation', connections: 64, rate: 200 },
   { scenario: 'get', mode: 'persistent', connections: 64, rate: 2_000, quick: true },

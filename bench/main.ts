@@ -3,7 +3,8 @@ import { benchCompare } from './compare/compare.ts'
 import { benchCost } from './cost.ts'
 import { benchDurable } from './durable/durable.ts'
 import { benchFlows } from './flows.ts'
-import { loadCommand } from './load/command.ts'
+import { loadCommand } from '../src/bench/command.ts'
+import { isKryptonError } from '../src/errors.ts'
 import { benchMicro } from './micro/main.ts'
 import { saveResults } from './results.ts'
 import { kryptonExists } from './servers/krypton.ts'
@@ -34,9 +35,8 @@ interface Flags {
   save: boolean
 }
 
-const progress = (line: string): void => {
-  process.stderr.write(`${line}\n`)
-}
+const progressText = (text: string): void => void process.stderr.write(text)
+const progress = (line: string): void => progressText(`${line}\n`)
 
 const warmupSeconds = (flags: Flags): number => (flags.quick ? 1 : 3)
 
@@ -116,7 +116,12 @@ const program = common(new Command('bench'))
   .addHelpText('after', examples)
   .enablePositionalOptions()
   .action((flags: Flags) => run('all', ['cost', 'flows', 'compare', 'durable', 'micro'], flags))
-  .addCommand(loadCommand())
+  .addCommand(
+    loadCommand('load', 'npm run bench -- load', {
+      writeData: (text) => void process.stdout.write(text),
+      writeTalk: progressText,
+    }),
+  )
   .addCommand(
     part('cost', 'server CPU a request, as a multiple of a bare TLS echo of the same bytes').option(
       '--pairs <n>',
@@ -141,5 +146,5 @@ try {
   await program.parseAsync()
 } catch (error) {
   process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`)
-  process.exitCode = 2
+  process.exitCode = isKryptonError(error, 'bench-failed') ? 1 : isKryptonError(error, 'bench-invalid') ? 3 : 2
 }

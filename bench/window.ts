@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
-import { runLoad } from './load/generator.ts'
-import type { LoadOptions, LoadResult } from './load/generator.ts'
+import { runLoad } from '../src/bench/generator.ts'
+import type { LoadOptions, LoadResult } from '../src/bench/generator.ts'
 import { cpuBetween, machineBusyMs, processTreeCpu } from './process-cpu.ts'
 import type { TreeCpu } from './process-cpu.ts'
 import type { BenchServer } from './servers/server.ts'

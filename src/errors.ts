@@ -48,6 +48,9 @@ export const errorCodes = [
   'unsupported-cryptographic-parameters',
   'authentication-not-successful',
   'overloaded',
+  // a bench that ran: its requests failed, or its figures are not the server's
+  'bench-failed',
+  'bench-invalid',
   // store
   'store-conflict',
   'store-unique',

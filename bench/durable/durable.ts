@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { LatencyHistogram } from '../load/latency-histogram.ts'
+import { LatencyHistogram } from '../../src/bench/latency-histogram.ts'
 import { startKrypton } from '../servers/krypton.ts'
 import { allCpus } from '../servers/server.ts'
 import { goalAtLeast, goalAtMost, median, spread } from '../table.ts'

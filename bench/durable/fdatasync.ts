@@ -1,6 +1,6 @@
 import { closeSync, fdatasyncSync, openSync, statfsSync, unlinkSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { LatencyHistogram } from '../load/latency-histogram.ts'
+import { LatencyHistogram } from '../../src/bench/latency-histogram.ts'
 
 const tmpfs = 0x01021994
 

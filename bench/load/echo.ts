@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { createServer } from 'node:tls'
-import { itemBytes, uint32 } from './ttlv.ts'
+import { itemBytes, uint32 } from '../../src/bench/ttlv.ts'
 
 /*
  * The bare TLS echo, E: mutual TLS 1.3 by node:tls as it is, frames cut by their length, one write of a fixed answer for each.

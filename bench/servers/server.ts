@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { connect, createServer } from 'node:net'
 import { availableParallelism } from 'node:os'
-import type { Target } from '../load/target.ts'
+import type { Target } from '../../src/bench/target.ts'
 
 /** A server that runs for the bench, in processes of its own. */
 export interface BenchServer {

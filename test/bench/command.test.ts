@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { scenarioNames } from '../../bench/load/scenario.ts'
+import { playNames } from '../../src/bench/play.ts'
 
 function bench(...args: readonly string[]): { status: number | null; stdout: string; stderr: string } {
   return spawnSync(process.execPath, [join(import.meta.dirname, '../../bench/main.ts'), ...args], { encoding: 'utf8' })
@@ -18,7 +18,7 @@ describe('the command line', () => {
   test('help of load names every scenario, what it sends, the exit codes and examples', () => {
     const { status, stdout } = bench('load', '--help')
     expect(status).toBe(0)
-    for (const word of [...scenarioNames, 'Register, Activate, Get', 'Exit codes', 'Examples:', '--rate', '--json']) {
+    for (const word of [...playNames, 'Register, Activate, Get', 'exit code', 'Examples:', '--rate', '--json']) {
       expect(stdout).toContain(word)
     }
   })
@@ -32,11 +32,11 @@ describe('the command line', () => {
   test('a scenario that does not exist is refused with those that do', () => {
     const { status, stderr } = bench('load', '--scenario', 'nonsense')
     expect(status).not.toBe(0)
-    expect(stderr).toContain('mongodb-classic')
+    expect(stderr).toContain('mongodb-csfle')
   })
 
   test('a certificate file that is not there ends with exit code 2 and the file', () => {
-    const { status, stderr } = bench('load', '--cert', 'no.pem', '--key', 'no.key', '--ca', 'no-ca.pem')
+    const { status, stderr } = bench('load', '--cert', 'no.pem', '--cert-key', 'no.key', '--ca', 'no-ca.pem')
     expect(status).toBe(2)
     expect(stderr).toContain('no.pem')
   })

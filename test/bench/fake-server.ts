@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { createServer } from 'node:tls'
 import type { TLSSocket } from 'node:tls'
 import type { BenchCertificates } from '../../bench/certificates.ts'
-import type { Target } from '../../bench/load/target.ts'
-import { Operation, Tag } from '../../bench/load/tags.ts'
+import type { Target } from '../../src/bench/target.ts'
+import { Operation, Tag } from '../../src/bench/tags.ts'
 import {
   bytes,
   dateTime,
@@ -14,10 +14,10 @@ import {
   structure,
   text,
   uint32,
-} from '../../bench/load/ttlv.ts'
+} from '../../src/bench/ttlv.ts'
 
-/** What the server answers to a Get of `identifier`; undefined: nothing at all. */
-export type Answer = (identifier: string, socket: TLSSocket) => Buffer | undefined
+/** What the server answers to a request that names `identifier`; undefined: nothing at all. */
+export type Answer = (identifier: string, socket: TLSSocket, request: Buffer) => Buffer | undefined
 
 /** A server that answers Gets as a test wants it, over real TLS on loopback. Any answer can be held back for a while. */
 export class FakeServer {
@@ -73,7 +73,8 @@ export class FakeServer {
       rest = Buffer.concat([rest, chunk])
       while (rest.length >= 8 && rest.length >= itemBytes(uint32(rest, 4))) {
         const size = itemBytes(uint32(rest, 4))
-        const answer = this.#answer(identifierIn(rest.subarray(0, size)), socket)
+        const request = rest.subarray(0, size)
+        const answer = this.#answer(identifierIn(request), socket, request)
         rest = rest.subarray(size)
         const held = this.#heldUntil - performance.now()
         if (!answer) continue
@@ -101,6 +102,15 @@ export function getAnswer(
   )
 }
 
+/** A good answer to a Create or Register: the object's name is `object`. */
+export function objectAnswer(operation: number): Buffer {
+  return answer(
+    enumeration(Tag.Operation, operation),
+    enumeration(Tag.ResultStatus, 0),
+    structure(Tag.ResponsePayload, enumeration(Tag.ObjectType, 2), text(Tag.UniqueIdentifier, 'object')),
+  )
+}
+
 /** Operation Failed, Item Not Found. */
 export function notFound(): Buffer {
   return answer(
@@ -124,9 +134,17 @@ function answer(...item: readonly Buffer[]): Buffer {
   )
 }
 
+/** The operation that a request asks for. */
+export function operationIn(request: Buffer): number {
+  const item = findChild(request, 8, request.length, Tag.BatchItem)
+  const at = findChild(request, item + 8, request.length, Tag.Operation)
+  return uint32(request, at + 8)
+}
+
+/** Empty where the request names none. */
 function identifierIn(request: Buffer): string {
   const item = findChild(request, 8, request.length, Tag.BatchItem)
   const payload = findChild(request, item + 8, request.length, Tag.RequestPayload)
   const at = findChild(request, payload + 8, request.length, Tag.UniqueIdentifier)
-  return request.toString('latin1', at + 8, at + 8 + uint32(request, at + 4))
+  return at < 0 ? '' : request.toString('latin1', at + 8, at + 8 + uint32(request, at + 4))
 }

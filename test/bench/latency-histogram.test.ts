@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { LatencyHistogram } from '../../bench/load/latency-histogram.ts'
+import { LatencyHistogram } from '../../src/bench/latency-histogram.ts'
 
 test('a percentile is never below the true one and at most 0.8 % and one microsecond above it', () => {
   const values = fc.array(fc.double({ min: 0, max: 4e9, noNaN: true }), { minLength: 1, maxLength: 200 })

@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { bytesIn, checkAnswer, textIn } from '../../bench/load/answer.ts'
-import { IdentifierTemplate } from '../../bench/load/identifier-template.ts'
-import { activate, createKey, decrypt, encrypt, get, registerSecretData } from '../../bench/load/messages.ts'
-import { Operation, Tag } from '../../bench/load/tags.ts'
+import { bytesIn, checkAnswer, textIn } from '../../src/bench/answer.ts'
+import { IdentifierTemplate } from '../../src/bench/identifier-template.ts'
+import { activate, createKey, decrypt, encrypt, get, registerSecretData } from '../../src/bench/messages.ts'
+import { Operation, Tag } from '../../src/bench/tags.ts'
 
 interface Sample {
   readonly id: string

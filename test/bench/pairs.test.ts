@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { LoadResult } from '../../bench/load/generator.ts'
+import type { LoadResult } from '../../src/bench/generator.ts'
 import { ratios, takePairs } from '../../bench/pairs.ts'
 import { goalAtLeast, goalAtMost, markdown, median } from '../../bench/table.ts'
 import type { Window } from '../../bench/window.ts'
@@ -22,6 +22,7 @@ const noLoad: LoadResult = {
   latency: none,
   latencyByOperation: {},
   taskLatency: none,
+  histogram: [],
   neverSent: 0,
   generator: { cores: 0, cpuMicrosecondsPerRequest: 0, loopBusy: 0, loopDelayP99Ms: 0, latenessP99Ms: 0 },
   invalid: [],

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { coresIn } from '../../bench/load/generator.ts'
-import { LatencyHistogram } from '../../bench/load/latency-histogram.ts'
-import { whyInvalid } from '../../bench/load/validity.ts'
-import type { GeneratorLoad } from '../../bench/load/validity.ts'
+import { coresIn } from '../../src/bench/generator.ts'
+import { LatencyHistogram } from '../../src/bench/latency-histogram.ts'
+import { whyInvalid } from '../../src/bench/validity.ts'
+import type { GeneratorLoad } from '../../src/bench/validity.ts'
 
 const good: GeneratorLoad = {
   processCores: [0.6, 0.5],

@@ -26,6 +26,8 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   orbital: ['store'],
   cmk: ['store', 'orbital', 'auth', 'audit', 'crypto', 'external-keys'],
   admin: ['seal', 'tenants', 'hierarchy', 'auth', 'keystore', 'audit', 'crypto', 'cmk'],
+  // The load generator speaks KMIP by a codec of its own: a fault of the server's must not hide in the bench that measures it.
+  bench: [],
   cli: [],
 }
 

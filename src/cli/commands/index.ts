@@ -1,4 +1,5 @@
 import type { AddCommand } from '../command.ts'
+import { addBenchCommand } from './bench.ts'
 import { addClientCommand } from './client.ts'
 import { addCompletionCommand } from './completion.ts'
 import { addConfigCommand } from './config.ts'
@@ -22,6 +23,7 @@ export const commands: readonly AddCommand[] = [
   addSnippetCommand,
   addStatusCommand,
   addDecodeCommand,
+  addBenchCommand,
   addConfigCommand,
   addCompletionCommand,
   addVersionCommand,

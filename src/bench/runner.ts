@@ -3,14 +3,12 @@ import type { EventLoopUtilization } from 'node:perf_hooks'
 import { Lane, KeptLink, OneShotLink } from './lane.ts'
 import type { LaneOwner } from './lane.ts'
 import { LatencyHistogram } from './latency-histogram.ts'
+import type { Mode } from './modes.ts'
 import { Pacer, paceOf } from './pacer.ts'
 import type { LoadedObject, Scenario, ScenarioName } from './scenario.ts'
 import { scenarios } from './scenario.ts'
 import { connectionOptions } from './target.ts'
 import type { Target } from './target.ts'
-
-export const modes = ['persistent', 'pipelined', 'connect-per-operation'] as const
-export type Mode = (typeof modes)[number]
 
 /** What one process of the generator does. */
 export interface ClientPlan {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { checkAnswer } from './answer.ts'
+import { checkAnswer, operationsIn } from './answer.ts'
 import { Connection } from './connection.ts'
-import { destroy, revoke } from './messages.ts'
+import { destroy, queryOperations, revoke } from './messages.ts'
 import type { LoadedObject, Scenario, Step } from './scenario.ts'
 import { newTaskState, objectName } from './scenario.ts'
 import { Operation } from './tags.ts'
@@ -9,7 +9,7 @@ import type { Target } from './target.ts'
 import { connectionOptions } from './target.ts'
 
 /** Requests under way at once while objects are made: enough for group commits, few enough for any server. */
-const loadConnections = 8
+const loadConnections = (count: number): number => Math.min(64, Math.max(8, count >> 7), count)
 
 /** Makes `count` objects of the scenario on the server, before any clock starts. Throws with the first refusal. */
 export async function loadObjects(target: Target, scenario: Scenario, count: number): Promise<LoadedObject[]> {
@@ -18,7 +18,7 @@ export async function loadObjects(target: Target, scenario: Scenario, count: num
   const run = randomBytes(4).toString('hex')
   const objects: LoadedObject[] = []
   let next = 0
-  await withConnections(target, Math.min(loadConnections, count), async (exchange) => {
+  await withConnections(target, loadConnections(count), async (exchange) => {
     while (next < count) {
       const index = next++
       const state = newTaskState()
@@ -32,7 +32,7 @@ export async function loadObjects(target: Target, scenario: Scenario, count: num
 /** Revokes and destroys what `loadObjects` made. An object that may not be revoked in its state is destroyed all the same. */
 export async function destroyObjects(target: Target, objects: readonly LoadedObject[]): Promise<void> {
   const left = [...objects]
-  await withConnections(target, Math.min(loadConnections, left.length), async (exchange) => {
+  await withConnections(target, loadConnections(left.length), async (exchange) => {
     for (let object = left.pop(); object; object = left.pop()) {
       await exchange(revoke(object.identifier))
       const frame = await exchange(destroy(object.identifier))
@@ -53,6 +53,18 @@ export async function sampleExchange(
     answer = await exchange(request)
   })
   return { request, answer }
+}
+
+/** The operations that the server says it has. Throws when it does not answer a Query. */
+export async function servedOperations(target: Target): Promise<Set<number>> {
+  let found = new Set<number>()
+  await withConnections(target, 1, async (exchange) => {
+    const frame = await exchange(queryOperations())
+    const payload = checkAnswer(frame, { operation: Operation.Query })
+    if (typeof payload === 'string') throw new Error(`Query was not answered: ${payload}`)
+    found = operationsIn(frame, payload)
+  })
+  return found
 }
 
 type Exchange = (request: Buffer) => Promise<Buffer>

@@ -1,3 +1,4 @@
+import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 
 /** Wake-ups a second are bounded: each costs some 30 µs, and more of them would make the pacer the load. */
@@ -31,7 +32,7 @@ export class Pacer {
   constructor(startMs: number, tickMs: number, onTick: () => void) {
     this.#onTick = onTick
     const startNs = process.hrtime.bigint() + BigInt(Math.round((startMs - performance.now()) * 1e6))
-    this.#worker = new Worker(new URL('./pacer-thread.ts', import.meta.url), {
+    this.#worker = new Worker(new URL(`./pacer-thread${extname(import.meta.url)}`, import.meta.url), {
       workerData: { ticks: this.#ticks.buffer, tickMs, startNs },
     })
     this.#worker.unref()

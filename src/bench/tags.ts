@@ -1,4 +1,4 @@
-/** The tags, operations and values of KMIP 1.4 section 9.1.3 that MongoDB's clients use: nothing more. */
+/** The tags, operations and values of KMIP 1.4 section 9.1.3 that MongoDB's clients and the load beside them use: nothing more. */
 export const Tag = {
   Attribute: 0x420008,
   AttributeName: 0x42000a,
@@ -6,8 +6,10 @@ export const Tag = {
   BatchCount: 0x42000d,
   BatchItem: 0x42000f,
   BlockCipherMode: 0x420011,
+  CommonTemplateAttribute: 0x42001f,
   CryptographicAlgorithm: 0x420028,
   CryptographicParameters: 0x42002b,
+  HashingAlgorithm: 0x420038,
   IVCounterNonce: 0x42003d,
   KeyBlock: 0x420040,
   KeyFormatType: 0x420042,
@@ -19,9 +21,13 @@ export const Tag = {
   ObjectType: 0x420057,
   Operation: 0x42005c,
   PaddingMethod: 0x42005f,
+  PrivateKeyTemplateAttribute: 0x420065,
+  PrivateKeyUniqueIdentifier: 0x420066,
   ProtocolVersion: 0x420069,
   ProtocolVersionMajor: 0x42006a,
   ProtocolVersionMinor: 0x42006b,
+  PublicKeyTemplateAttribute: 0x42006e,
+  QueryFunction: 0x420074,
   RequestHeader: 0x420077,
   RequestMessage: 0x420078,
   RequestPayload: 0x420079,
@@ -38,11 +44,13 @@ export const Tag = {
   TemplateAttribute: 0x420091,
   UniqueIdentifier: 0x420094,
   Data: 0x4200c2,
+  SignatureData: 0x4200c3,
   RandomIV: 0x4200c5,
 } as const
 
 export const Operation = {
   Create: 1,
+  CreateKeyPair: 2,
   Register: 3,
   Locate: 8,
   Get: 10,
@@ -50,8 +58,10 @@ export const Operation = {
   Activate: 18,
   Revoke: 19,
   Destroy: 20,
+  Query: 24,
   Encrypt: 31,
   Decrypt: 32,
+  Sign: 33,
 } as const
 
 /** The operation's name, for tables; a number that is not in the list prints as it is. */

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
+import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { availableParallelism } from 'node:os'
 import { LatencyHistogram } from './latency-histogram.ts'
@@ -7,7 +8,8 @@ import type { LatencySummary } from './latency-histogram.ts'
 import { destroyObjects, loadObjects } from './load-objects.ts'
 import type { FromClient, ToClient } from './client-process.ts'
 import { noOperation } from './runner.ts'
-import type { ClientPlan, ClientResult, Mode } from './runner.ts'
+import type { ClientPlan, ClientResult } from './runner.ts'
+import type { Mode } from './modes.ts'
 import { scenarios } from './scenario.ts'
 import type { LoadedObject, Scenario, ScenarioName } from './scenario.ts'
 import type { Target } from './target.ts'
@@ -48,7 +50,7 @@ export interface Progress {
 
 /** The result of one run; latencies in microseconds. */
 export interface LoadResult {
-  readonly scenario: ScenarioName
+  readonly scenario: ScenarioName | 'fleet-reconnect'
   readonly mode: Mode
   readonly loop: 'open' | 'closed'
   readonly connections: number
@@ -63,6 +65,8 @@ export interface LoadResult {
   readonly failures: Readonly<Record<string, number>>
   /** All requests; in the open loop from the time they were meant to be sent. What was never answered is in it. */
   readonly latency: LatencySummary
+  /** The same in full: upper edge in microseconds and count of each step that is not empty. */
+  readonly histogram: readonly (readonly [number, number])[]
   readonly latencyByOperation: Readonly<Record<string, LatencySummary>>
   readonly taskLatency: LatencySummary
   readonly neverSent: number
@@ -159,6 +163,7 @@ function addUp(options: LoadOptions, results: readonly ClientResult[]): LoadResu
     failed: Object.values(failures).reduce((a, b) => a + b, 0),
     failures,
     latency: all.summary(),
+    histogram: all.steps(),
     latencyByOperation: Object.fromEntries(
       [...byOperation].map(([operation, histogram]) => [
         operation === noOperation ? 'never answered' : operationName(operation),
@@ -204,7 +209,7 @@ class ClientProcess {
   failed = 0
 
   constructor(cpus?: string) {
-    const script = fileURLToPath(new URL('./client-process.ts', import.meta.url))
+    const script = fileURLToPath(new URL(`./client-process${extname(import.meta.url)}`, import.meta.url))
     const pinned = cpus !== undefined
     const command = pinned ? 'taskset' : process.execPath
     const args = pinned ? ['-c', cpus, process.execPath, script] : [script]

@@ -50,6 +50,15 @@ export function textIn(frame: Buffer, payload: Payload, tag: number): string {
   return frame.toString('latin1', at + 8, at + 8 + uint32(frame, at + 4))
 }
 
+/** The operations that the answer to a Query names. */
+export function operationsIn(frame: Buffer, payload: Payload): Set<number> {
+  const found = new Set<number>()
+  for (let at = payload.start; at + 8 <= payload.end; at += itemBytes(uint32(frame, at + 4))) {
+    if (uint32(frame, at) >>> 8 === Tag.Operation) found.add(uint32(frame, at + 8))
+  }
+  return found
+}
+
 /** A copy of the bytes of `tag` in the payload. */
 export function bytesIn(frame: Buffer, payload: Payload, tag: number): Buffer {
   const at = findChild(frame, payload.start, payload.end, tag)
@@ -69,6 +78,7 @@ export function frameBytes(buffer: Uint8Array, offset: number): number {
 
 const fieldsOf: Readonly<Record<number, readonly number[]>> = {
   [Operation.Create]: [Tag.UniqueIdentifier],
+  [Operation.CreateKeyPair]: [Tag.PrivateKeyUniqueIdentifier],
   [Operation.Register]: [Tag.UniqueIdentifier],
   [Operation.Activate]: [Tag.UniqueIdentifier],
   [Operation.Get]: [Tag.ObjectType, Tag.UniqueIdentifier],
@@ -76,6 +86,7 @@ const fieldsOf: Readonly<Record<number, readonly number[]>> = {
   [Operation.Locate]: [Tag.UniqueIdentifier],
   [Operation.Encrypt]: [Tag.Data, Tag.IVCounterNonce],
   [Operation.Decrypt]: [Tag.Data],
+  [Operation.Sign]: [Tag.SignatureData],
 }
 
 function namesIdentifier(frame: Buffer, start: number, end: number, identifier: string): boolean {

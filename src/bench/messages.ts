@@ -3,7 +3,7 @@ import { boolean, bytes, enumeration, integer, structure, text } from './ttlv.ts
 
 /*
  * What MongoDB's clients send, byte for byte: libmongocrypt (headers 1.0 and 1.2, one batch item, no batch identifier) and
- * mongod (header 1.2). `test/bench/messages.test.ts` holds the first against recordings of the library.
+ * mongod (header 1.2), and a few messages more that load a server beside them. `test/bench/messages.test.ts` holds the first against recordings of the library.
  */
 
 /** libmongocrypt's new KEK: a Secret Data of 96 bytes, type Seed, format Opaque, usage mask 0, no name. */
@@ -57,6 +57,54 @@ export function get(identifier: string, minor: 0 | 2 = 0): Buffer {
 /** mongod's poll of a key's state. */
 export function getState(identifier: string): Buffer {
   return request(2, Operation.GetAttributes, text(Tag.UniqueIdentifier, identifier), text(Tag.AttributeName, 'State'))
+}
+
+/** Get Attributes of these by name. */
+export function getAttributes(identifier: string, names: readonly string[]): Buffer {
+  return request(
+    2,
+    Operation.GetAttributes,
+    text(Tag.UniqueIdentifier, identifier),
+    ...names.map((name) => text(Tag.AttributeName, name)),
+  )
+}
+
+/** Which operations the server has. */
+export function queryOperations(): Buffer {
+  return request(0, Operation.Query, enumeration(Tag.QueryFunction, 1))
+}
+
+/** A new RSA key pair whose private key signs and whose public key verifies. */
+export function createRsaKeyPair(bits: number): Buffer {
+  const mask = (tag: number, value: number): Buffer =>
+    structure(tag, attribute('Cryptographic Usage Mask', integer(Tag.AttributeValue, value)))
+  return request(
+    2,
+    Operation.CreateKeyPair,
+    structure(
+      Tag.CommonTemplateAttribute,
+      attribute('Cryptographic Algorithm', enumeration(Tag.AttributeValue, 4)),
+      attribute('Cryptographic Length', integer(Tag.AttributeValue, bits)),
+    ),
+    mask(Tag.PrivateKeyTemplateAttribute, 1),
+    mask(Tag.PublicKeyTemplateAttribute, 2),
+  )
+}
+
+/** RSA with PKCS #1 v1.5 and SHA-256, of data that the server hashes. */
+export function signRsa(identifier: string, data: Uint8Array): Buffer {
+  return request(
+    2,
+    Operation.Sign,
+    text(Tag.UniqueIdentifier, identifier),
+    structure(
+      Tag.CryptographicParameters,
+      enumeration(Tag.PaddingMethod, 8),
+      enumeration(Tag.HashingAlgorithm, 6),
+      enumeration(Tag.CryptographicAlgorithm, 4),
+    ),
+    bytes(Tag.Data, data),
+  )
 }
 
 /** CBC with PKCS #5 padding; the server chooses the IV and sends it back. */

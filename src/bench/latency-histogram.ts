@@ -64,6 +64,18 @@ export class LatencyHistogram {
     this.max = 0
   }
 
+  /** For a picture: upper edge in microseconds and count of each step that is not empty, eight steps to each doubling. */
+  steps(): [number, number][] {
+    const coarse = fine / 8
+    const steps: [number, number][] = []
+    for (let i = 0; i < this.counts.length; i += coarse) {
+      let count = 0
+      for (let j = i; j < i + coarse; j++) count += this.counts[j]!
+      if (count > 0) steps.push([upper(i + coarse - 1), count])
+    }
+    return steps
+  }
+
   /** The figures that a table shows, in microseconds, rounded to a tenth. */
   summary(): LatencySummary {
     const at = (percent: number): number => round(this.percentile(percent))
