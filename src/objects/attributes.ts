@@ -144,6 +144,7 @@ const cryptographicObjects = [
   ObjectType.PrivateKey,
   ObjectType.Certificate,
   ObjectType.SecretData,
+  ObjectType.PGPKey,
 ]
 
 /** Attributes that not every object may have, as far as the objects go that are served ("Applies to Object Types"). */

@@ -11,6 +11,7 @@ export type KeyBytes = Extract<KeyMaterial, { readonly byteLength: number }>
 const formats: Readonly<Partial<Record<ObjectType, readonly number[]>>> = {
   [ObjectType.SymmetricKey]: [KeyFormatType.Raw, KeyFormatType.Opaque, KeyFormatType.TransparentSymmetricKey],
   [ObjectType.SecretData]: [KeyFormatType.Raw, KeyFormatType.Opaque],
+  [ObjectType.PGPKey]: [KeyFormatType.Raw, KeyFormatType.Opaque],
 }
 
 /**

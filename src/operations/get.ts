@@ -72,6 +72,12 @@ function answer(object: ManagedObject, request: GetRequest, material: AnswerByte
         uniqueIdentifier,
         secretData: { secretDataType: dataType, keyBlock: keyBlockOf(object, request, material) },
       }
+    case ObjectType.PGPKey:
+      return {
+        objectType,
+        uniqueIdentifier,
+        pgpKey: { pgpKeyVersion: dataType, keyBlock: keyBlockOf(object, request, material) },
+      }
     case ObjectType.Certificate:
       return {
         objectType,

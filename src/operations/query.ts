@@ -46,6 +46,7 @@ const answers: ReadonlyMap<number, (context: OperationContext) => QueryResponse>
         ObjectType.PrivateKey,
         ObjectType.SecretData,
         ObjectType.OpaqueObject,
+        ObjectType.PGPKey,
       ],
     }),
   ],

@@ -57,7 +57,7 @@ function keep(registered: Registered, context: OperationContext): MaybePromise<R
 }
 
 function registeredOf(request: RegisterRequest, version: KmipVersion): Registered {
-  const { objectType, certificate, symmetricKey, publicKey, privateKey, secretData, opaqueObject } = request
+  const { objectType, certificate, symmetricKey, publicKey, privateKey, secretData, opaqueObject, pgpKey } = request
   const requested = requestedAttributes(request.templateAttribute)
   if (objectsIn(request)[0] !== objectFieldOfType[objectType as ObjectType]) {
     throw new KryptonError('invalid-field', 'Send an object of the Object Type that the request names')
@@ -80,9 +80,10 @@ function registeredOf(request: RegisterRequest, version: KmipVersion): Registere
       material,
     }
   }
+  if (pgpKey !== undefined) return registeredPgpKey(pgpKey.keyBlock, pgpKey.pgpKeyVersion, requested, version)
   throw new KryptonError(
     'invalid-field',
-    'Register a Certificate, a Symmetric, Public or Private Key, a Secret Data or an Opaque Object',
+    'Register a Certificate, a Symmetric, Public or Private Key, a Secret Data, an Opaque Object or a PGP Key',
   )
 }
 
@@ -125,6 +126,27 @@ function secretDataOf(
     keyFormatType: keyBlock.keyFormatType,
     dataType,
     material: keyMaterialOf(ObjectType.SecretData, keyBlock, version),
+  }
+}
+
+/** A PGP Key is bytes that only its client reads (2.2.9): algorithm and length are what the client says. */
+function registeredPgpKey(
+  keyBlock: KeyBlock,
+  pgpKeyVersion: number,
+  requested: readonly WireAttribute[],
+  version: KmipVersion,
+): Registered {
+  const lengthBits = agreed('Cryptographic Length', keyBlock.cryptographicLength, requested) ?? 0
+  const algorithm = agreed('Cryptographic Algorithm', keyBlock.cryptographicAlgorithm, requested) ?? 0
+  if (lengthBits < 0) throw new KryptonError('invalid-field', 'Send the Cryptographic Length in bits')
+  return {
+    objectType: ObjectType.PGPKey,
+    requested: withKeyValueAttributes(requested, keyBlock),
+    algorithm,
+    lengthBits,
+    keyFormatType: keyBlock.keyFormatType,
+    dataType: pgpKeyVersion,
+    material: keyMaterialOf(ObjectType.PGPKey, keyBlock, version),
   }
 }
 

@@ -1,15 +1,19 @@
-import { beforeAll, describe, expect, test } from 'vitest'
-import { Operation, RevocationReasonCode } from '../../src/kmip/enums.ts'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { LinkType, Operation, RevocationReasonCode } from '../../src/kmip/enums.ts'
 import { attribute, custom, item, named, newServer, refusalOf } from './fixture.ts'
 import type { Client, Item, Server } from './fixture.ts'
+import { p256, registerPrivate, registerPublic } from './key-pairs.ts'
 
 let server: Server
 let id: string
+let publicKey: string
 beforeAll(async () => {
   server = await newServer()
   id = await server.client.register(Buffer.alloc(16, 1), [named('private'), attribute('activationDate', 0)])
   await server.client.material(id)
+  publicKey = (await server.client.send(Operation.Register, registerPublic(p256.publicKey))).uniqueIdentifier
 })
+afterAll(() => server.services.cryptoWork.close(0))
 
 const requests = (uniqueIdentifier: string): Item[] => [
   item(Operation.Get, { uniqueIdentifier }),
@@ -28,6 +32,9 @@ const requests = (uniqueIdentifier: string): Item[] => [
   item(Operation.Check, { uniqueIdentifier }),
   item(Operation.Encrypt, { uniqueIdentifier, data: Buffer.alloc(16) }),
   item(Operation.Decrypt, { uniqueIdentifier, data: Buffer.alloc(16), ivCounterNonce: Buffer.alloc(16) }),
+  item(Operation.Sign, { uniqueIdentifier, data: Buffer.alloc(16) }),
+  item(Operation.SignatureVerify, { uniqueIdentifier, data: Buffer.alloc(16), signatureData: Buffer.alloc(16) }),
+  item(Operation.ReKeyKeyPair, { privateKeyUniqueIdentifier: uniqueIdentifier }),
 ]
 
 describe.each(['otherService', 'otherSystem', 'otherTenant'] as const)('a client of %s', (which) => {
@@ -45,6 +52,19 @@ describe.each(['otherService', 'otherSystem', 'otherTenant'] as const)('a client
       State: [2],
       Name: [{ nameValue: 'private', nameType: 1 }],
     })
+  })
+
+  test('learns nothing of a key to which its own private key has a Link', async () => {
+    const other: Client = server[which]
+    const answers = await Promise.all(
+      [publicKey, '00000000-0000-4000-8000-000000000000'].map(async (linkedObjectIdentifier) => {
+        const link = attribute('link', { linkType: LinkType.PublicKeyLink, linkedObjectIdentifier })
+        const own = await other.send(Operation.Register, registerPrivate(p256.privateKey, [link]))
+        const request = { privateKeyUniqueIdentifier: own.uniqueIdentifier }
+        return other.bytes([item(Operation.ReKeyKeyPair, request)])
+      }),
+    )
+    expect(answers[0]).toEqual(answers[1])
   })
 
   test('locates nothing of it, and may use its Name', async () => {

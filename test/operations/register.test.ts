@@ -75,6 +75,39 @@ describe('Register', () => {
     expect(await client.locate([named('opaque')])).toEqual([uniqueIdentifier])
   })
 
+  test('takes a PGP Key as bytes, with the algorithm and length that the client says', async () => {
+    const { client } = server
+    const armored = Buffer.from('-----BEGIN PGP PUBLIC KEY BLOCK-----')
+    const keyBlock = {
+      keyFormatType: KeyFormatType.Raw,
+      keyValue: { keyMaterial: armored },
+      cryptographicAlgorithm: CryptographicAlgorithm.RSA,
+      cryptographicLength: 2048,
+    }
+    const request = {
+      objectType: ObjectType.PGPKey,
+      templateAttribute: { names: [], attributes: [] },
+      pgpKey: { pgpKeyVersion: 4, keyBlock },
+    }
+    const { uniqueIdentifier } = await client.send(Operation.Register, request)
+    expect(await client.send(Operation.Get, { uniqueIdentifier })).toMatchObject({
+      objectType: ObjectType.PGPKey,
+      pgpKey: { pgpKeyVersion: 4, keyBlock },
+    })
+    expect(await client.attributes(uniqueIdentifier)).toMatchObject({
+      'Cryptographic Algorithm': [CryptographicAlgorithm.RSA],
+      Digest: [{ digestValue: digest('sha256', armored) }],
+      State: [1],
+    })
+    const pkcs8 = {
+      ...request,
+      pgpKey: { pgpKeyVersion: 4, keyBlock: { ...keyBlock, keyFormatType: KeyFormatType.PKCS8 } },
+    }
+    expect((await client.refusal(Operation.Register, pkcs8)).reason).toBe('Key Format Type Not Supported')
+    const negative = { ...request, pgpKey: { pgpKeyVersion: 4, keyBlock: { ...keyBlock, cryptographicLength: -1 } } }
+    expect((await client.refusal(Operation.Register, negative)).reason).toBe('Invalid Field')
+  })
+
   test('keeps no hash of a secret in the store, and still tells its digest', async () => {
     const { client, store } = server
     const password = Buffer.from('correct horse')
@@ -133,11 +166,17 @@ describe('Register', () => {
       'Invalid Field',
     ],
     [
-      'a PGP key',
+      'a Split Key',
       {
-        objectType: ObjectType.PGPKey,
+        objectType: ObjectType.SplitKey,
         templateAttribute: { names: [], attributes: [] },
-        pgpKey: { pgpKeyVersion: 4, keyBlock: registerKey(key).symmetricKey!.keyBlock },
+        splitKey: {
+          splitKeyParts: 2,
+          keyPartIdentifier: 1,
+          splitKeyThreshold: 2,
+          splitKeyMethod: 1,
+          keyBlock: registerKey(key).symmetricKey!.keyBlock,
+        },
       },
       'Invalid Field',
     ],
