@@ -5,6 +5,7 @@ import { equalBytes } from '../crypto/compare.ts'
 import { digest } from '../crypto/digest.ts'
 import { deriveIdentifier } from '../crypto/kdf.ts'
 import { labels } from '../crypto/labels.ts'
+import { ownBuffer } from '../crypto/own-buffer.ts'
 import { randomBytes } from '../crypto/random.ts'
 import { adoptSecret, type Secret, type SecretClass } from '../crypto/secret.ts'
 import { KryptonError } from '../errors.ts'
@@ -71,7 +72,7 @@ function readKeyFile(file: string, dataDirectory: string): Secret {
       { cause },
     )
   }
-  const key = Buffer.allocUnsafeSlow(staticKeyBytes)
+  const key = ownBuffer(staticKeyBytes)
   try {
     const status = fstatSync(descriptor)
     const mode = status.mode & 0o7777
