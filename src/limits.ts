@@ -35,6 +35,8 @@ export const limits = {
   batchTurnMs: 5,
   /** Requests of one thread in line to change one object: at some 5 ms for each the last one waits 5 s. */
   changesWaitingMax: 1_024,
+  /** Lease Time of every object: for so long a client may go on without looking whether a key was revoked. */
+  leaseSeconds: 3_600,
   /** Key material of one object: the largest is an Opaque Object. */
   materialBytesMax: 1024 * 1024,
   /** RSA keys of clients: what the suites of 1.0 to 1.2 still register; which of them may be used is policy. */

@@ -2,11 +2,13 @@ import { availableParallelism } from 'node:os'
 import { limits, placement } from '../limits.ts'
 import { type AsymmetricKey, exportKey } from './asymmetric-key.ts'
 import { type CipherParameters, decryptWithKey, type Encrypted, encryptWithKey } from './cipher.ts'
+import { digest, type DigestAlgorithm } from './digest.ts'
 import { checkKey } from './key-check.ts'
 import { type PrivateParts, writePkcs8, writeSubjectPublicKeyInfo } from './key-encoding.ts'
 import { checkParts, type KeyParts } from './key-parts.ts'
 import type { KeyPairKind, NewKeyPair } from './key-pair.ts'
 import { LoopBudget } from './loop-budget.ts'
+import { hmac } from './mac.ts'
 import { decryptRsa, encryptRsa, type RsaPadding } from './rsa-cipher.ts'
 import { lendSecret, type Secret } from './secret.ts'
 import { sign, type SignatureScheme, type SignedBytes, verifySignature } from './signature.ts'
@@ -88,6 +90,26 @@ export class CryptoWork {
     const input = { key: lendSecret(key), parameters, data: shared(data) }
     const beside = { iv: ownBytes(iv), tag: ownBytes(tag), associatedData: ownBytes(associatedData) }
     return this.#work.run(owner, 'decrypt', { ...input, ...beside }).then((opened) => bufferOf(opened.data))
+  }
+
+  /** `hmac` of mac.ts. The key is in use until the MAC is there. */
+  mac(owner: string, key: Secret, algorithm: DigestAlgorithm, data: Uint8Array): MaybePromise<Buffer> {
+    if (this.#isShort(data)) return hmac(algorithm, key, data)
+    const bytes = shared(data)
+    return this.#work
+      .run(owner, 'mac', { key: lendSecret(key), algorithm, data: bytes })
+      .then(bufferOf)
+      .finally(() => wipeCopy(bytes, data))
+  }
+
+  /** `digest` of digest.ts. */
+  hash(owner: string, algorithm: DigestAlgorithm, data: Uint8Array): MaybePromise<Buffer> {
+    if (this.#isShort(data)) return digest(algorithm, data)
+    const bytes = shared(data)
+    return this.#work
+      .run(owner, 'hash', { algorithm, data: bytes })
+      .then(bufferOf)
+      .finally(() => wipeCopy(bytes, data))
   }
 
   /** `sign` of signature.ts. */

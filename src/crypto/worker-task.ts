@@ -2,9 +2,11 @@ import { type ErrorCode, isKryptonError, KryptonError } from '../errors.ts'
 import { importKey, type TransferableKey } from './asymmetric-key.ts'
 import { type CipherParameters, decryptWithKey, encryptWithKey } from './cipher.ts'
 import { ellipticCurves, type EllipticCurve } from './elliptic-curve.ts'
+import { digest, type DigestAlgorithm } from './digest.ts'
 import { checkKey } from './key-check.ts'
 import { readPkcs8, readSubjectPublicKeyInfo } from './key-encoding.ts'
 import { generateKeyPair } from './key-pair.ts'
+import { hmac } from './mac.ts'
 import { decryptRsa, encryptRsa, type RsaPadding } from './rsa-cipher.ts'
 import { borrowSecret, type LentSecret } from './secret.ts'
 import { sign, type SignatureScheme, verifySignature } from './signature.ts'
@@ -67,6 +69,18 @@ export const workerFunctions = {
       secret.wipe()
     }
   },
+
+  mac: ({ key, algorithm, data }: { key: LentSecret; algorithm: DigestAlgorithm; data: SharedBytes }): Uint8Array => {
+    const secret = borrowSecret(key)
+    try {
+      return alone(hmac(algorithm, secret, data))
+    } finally {
+      secret.wipe()
+    }
+  },
+
+  hash: ({ algorithm, data }: { algorithm: DigestAlgorithm; data: SharedBytes }): Uint8Array =>
+    alone(digest(algorithm, data)),
 
   /** Checks a private key in PKCS #8, or a public one as SubjectPublicKeyInfo. Nobody changes the memory meanwhile. */
   checkKey: ({ der, isPrivate }: { der: SharedBytes; isPrivate: boolean }): void =>

@@ -2,15 +2,10 @@ import type { DigestAlgorithm } from '../crypto/digest.ts'
 import type { RsaPadding } from '../crypto/rsa-cipher.ts'
 import type { SignatureScheme } from '../crypto/signature.ts'
 import { KryptonError } from '../errors.ts'
-import {
-  CryptographicAlgorithm,
-  DigitalSignatureAlgorithm,
-  HashingAlgorithm,
-  MaskGenerator,
-  PaddingMethod,
-} from '../kmip/enums.ts'
+import { CryptographicAlgorithm, DigitalSignatureAlgorithm, MaskGenerator, PaddingMethod } from '../kmip/enums.ts'
 import type { CryptographicParameters } from '../kmip/structures.ts'
 import { ecAlgorithms } from './asymmetric-format.ts'
+import { hashOf } from './hashing.ts'
 import type { ManagedObject } from './managed-object.ts'
 
 /**
@@ -107,33 +102,12 @@ function maskHashesOf(asked: CryptographicParameters, hash: DigestAlgorithm): re
   return hash === 'sha1' ? ['sha1'] : ['sha1', hash]
 }
 
-function hashOf(hashingAlgorithm: number | undefined): DigestAlgorithm | undefined {
-  if (hashingAlgorithm === undefined) return undefined
-  const hash = hashes.get(hashingAlgorithm)
-  if (hash !== undefined) return hash
-  throw unsupported('Use Hashing Algorithm SHA-1, or one of SHA-2 or SHA-3')
-}
-
 function unsupported(message: string): KryptonError {
   return new KryptonError('unsupported-cryptographic-parameters', message)
 }
 
 /** trailerFieldBC of RFC 8017 appendix A.2.3. */
 const standardTrailer = 1
-
-const hashes: ReadonlyMap<number, DigestAlgorithm> = new Map([
-  [HashingAlgorithm.SHA1, 'sha1'],
-  [HashingAlgorithm.SHA224, 'sha224'],
-  [HashingAlgorithm.SHA256, 'sha256'],
-  [HashingAlgorithm.SHA384, 'sha384'],
-  [HashingAlgorithm.SHA512, 'sha512'],
-  [HashingAlgorithm.SHA512_224, 'sha512-224'],
-  [HashingAlgorithm.SHA512_256, 'sha512-256'],
-  [HashingAlgorithm.SHA3_224, 'sha3-224'],
-  [HashingAlgorithm.SHA3_256, 'sha3-256'],
-  [HashingAlgorithm.SHA3_384, 'sha3-384'],
-  [HashingAlgorithm.SHA3_512, 'sha3-512'],
-])
 
 interface NamedSignature {
   readonly scheme: SignatureScheme['scheme']

@@ -4,6 +4,7 @@ import type { AttributeValues } from '../kmip/attribute.ts'
 import type { WireAttribute } from '../kmip/attributes-1x.ts'
 import { HashingAlgorithm, ObjectType, RNGAlgorithm, State } from '../kmip/enums.ts'
 import type { KmipVersion } from '../kmip/version.ts'
+import { limits } from '../limits.ts'
 import { checkAttributesSize, setRequested } from './attributes.ts'
 import { ManagedObject } from './managed-object.ts'
 import { hasState } from './stored-attributes.ts'
@@ -103,6 +104,7 @@ export function newObject(request: NewObject): ManagedObject {
   const object = new ManagedObject(fields, attributes)
   attributes.set('uniqueIdentifier', object.uniqueIdentifier)
   attributes.set('objectType', objectType)
+  if (hasState(objectType)) attributes.set('leaseTime', limits.leaseSeconds)
   if (algorithm !== 0) attributes.set('cryptographicAlgorithm', algorithm)
   else attributes.remove('cryptographicAlgorithm')
   if (lengthBits !== 0) attributes.set('cryptographicLength', lengthBits)

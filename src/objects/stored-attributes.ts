@@ -1,5 +1,6 @@
 import { Attributes, decodeAttributes, encodeAttributes } from '../kmip/attribute.ts'
 import { ObjectType } from '../kmip/enums.ts'
+import { limits } from '../limits.ts'
 import type { ObjectFields } from './managed-object.ts'
 
 /**
@@ -31,6 +32,7 @@ function setFieldAttributes(attributes: Attributes, fields: ObjectFields, unique
   if (hasState(objectType)) attributes.set('state', state)
   if (activationDate !== undefined) attributes.set('activationDate', activationDate)
   if (deactivationDate !== undefined) attributes.set('deactivationDate', deactivationDate)
+  if (hasState(objectType)) attributes.set('leaseTime', limits.leaseSeconds)
 }
 
 /** State belongs to cryptographic objects: an Opaque Object has none to show (KMIP 1.4 section 3.22). */
@@ -46,6 +48,7 @@ const fieldAttributes = [
   'state',
   'activationDate',
   'deactivationDate',
+  'leaseTime',
 ] as const
 
 /** What the server sets when nobody asked for anything else (3.48 to 3.51). */

@@ -42,6 +42,20 @@ export const uses = {
     objectTypes: [ObjectType.PublicKey],
     needs: 'a Public Key',
   },
+  macGenerate: {
+    name: 'making MACs',
+    mask: CryptographicUsageMask.MACGenerate,
+    protects: true,
+    objectTypes: [ObjectType.SymmetricKey, ObjectType.SecretData],
+    needs: 'a Symmetric Key or Secret Data',
+  },
+  macVerify: {
+    name: 'verifying MACs',
+    mask: CryptographicUsageMask.MACVerify,
+    protects: false,
+    objectTypes: [ObjectType.SymmetricKey, ObjectType.SecretData],
+    needs: 'a Symmetric Key or Secret Data',
+  },
 } as const satisfies Record<string, Use>
 
 /**

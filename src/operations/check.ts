@@ -8,8 +8,7 @@ import { RefusalWithPayload } from './handler.ts'
 import type { Handler } from './handler.ts'
 
 /**
- * KMIP 1.4 sections 4.10 and 11.11. A refusal carries the values that were too much. Any Lease Time may be asked for: nothing here limits
- * how long a client keeps a key.
+ * KMIP 1.4 sections 4.10 and 11.11. A refusal carries the values that were too much; a Lease Time may be as long as the object's own.
  */
 export const check: Handler<typeof Operation.Check> = (request, context) =>
   next(context.unit.get(context.identifier(request.uniqueIdentifier)), (object) => {
@@ -23,16 +22,18 @@ export const check: Handler<typeof Operation.Check> = (request, context) =>
   })
 
 function refusedUses({ attributes }: ManagedObject, request: CheckRequest): CheckResponse | undefined {
-  const { usageLimitsCount, cryptographicUsageMask } = request
+  const { usageLimitsCount, cryptographicUsageMask, leaseTime } = request
   const limits = attributes.first('usageLimits')
   const isTooMuch =
     usageLimitsCount !== undefined && limits !== undefined && usageLimitsCount > (limits.usageLimitsCount ?? 0n)
   const isOtherUse =
     cryptographicUsageMask !== undefined &&
     (cryptographicUsageMask & ~(attributes.first('cryptographicUsageMask') ?? 0)) !== 0
-  if (!isTooMuch && !isOtherUse) return undefined
+  const isTooLong = leaseTime !== undefined && leaseTime > (attributes.first('leaseTime') ?? leaseTime)
+  if (!isTooMuch && !isOtherUse && !isTooLong) return undefined
   return {
     usageLimitsCount: isTooMuch ? usageLimitsCount : undefined,
     cryptographicUsageMask: isOtherUse ? cryptographicUsageMask : undefined,
+    leaseTime: isTooLong ? leaseTime : undefined,
   }
 }

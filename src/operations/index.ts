@@ -14,13 +14,18 @@ import { getAttributeList } from './get-attribute-list.ts'
 import { getAttributes } from './get-attributes.ts'
 import { get } from './get.ts'
 import type { Handler } from './handler.ts'
+import { hash } from './hash.ts'
 import { locate } from './locate.ts'
+import { mac } from './mac.ts'
+import { macVerify } from './mac-verify.ts'
 import { modifyAttribute } from './modify-attribute.ts'
+import { obtainLease } from './obtain-lease.ts'
 import { query } from './query.ts'
 import { reKeyKeyPair } from './re-key-key-pair.ts'
 import { register } from './register.ts'
 import { revoke } from './revoke.ts'
 import { rngRetrieve } from './rng-retrieve.ts'
+import { rngSeed } from './rng-seed.ts'
 import { sign } from './sign.ts'
 import { signatureVerify } from './signature-verify.ts'
 
@@ -47,7 +52,12 @@ const handlers = {
   [Operation.Decrypt]: decrypt,
   [Operation.Sign]: sign,
   [Operation.SignatureVerify]: signatureVerify,
+  [Operation.ObtainLease]: obtainLease,
+  [Operation.MAC]: mac,
+  [Operation.MACVerify]: macVerify,
   [Operation.RNGRetrieve]: rngRetrieve,
+  [Operation.RNGSeed]: rngSeed,
+  [Operation.Hash]: hash,
 } satisfies { readonly [O in ServedOperation]: Handler<O> }
 
 /** A handler that takes the payload that its own operation's struct has read. */

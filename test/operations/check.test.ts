@@ -36,6 +36,15 @@ describe('Check', () => {
     expect(responsePayload).toEqual({ cryptographicUsageMask: CryptographicUsageMask.WrapKey })
   })
 
+  test('refuses a lease that is longer than any', async () => {
+    const id = await server.client.create()
+    expect(await server.client.send(Operation.Check, { uniqueIdentifier: id, leaseTime: 3600 })).toEqual({
+      uniqueIdentifier: id,
+    })
+    const { responsePayload } = await server.client.item(Operation.Check, { uniqueIdentifier: id, leaseTime: 3601 })
+    expect(responsePayload).toEqual({ leaseTime: 3601 })
+  })
+
   test('refuses a destroyed object', async () => {
     const id = await server.client.create()
     await server.client.destroy(id)

@@ -13,13 +13,18 @@ import { EncryptRequest, EncryptResponse } from './encrypt.ts'
 import { GetAttributeListRequest, GetAttributeListResponse } from './get-attribute-list.ts'
 import { GetAttributesRequest, GetAttributesResponse } from './get-attributes.ts'
 import { GetRequest, GetResponse } from './get.ts'
+import { HashRequest, HashResponse } from './hash.ts'
 import { LocateRequest, LocateResponse } from './locate.ts'
+import { MacRequest, MacResponse } from './mac.ts'
+import { MacVerifyRequest, MacVerifyResponse } from './mac-verify.ts'
 import { ModifyAttributeRequest, ModifyAttributeResponse } from './modify-attribute.ts'
+import { ObtainLeaseRequest, ObtainLeaseResponse } from './obtain-lease.ts'
 import { QueryRequest, QueryResponse } from './query.ts'
 import { ReKeyKeyPairRequest } from './re-key-key-pair.ts'
 import { RegisterRequest, RegisterResponse } from './register.ts'
 import { RevokeRequest, RevokeResponse } from './revoke.ts'
 import { RngRetrieveRequest, RngRetrieveResponse } from './rng-retrieve.ts'
+import { RngSeedRequest, RngSeedResponse } from './rng-seed.ts'
 import { SignRequest, SignResponse } from './sign.ts'
 import { SignatureVerifyRequest, SignatureVerifyResponse } from './signature-verify.ts'
 
@@ -46,7 +51,12 @@ export const payloads = {
   [Operation.Decrypt]: { request: DecryptRequest, response: DecryptResponse },
   [Operation.Sign]: { request: SignRequest, response: SignResponse },
   [Operation.SignatureVerify]: { request: SignatureVerifyRequest, response: SignatureVerifyResponse },
+  [Operation.ObtainLease]: { request: ObtainLeaseRequest, response: ObtainLeaseResponse },
+  [Operation.MAC]: { request: MacRequest, response: MacResponse },
+  [Operation.MACVerify]: { request: MacVerifyRequest, response: MacVerifyResponse },
   [Operation.RNGRetrieve]: { request: RngRetrieveRequest, response: RngRetrieveResponse },
+  [Operation.RNGSeed]: { request: RngSeedRequest, response: RngSeedResponse },
+  [Operation.Hash]: { request: HashRequest, response: HashResponse },
 } as const
 
 export type ServedOperation = keyof typeof payloads

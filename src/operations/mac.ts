@@ -1,0 +1,27 @@
+import { andFinally, next } from '../keystore/maybe-promise.ts'
+import type { Operation } from '../kmip/enums.ts'
+import { macHash } from '../objects/mac-use.ts'
+import { checkUse, uses } from '../objects/usage.ts'
+import { checkSinglePart, dataOf, openKey } from './cipher-request.ts'
+import type { Handler } from './handler.ts'
+import { allocateUsage } from './usage-allocation.ts'
+
+/** KMIP 1.4 sections 4.33 and 11.34. */
+export const mac: Handler<typeof Operation.MAC> = (request, context) => {
+  checkSinglePart(request)
+  const data = dataOf(request)
+  return next(context.unit.get(context.identifier(request.uniqueIdentifier)), (object) => {
+    checkUse(object, uses.macGenerate, context.now)
+    const hash = macHash(object, request.cryptographicParameters)
+    return next(openKey(object, context), (key) =>
+      andFinally(
+        () =>
+          next(context.cryptoWork.mac(context.owner, key, hash, data), (macData) => {
+            allocateUsage(object, data.byteLength, context)
+            return { uniqueIdentifier: object.uniqueIdentifier, macData }
+          }),
+        () => key.wipe(),
+      ),
+    )
+  })
+}
