@@ -124,6 +124,8 @@ export const limits = {
   connectionsMax: 10_000,
   /** Connections with one certificate: connect-per-operation clients of a large fleet share one. */
   connectionsPerCertificateMax: 4_096,
+  /** Connections from one address, handshakes among them: as many as there may be at all, since a whole fleet may stand behind one proxy. */
+  connectionsPerAddressMax: 10_000,
   /** TLS handshakes that one thread works on: each is some 0.8 ms of its time, so this bounds what the served wait. */
   handshakesMax: 64,
   /** Handshakes that may run before others wait for their place: the quiet case, in which nothing is looked at twice. */
@@ -167,6 +169,9 @@ export const limits = {
   threadLossesMax: 5,
   threadLossesMs: 60_000,
   // telemetry
+  /** Lines that one listener thread writes about strangers within `strangerLinesMs`: enough to see who they are; more are counted. */
+  strangerLinesMax: 100,
+  strangerLinesMs: 10_000,
   /** A request to the health port: path and headers of a scraper. */
   healthHeaderBytesMax: 8 * 1024,
   /** Time for a request on the health port to come. */

@@ -125,6 +125,11 @@ export const configSchema = Type.Object(
           { minimum: 1, maximum: 1_000_000 },
           'Connections open at once with one certificate.',
         ),
+        connectionsPerAddressMax: count(
+          limits.connectionsPerAddressMax,
+          { minimum: 1, maximum: 1_000_000 },
+          'Connections open at once from one IP address, those in their handshake too. Lower it where no proxy stands before many clients.',
+        ),
         handshakesMax: count(
           limits.handshakesMax,
           { minimum: 1, maximum: 10_000 },

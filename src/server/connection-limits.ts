@@ -4,6 +4,7 @@ import { limits } from '../limits.ts'
 export interface ConnectionLimits {
   readonly connectionsMax: number
   readonly connectionsPerCertificateMax: number
+  readonly connectionsPerAddressMax: number
   readonly handshakesMax: number
   readonly handshakeMs: number
   readonly firstByteMs: number

@@ -5,6 +5,7 @@ import { isKryptonError } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { Counters, CutReason } from '../telemetry/counters.ts'
 import type { Log } from '../telemetry/log.ts'
+import type { StrangerLog } from '../telemetry/stranger-log.ts'
 import { FrameReader } from '../ttlv/frame-reader.ts'
 import type { Answer, Responder } from './answer.ts'
 import type { ConnectionLimits } from './connection-limits.ts'
@@ -18,6 +19,8 @@ export interface ConnectionSurroundings {
   readonly clock: Clock
   readonly counters: Counters
   readonly log: Log
+  /** For what whoever connects can cause at will. */
+  readonly strangers: StrangerLog
   /** Bytes of frames that have partly come, over all connections: against `limits.partialFramesBytesMax`. */
   partialFramesBytes: number
   /** Bytes of answers that their clients have not taken, over all connections: against `limits.queuedAnswersBytesMax`. */
@@ -144,9 +147,9 @@ export class Connection implements TurnTaker {
   #onUnknown(error: unknown): void {
     if (this.#state === 'closed' || this.#state === 'ending') return
     if (!isKryptonError(error, 'client-unknown')) return this.#onFault(error)
-    const { counters, log } = this.#around
+    const { counters, strangers } = this.#around
     counters.add('unknownClients')
-    log.warn('unknown client refused', {
+    strangers.warn('unknown client refused', {
       reason: error.message,
       remote: this.#socket.remoteAddress,
       certificate: this.peer.fingerprint,
@@ -249,9 +252,9 @@ export class Connection implements TurnTaker {
   #onFailedRequest(slot: Slot, error: unknown): void {
     slot.frame.fill(0)
     if (!isKryptonError(error, 'client-unknown')) return this.#onFault(error)
-    const { counters, log } = this.#around
+    const { counters, strangers } = this.#around
     counters.add('unknownClients')
-    log.warn('client refused on an open connection', {
+    strangers.warn('client refused on an open connection', {
       reason: error.message,
       remote: this.#socket.remoteAddress,
       certificate: this.peer.fingerprint,
@@ -265,7 +268,10 @@ export class Connection implements TurnTaker {
     if (!isKryptonError(error)) return this.#onFault(error)
     if (this.#state !== 'known') return
     this.#around.counters.cut('frame-invalid')
-    this.#around.log.info('bytes that are no frame', { reason: error.message, remote: this.#socket.remoteAddress })
+    this.#around.strangers.warn('bytes that are no frame', {
+      reason: error.message,
+      remote: this.#socket.remoteAddress,
+    })
     const bytes = this.#around.responder.refuseFrame(error)
     const frame = Buffer.alloc(0)
     const answer = { bytes: bytes ?? frame, sensitive: false, close: true }

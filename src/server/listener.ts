@@ -6,6 +6,7 @@ import type { Clock } from '../clock.ts'
 import { limits } from '../limits.ts'
 import type { Counters } from '../telemetry/counters.ts'
 import type { Log } from '../telemetry/log.ts'
+import { StrangerLog } from '../telemetry/stranger-log.ts'
 import type { Responder } from './answer.ts'
 import { Connection, type ConnectionSurroundings } from './connection.ts'
 import { type ConnectionLimits, defaultConnectionLimits } from './connection-limits.ts'
@@ -45,6 +46,7 @@ export class Listener {
   readonly #gate: HandshakeGate
   readonly #connections = new Set<Connection>()
   readonly #perCertificate = new Map<string, number>()
+  readonly #perAddress = new Map<string, number>()
   /** Sockets in their handshake, for the end. */
   readonly #raw = new Set<Socket>()
   readonly #sweep: NodeJS.Timeout
@@ -54,6 +56,7 @@ export class Listener {
     this.#limits = { ...defaultConnectionLimits, ...options.limits }
     this.#around = {
       ...parts,
+      strangers: new StrangerLog(parts.log, parts.clock, parts.counters),
       turn: new Turn(),
       limits: this.#limits,
       partialFramesBytes: 0,
@@ -132,25 +135,40 @@ export class Listener {
   }
 
   #onAccepted(socket: Socket): void {
-    this.#around.counters.add('connectionsTotal')
+    const { counters } = this.#around
+    counters.add('connectionsTotal')
+    // Undefined when the other side is gone already.
+    const address = socket.remoteAddress ?? ''
+    if ((this.#perAddress.get(address) ?? 0) >= this.#limits.connectionsPerAddressMax) {
+      counters.cut('too-many-of-address')
+      socket.on('error', () => socket.destroy())
+      socket.destroy()
+      return
+    }
+    addTo(this.#perAddress, address, 1)
     this.#raw.add(socket)
-    socket.once('close', () => this.#raw.delete(socket))
+    socket.once('close', () => {
+      this.#raw.delete(socket)
+      addTo(this.#perAddress, address, -1)
+    })
     this.#gate.admit(socket)
   }
 
   #onSecure(socket: TLSSocket): void {
     this.#gate.ended()
+    // Clients that close their side after the request still get its answer.
+    socket.allowHalfOpen = true
     const { counters } = this.#around
     counters.add('handshakesOk')
     const peer = peerOf(socket.getPeerX509Certificate()?.raw)
-    const count = (this.#perCertificate.get(peer.fingerprint) ?? 0) + 1
-    if (this.#stopping || count > this.#limits.connectionsPerCertificateMax) {
+    const count = this.#perCertificate.get(peer.fingerprint) ?? 0
+    if (this.#stopping || count >= this.#limits.connectionsPerCertificateMax) {
       counters.cut(this.#stopping ? 'drain' : 'too-many-of-certificate')
       socket.on('error', () => socket.destroy())
       socket.destroy()
       return
     }
-    this.#perCertificate.set(peer.fingerprint, count)
+    addTo(this.#perCertificate, peer.fingerprint, 1)
     counters.add('connectionsOpen')
     const connection = new Connection(socket, peer, this.#around)
     this.#connections.add(connection)
@@ -160,10 +178,7 @@ export class Listener {
   #onClosed(connection: Connection): void {
     this.#connections.delete(connection)
     this.#around.counters.add('connectionsOpen', -1)
-    const { fingerprint } = connection.peer
-    const left = (this.#perCertificate.get(fingerprint) ?? 1) - 1
-    if (left === 0) this.#perCertificate.delete(fingerprint)
-    else this.#perCertificate.set(fingerprint, left)
+    addTo(this.#perCertificate, connection.peer.fingerprint, -1)
   }
 
   #onHandshakeFailed(error: NodeJS.ErrnoException, socket: TLSSocket): void {
@@ -178,11 +193,19 @@ export class Listener {
   #enforceTime(): void {
     const nowMs = this.#around.clock.monotonic()
     this.#gate.enforceTime(nowMs)
+    this.#around.strangers.enforceTime(nowMs)
     for (const connection of this.#connections) connection.enforceTime(nowMs)
     // Node decrypts onto the stack, which keeps the last frames for as long as nothing goes as deep; a timer runs above them.
     if (this.#around.sawFrames) this.#wipeTraces()
     this.#around.sawFrames = false
   }
+}
+
+/** Counts up or down; who has none left is forgotten. */
+function addTo(counts: Map<string, number>, key: string, amount: 1 | -1): void {
+  const count = (counts.get(key) ?? 0) + amount
+  if (count === 0) counts.delete(key)
+  else counts.set(key, count)
 }
 
 function tlsOptions(options: ListenerOptions, bounds: ConnectionLimits) {
@@ -201,8 +224,8 @@ function tlsOptions(options: ListenerOptions, bounds: ConnectionLimits) {
     secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION | cleansePlaintext,
     handshakeTimeout: Number.isFinite(bounds.handshakeMs) ? bounds.handshakeMs : 2 ** 31 - 1,
     noDelay: true,
-    // Clients that close their side after the request still get its answer.
-    allowHalfOpen: true,
+    // Whoever goes in its handshake is gone at once, and holds no place until its time is over.
+    allowHalfOpen: false,
     pauseOnConnect: false,
   }
 }

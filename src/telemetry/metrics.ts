@@ -45,6 +45,7 @@ export class Metrics {
     count('krypton_handshakes_total', 'TLS handshakes completed', 'handshakesOk')
     count('krypton_handshakes_failed_total', 'TLS handshakes that failed', 'handshakesFailed')
     count('krypton_unknown_clients_total', 'Connections whose certificate is bound to no client', 'unknownClients')
+    count('krypton_log_lines_left_out_total', 'Lines about strangers that were not written', 'logLinesLeftOut')
     count('krypton_received_bytes_total', 'Bytes of requests', 'bytesReceived')
     count('krypton_sent_bytes_total', 'Bytes of answers', 'bytesSent')
     new Gauge({

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { connect } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import { afterEach, describe, expect, test } from 'vitest'
 import { ResultReason } from '../../src/kmip/enums.ts'
 import { decodeResponse } from '../../src/kmip/response-message.ts'
@@ -106,6 +107,29 @@ describe('answers', () => {
     client.socket.allowHalfOpen = true
     client.socket.end(frame(3))
     expect(numberOf(await pending)).toBe(3)
+  })
+
+  test('of a client that closes its side in one flight with the end of the handshake are still sent', async () => {
+    const { port, authority, client } = await start()
+    for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+      for (let time = 0; time < 10; time++) {
+        const { cert, key } = client
+        const socket = connectTls({
+          port,
+          host: '127.0.0.1',
+          servername: 'localhost',
+          ca: authority.certificatePem,
+          cert,
+          key,
+          maxVersion,
+        })
+        // Written before there is TLS: it leaves with the client's last message of the handshake.
+        socket.end(frame(time))
+        const chunks: Buffer[] = []
+        for await (const chunk of socket) chunks.push(chunk)
+        expect(Buffer.concat(chunks)).toEqual(frame(time))
+      }
+    }
   })
 
   test('wait in the socket when too many requests are open, and none is lost', async () => {

@@ -1,8 +1,10 @@
+import { readdirSync } from 'node:fs'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { afterEach, describe, expect, test } from 'vitest'
 import { setTimeout as wait } from 'node:timers/promises'
+import { limits } from '../../src/limits.ts'
 import type { Answer } from '../../src/server/answer.ts'
 import { startServer, type TestServer, type TestServerOptions } from '../support/start-server.ts'
 import { frame, numberOf } from './frames.ts'
@@ -106,6 +108,68 @@ describe('limits', () => {
     expect(numberOf(await another.send(frame(1)))).toBe(1)
     await first.close()
     await another.close()
+  })
+
+  test('connections of one address are bounded, those in their handshake too', async () => {
+    const { port, connect, counters } = await start({ limits: { connectionsPerAddressMax: 2 } })
+    const silent = await tcp(port)
+    const first = await connect()
+    await expect(connect()).rejects.toThrow()
+    expect(counters.readCut('too-many-of-address')).toBe(1)
+    silent.destroy()
+    await expect.poll(() => connect().then((client) => client.close())).toBeUndefined()
+    await first.close()
+    // Both places are free again.
+    const both = async (): Promise<void> => {
+      const clients = await Promise.all([connect(), connect()])
+      for (const client of clients) await client.close()
+    }
+    await expect.poll(both).toBeUndefined()
+  })
+
+  test('whoever has gone leaves no descriptor behind, however the connection ended', async () => {
+    const { port, connect, counters, listener } = await start()
+    const descriptors = (): number => readdirSync('/proc/self/fd').length
+    const settled = async (): Promise<void> => {
+      await expect.poll(() => listener.connectionCount).toBe(0)
+      await expect.poll(() => counters.read('connectionsOpen')).toBe(0)
+      await expect.poll(() => counters.read('handshakesWaiting')).toBe(0)
+    }
+    const round = async (): Promise<void> => {
+      const probe = await tcp(port)
+      probe.destroy()
+      const noTls = await tcp(port)
+      noTls.end('no greeting at all')
+      await new Promise((resolve) => noTls.once('close', resolve))
+      const stranger = await connect({ cert: undefined, key: undefined })
+      stranger.socket.destroy()
+      const client = await connect()
+      await client.send(frame(1))
+      await client.close()
+      const rude = await connect()
+      rude.socket.write(frame(2).subarray(0, 20))
+      rude.socket.destroy()
+    }
+    await round()
+    await settled()
+    const before = descriptors()
+    for (let rounds = 0; rounds < 50; rounds++) await round()
+    await settled()
+    await expect.poll(descriptors).toBeLessThanOrEqual(before)
+  })
+
+  test('a stranger that connects again and again does not fill the log', async () => {
+    const { connect, counters, logLines } = await start()
+    for (let time = 0; time < limits.strangerLinesMax + 5; time++) {
+      const client = await connect({ cert: undefined, key: undefined })
+      await client.send(frame(1))
+      client.socket.destroy()
+    }
+    await expect.poll(() => counters.read('unknownClients')).toBe(limits.strangerLinesMax + 5)
+    expect(
+      logLines.filter((line) => line.includes('unknown client refused')).length + counters.read('logLinesLeftOut'),
+    ).toBe(limits.strangerLinesMax + 5)
+    expect(counters.read('logLinesLeftOut')).toBeGreaterThan(0)
   })
 
   test('who says nothing before TLS is cut', async () => {
