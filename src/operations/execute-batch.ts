@@ -11,7 +11,7 @@ import { LoopTurn } from '../keystore/loop-turn.ts'
 import type { MaybePromise } from '../keystore/maybe-promise.ts'
 import { UnitOfWork } from '../keystore/unit-of-work.ts'
 import type { Mark } from '../keystore/unit-of-work.ts'
-import { BatchErrorContinuationOption, ResultStatus } from '../kmip/enums.ts'
+import { BatchErrorContinuationOption, ResultReason, ResultStatus } from '../kmip/enums.ts'
 import type { RequestBatchItem, RequestMessage } from '../kmip/request-message.ts'
 import { responseSize, responseTooLarge } from '../kmip/response-message.ts'
 import type { ResponseBatchItem } from '../kmip/response-message.ts'
@@ -33,7 +33,7 @@ export interface Services {
 
 /**
  * Executes the Batch Items of a request in their order (KMIP 1.4 sections 6.12, 6.13, 11.43). All that they change is one unit, durable before
- * the promise is kept; an item that fails takes back its own changes only. When another request was faster, or is changing the same
+ * the promise is kept; an item that fails takes back its own changes only, or with the option Undo those of all before it. When another request was faster, or is changing the same
  * object, this one is run again after it. A long batch lets others on between its items. An option that is not served, or an answer
  * larger than the client takes, refuses the whole request: nothing is done, and the one item of the answer is the first one's. Without
  * anything to wait for there is no promise.
@@ -51,9 +51,6 @@ export function executeBatch(
 function unservedOption({ requestHeader }: RequestMessage): KryptonError | undefined {
   if (requestHeader.asynchronousIndicator === true) {
     return new KryptonError('feature-not-supported', 'Leave out Asynchronous Indicator: every operation is synchronous')
-  }
-  if (requestHeader.batchErrorContinuationOption === BatchErrorContinuationOption.Undo) {
-    return new KryptonError('feature-not-supported', 'Use Batch Error Continuation Option Stop or Continue')
   }
   return undefined
 }
@@ -141,9 +138,16 @@ class Execution {
       this.#refusal = error
       return false
     }
-    return (
-      isSuccess || this.#request.requestHeader.batchErrorContinuationOption === BatchErrorContinuationOption.Continue
-    )
+    if (isSuccess) return true
+    const { batchErrorContinuationOption } = this.#request.requestHeader
+    if (batchErrorContinuationOption === BatchErrorContinuationOption.Undo) this.#undo()
+    return batchErrorContinuationOption === BatchErrorContinuationOption.Continue
+  }
+
+  /** Takes back all that was done before the failure, the last answer: nothing of it was written or has left. */
+  #undo(): void {
+    this.#unit.drop()
+    for (let i = 0; i < this.#answers.length - 1; i++) this.#answers[i] = undone(this.#request.batchItems[i]!)
   }
 
   #item(item: RequestBatchItem): MaybePromise<ResponseBatchItem> {
@@ -283,6 +287,17 @@ function succeeded(item: RequestBatchItem, responsePayload: unknown): ResponseBa
     uniqueBatchItemID: item.uniqueBatchItemID,
     resultStatus: ResultStatus.Success,
     responsePayload,
+  }
+}
+
+/** Reason and message are there for clients that ask every answer that is no success for both. */
+function undone(item: RequestBatchItem): ResponseBatchItem {
+  return {
+    operation: item.operation,
+    uniqueBatchItemID: item.uniqueBatchItemID,
+    resultStatus: ResultStatus.OperationUndone,
+    resultReason: ResultReason.GeneralFailure,
+    resultMessage: 'Undone, because a later operation of the request failed',
   }
 }
 

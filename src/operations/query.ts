@@ -75,7 +75,7 @@ const answers: ReadonlyMap<number, (context: OperationContext) => QueryResponse>
           streamingCapability: false,
           asynchronousCapability: false,
           attestationCapability: false,
-          batchUndoCapability: false,
+          batchUndoCapability: true,
           batchContinueCapability: true,
           destroyAction: DestroyAction.KeyMaterialDeleted,
           rngMode: RNGMode.SharedInstantiation,

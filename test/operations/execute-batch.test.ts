@@ -174,19 +174,68 @@ describe('a batch', () => {
   })
 })
 
-describe('an option that is not served', () => {
-  test.each([
-    ['Undo', { batchErrorContinuationOption: BatchErrorContinuationOption.Undo }],
-    ['an asynchronous answer', { asynchronousIndicator: true }],
-  ])('refuses the whole request: %s', async (_, header) => {
+describe('Batch Error Continuation Option Undo', () => {
+  const undo = { header: { batchErrorContinuationOption: BatchErrorContinuationOption.Undo } }
+
+  test('keeps all when all succeed', async () => {
     const answers = await client.batch(
-      [item(Operation.Create, createPayload()), item(Operation.Create, createPayload())],
-      { header },
+      [item(Operation.Create, createPayload([named('kept')])), item(Operation.Activate, {})],
+      undo,
     )
-    expect(answers).toHaveLength(1)
-    expect(refusalOf(answers[0]!).reason).toBe('Feature Not Supported')
-    expect(await client.locate([])).toEqual([])
+    expect(answers.map(({ resultStatus }) => resultStatus)).toEqual([ResultStatus.Success, ResultStatus.Success])
+    expect(await client.locate([named('kept')])).toHaveLength(1)
   })
+
+  test('takes back what was done before a failure, says so of each, and goes no further', async () => {
+    const stored = await client.register(key, [named('stored')])
+    const before = (await server.store.audit('data', 0, 1000)).length
+    const answers = await client.batch(
+      [
+        item(Operation.Create, createPayload([named('never')])),
+        item(Operation.Activate, { uniqueIdentifier: stored }),
+        item(Operation.Get, { uniqueIdentifier: stored }),
+        item(Operation.Destroy, { uniqueIdentifier: '00000000-0000-0000-0000-000000000000' }),
+        item(Operation.Create, createPayload([named('not even tried')])),
+      ],
+      undo,
+    )
+    const undone = ResultStatus.OperationUndone
+    expect(answers.map(({ resultStatus }) => resultStatus)).toEqual([
+      undone,
+      undone,
+      undone,
+      ResultStatus.OperationFailed,
+    ])
+    for (const answer of answers.slice(0, 3)) {
+      expect(answer.responsePayload).toBeUndefined()
+      expect(answer.resultMessage).toContain('Undone')
+    }
+    expect(refusalOf(answers[3]!).reason).toBe('Item Not Found')
+    for (const name of ['never', 'not even tried']) expect(await client.locate([named(name)])).toEqual([])
+    expect(await client.attributes(stored, ['State', 'Fresh'])).toEqual({ State: [State.PreActive], Fresh: [true] })
+    expect(await server.store.audit('data', 0, 1000)).toHaveLength(before)
+  })
+
+  test('lets a name go that an undone item had taken', async () => {
+    await client.batch([item(Operation.Create, createPayload([named('free')])), bad], undo)
+    await client.register(key, [named('free')])
+    expect(await client.locate([named('free')])).toHaveLength(1)
+  })
+})
+
+describe('an option that is not served', () => {
+  test.each([['an asynchronous answer', { asynchronousIndicator: true }]])(
+    'refuses the whole request: %s',
+    async (_, header) => {
+      const answers = await client.batch(
+        [item(Operation.Create, createPayload()), item(Operation.Create, createPayload())],
+        { header },
+      )
+      expect(answers).toHaveLength(1)
+      expect(refusalOf(answers[0]!).reason).toBe('Feature Not Supported')
+      expect(await client.locate([])).toEqual([])
+    },
+  )
 })
 
 describe('Maximum Response Size', () => {

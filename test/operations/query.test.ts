@@ -44,7 +44,7 @@ describe('Query', () => {
     expect(answer.profileInformation !== undefined).toBe(version >= 13)
     expect(answer.rngParameters !== undefined).toBe(version >= 13)
     expect(answer.clientRegistrationMethods !== undefined).toBe(version >= 13)
-    expect(answer.capabilityInformation?.[0]?.batchUndoCapability).toBe(version >= 14 ? false : undefined)
+    expect(answer.capabilityInformation?.[0]?.batchUndoCapability).toBe(version >= 14 ? true : undefined)
     expect(answer.applicationNamespaces).toBeUndefined()
   })
 
