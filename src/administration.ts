@@ -3,6 +3,7 @@ import type {
   AdminServices,
   Client as ClientView,
   CreatedClient,
+  Finding,
   NewClient,
   Status,
   Tenant as TenantView,
@@ -25,6 +26,7 @@ export interface AdministrationParts {
   readonly instance: Pick<Instance, 'registry' | 'authority'>
   readonly clock: Clock
   readonly status: () => Status
+  readonly findings: () => Finding[]
   /** Each act is told to it, with names. */
   readonly log: Log
 }
@@ -34,20 +36,26 @@ export class Administration implements AdminServices {
   readonly #instance: AdministrationParts['instance']
   readonly #clock: Clock
   readonly #status: () => Status
+  readonly #findings: () => Finding[]
   readonly #log: Log
   /** No certificate outlives its authority; milliseconds since 1970. */
   readonly #authorityEnd: number
 
-  constructor({ instance, clock, status, log }: AdministrationParts) {
+  constructor({ instance, clock, status, findings, log }: AdministrationParts) {
     this.#instance = instance
     this.#clock = clock
     this.#status = status
+    this.#findings = findings
     this.#log = log
     this.#authorityEnd = new X509Certificate(instance.authority.certificate).validToDate.getTime()
   }
 
   status(): Status {
     return this.#status()
+  }
+
+  findings(): Finding[] {
+    return this.#findings()
   }
 
   async createTenant(name: string): Promise<TenantView> {

@@ -73,6 +73,7 @@ export const errorCodes = [
   'already-exists',
   'not-found',
   'not-running',
+  'not-healthy',
 ] as const
 
 export type ErrorCode = (typeof errorCodes)[number]

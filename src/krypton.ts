@@ -4,6 +4,7 @@ import type { Status } from './admin/services.ts'
 import { systemClock } from './clock.ts'
 import type { Config } from './config.ts'
 import { decideMaking, memoryReport } from './crypto/native.ts'
+import { findingsOfProcess } from './doctor/process-findings.ts'
 import { limits } from './limits.ts'
 import { cannotListen } from './listen-refusal.ts'
 import { exportRootKeys } from './hierarchy/key-chain.ts'
@@ -37,6 +38,8 @@ export interface Krypton {
     readonly admin: string
   }
   readonly development: boolean
+  /** Where keys are held, in words. */
+  readonly keys: string
   /** Drains and lets go of everything; calling it again waits for the same end. */
   stop(): Promise<void>
   /** 'signal' after `stop` was called; 'fatal' when the server had to stop by itself: its log says why. */
@@ -96,13 +99,29 @@ class RunningServer implements Krypton {
     return this.#opened().root.development
   }
 
+  get keys(): string {
+    const { making, lockedBytes, lockedBy, reason, refused } = memoryReport()
+    if (making === 'javascript') return `held by JavaScript, in memory that is not locked: ${reason}`
+    const how =
+      lockedBy === 'nothing' ? 'memory that could not be locked' : `locked memory (${lockedBytes} bytes, ${lockedBy})`
+    return [`held by the native addon, in ${how}`, ...refused].join('; ')
+  }
+
   async start(prepare: StartOptions['prepare']): Promise<void> {
     const config = this.#config
     this.#instance = await openInstance(config, (error) => this.#fail('the store cannot go on', error))
     const { store, root, keyChain } = this.#instance
     this.#wipeNoMore = wipeAtEnd(() => keyChain.forget())
     for (const warning of memoryWarnings()) this.#log.warn(warning)
-    this.#log.info('unsealed', { seal: config.seal.type, cluster: hex(root.cluster), epoch: root.epoch })
+    const { native, memory } = memoryStatus()
+    this.#log.info('unsealed', {
+      seal: config.seal.type,
+      cluster: hex(root.cluster),
+      epoch: root.epoch,
+      native,
+      lockedBytes: memory.lockedBytes,
+      lockedBy: memory.lockedBy,
+    })
     const counters: Counters[] = []
     for (let thread = 0; thread < config.server.threads; thread += 1) {
       const own = new Counters()
@@ -118,13 +137,19 @@ class RunningServer implements Krypton {
       instance: this.#instance,
       clock: systemClock,
       status: () => this.#status(),
+      findings: () => findingsOfProcess({ production: config.server.profile === 'production', native: config.native }),
       log: this.#log,
     })
     const report = (message: string, error: unknown): void => this.#log.error(message, error)
     this.#admin = await startAdminServer(administration, report, config.admin.socket)
     await prepare?.(this)
     if (config.health.enabled)
-      await this.#startHealth(new Metrics(counters, operationName, this.#opened().serverCertificate.notAfter))
+      await this.#startHealth(
+        new Metrics(counters, operationName, this.#opened().serverCertificate.notAfter, () => {
+          const { native, memory } = memoryStatus()
+          return { native: native === 'on', ...memory }
+        }),
+      )
     this.#serving = true
     this.#log.info('serving', { ...this.addresses.kmip, threads: config.server.threads, development: root.development })
   }
@@ -138,7 +163,11 @@ class RunningServer implements Krypton {
     const server = new HealthServer({
       ready: () => ({
         ok: this.#ending === undefined,
-        detail: { state: this.#ending === undefined ? 'unsealed' : 'draining', warnings: this.#warnings() },
+        detail: {
+          state: this.#ending === undefined ? 'unsealed' : 'draining',
+          ...memoryStatus(),
+          warnings: this.#warnings(),
+        },
       }),
       version: () => ({ version, node: process.versions.node }),
       metrics,
@@ -166,7 +195,7 @@ class RunningServer implements Krypton {
       certificate: { names, notAfter: notAfter.toISOString() },
       health: this.#health?.address,
       threads: this.#config.server.threads,
-      native: memoryReport().making === 'native' ? 'on' : 'off',
+      ...memoryStatus(),
       seal: {
         type: this.#config.seal.type,
         cluster: hex(root.cluster),
@@ -225,6 +254,15 @@ class RunningServer implements Krypton {
     await this.#instance?.store.close()
     if (this.#serving) this.#log.info('stopped')
     this.#tellStopped(reason)
+  }
+}
+
+/** Who holds the bytes of keys, and in what memory. */
+function memoryStatus(): Pick<Status, 'native' | 'memory'> {
+  const { making, lockedBytes, unlockedBytes, lockedBy, slots, slotsInUse } = memoryReport()
+  return {
+    native: making === 'native' ? 'on' : 'off',
+    memory: { lockedBytes, unlockedBytes, lockedBy, slots, slotsInUse },
   }
 }
 

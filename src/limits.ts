@@ -168,6 +168,9 @@ export const limits = {
   /** Listener threads that may be lost and replaced within `threadLossesMs`: more are no accident, and the server stops rather than fail on and on. */
   threadLossesMax: 5,
   threadLossesMs: 60_000,
+  // process
+  /** Locked memory that a server should be allowed: 8 MiB hold some 100,000 keys of 32 bytes, and are the usual limit of a user. */
+  lockedMemoryBytesMin: 8 * 1024 * 1024,
   // telemetry
   /** Lines that one listener thread writes about strangers within `strangerLinesMs`: enough to see who they are; more are counted. */
   strangerLinesMax: 100,

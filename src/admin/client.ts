@@ -1,7 +1,7 @@
 import { Client as HttpClient } from 'undici'
 import { KryptonError, errorCodes, type ErrorCode } from '../errors.ts'
 import { limits } from '../limits.ts'
-import type { Client, NewClient, Status, Tenant, Address } from './services.ts'
+import type { Client, Finding, NewClient, Status, Tenant, Address } from './services.ts'
 
 export type { Address, Client, NewClient, Status, Tenant } from './services.ts'
 
@@ -34,6 +34,10 @@ export class AdminClient {
 
   status(): Promise<Status> {
     return this.#call<Status>('GET', '/v1/status')
+  }
+
+  findings(): Promise<Finding[]> {
+    return this.#call<Finding[]>('GET', '/v1/doctor')
   }
 
   createTenant(name: string): Promise<Tenant> {

@@ -26,9 +26,25 @@ export const StatusAnswer = closed({
   health: Type.Optional(Address),
   threads: Type.Integer(),
   native: Type.String(),
+  memory: closed({
+    lockedBytes: Type.Integer(),
+    unlockedBytes: Type.Integer(),
+    lockedBy: Type.String(),
+    slots: Type.Integer(),
+    slotsInUse: closed({ object: Type.Integer(), wrapping: Type.Integer(), system: Type.Integer() }),
+  }),
   seal: closed({ type: Type.String(), cluster: Type.String(), verifier: Type.String(), epoch: Type.Integer() }),
   warnings: Type.Array(Type.String()),
 })
+
+export const FindingsAnswer = Type.Array(
+  closed({
+    check: Type.String(),
+    state: Type.String({ description: 'good, warning or wrong.' }),
+    found: Type.String(),
+    remedy: Type.Optional(Type.String({ description: 'The line that would mend it.' })),
+  }),
+)
 
 export const VersionAnswer = closed({ version: Type.String(), node: Type.String() })
 

@@ -1,6 +1,8 @@
 /** What the server does for its administrators. `krypton.ts` implements it; the routes only carry it over HTTP. */
 export interface AdminServices {
   status(): Awaitable<Status>
+  /** How well the server keeps its secrets, part by part. */
+  findings(): Awaitable<readonly Finding[]>
   /** Throws 'already-exists', 'invalid-field'. */
   createTenant(name: string): Awaitable<Tenant>
   listTenants(): Awaitable<Tenant[]>
@@ -41,6 +43,17 @@ export interface Status {
   readonly threads: number
   /** `off`: keys are held by JavaScript, which cannot lock memory. */
   readonly native: 'off' | 'on'
+  readonly memory: {
+    /** Bytes of memory for secrets that are never swapped and in no core file. */
+    readonly lockedBytes: number
+    /** Bytes of memory for secrets that may be swapped, because locking them was refused. */
+    readonly unlockedBytes: number
+    readonly lockedBy: 'memfd_secret' | 'mlock' | 'nothing'
+    /** Places for secrets, used and free. */
+    readonly slots: number
+    /** Secrets by class. */
+    readonly slotsInUse: { readonly object: number; readonly wrapping: number; readonly system: number }
+  }
   readonly seal: {
     readonly type: string
     /** Hex. */
@@ -51,6 +64,15 @@ export interface Status {
   }
   /** What an operator should know of: "rollback is not detected", for one. */
   readonly warnings: readonly string[]
+}
+
+/** One part of how secrets are kept: what `krypton doctor` shows. */
+export interface Finding {
+  readonly check: string
+  readonly state: 'good' | 'warning' | 'wrong'
+  readonly found: string
+  /** The line that would mend it. */
+  readonly remedy?: string
 }
 
 export interface Tenant {

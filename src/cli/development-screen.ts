@@ -6,12 +6,14 @@ import { allSnippets } from './snippets/index.ts'
 /** What the screen of `krypton server --dev` is made of. */
 export interface DevelopmentServer {
   readonly addresses: { readonly kmip: Address; readonly health: Address | undefined; readonly admin: string }
+  /** Where keys are held, in words. */
+  readonly keys: string
   readonly directory: string
   readonly files: IdentityFiles
 }
 
 /** Everything a person needs to use the server that just started, each part ready to paste. */
-export function developmentScreen({ addresses, directory, files }: DevelopmentServer): string {
+export function developmentScreen({ addresses, keys, directory, files }: DevelopmentServer): string {
   const { kmip, health, admin } = addresses
   const healthLine = health === undefined ? 'off' : `http://${shown(health)}/readyz  /livez  /metrics  /version`
   return `${bold('Krypton is up.')}
@@ -20,6 +22,7 @@ export function developmentScreen({ addresses, directory, files }: DevelopmentSe
   Health     ${healthLine}
   Admin      ${admin}
   Directory  ${directory}
+  Keys       ${keys}
 
 ${bold('Files of the client demo, tenant demo')}
 

@@ -11,4 +11,4 @@ export function asCalled(text: string, terminal: Pick<Terminal, 'environment'>):
 
 /** Not the name of a file (krypton.yaml) and not a part of a longer name. */
 const commandInText =
-  /(?<![\w./-])krypton(?= (?:--|\[|server|init|tenant|client|snippet|status|decode|config|completion|help|version))/g
+  /(?<![\w./-])krypton(?= (?:--|\[|server|init|tenant|client|snippet|status|doctor|decode|config|completion|help|version))/g

@@ -56,6 +56,9 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
     if (setting === undefined) throw new Error(`${flag} sets ${path}, which is no setting`)
     set(path, textValue(setting, value, flag), { kind: 'flag', where: flag })
   }
+  // KEYS 9: in production keys are in locked memory unless somebody says otherwise.
+  if (origins.get('native')?.kind === 'default' && values.get('server.profile') === 'production')
+    values.set('native', 'required')
   resolvePaths(values, origins, file)
   // The cast holds because every value was checked against its line of the schema, and every line has a default or is optional.
   const config = nested(values) as Config

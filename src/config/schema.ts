@@ -105,7 +105,11 @@ export const configSchema = Type.Object(
       { type: choice(['none'], 'none', 'What detects that an older database was put back. With none, nothing does.') },
       section,
     ),
-    native: choice(['auto', 'required', 'off'], 'auto', 'Use of the native addon, which keeps keys in locked memory.'),
+    native: choice(
+      ['auto', 'required', 'off'],
+      'auto',
+      'Use of the native addon, which keeps keys in locked memory. Left out: required in production, auto in development.',
+    ),
     crypto: Type.Object(
       {
         offload: choice(

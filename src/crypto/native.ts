@@ -183,7 +183,7 @@ export function decideMaking(setting: NativeSetting): void {
   if (setting === 'required' && wanted.addon === undefined) {
     throw new KryptonError(
       'config-invalid',
-      `native: required cannot be met: ${wanted.reason}; run npm run install where a compiler is, or set native to auto`,
+      `native: required cannot be met: ${wanted.reason}; run npm run install where a compiler is, or let JavaScript hold keys, in memory that is not locked, with native: auto (krypton init --native auto)`,
     )
   }
   if (decided !== undefined && decided.addon !== wanted.addon) {

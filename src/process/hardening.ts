@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { nativeAddon } from '../crypto/native.ts'
+import { memoryReport, nativeAddon } from '../crypto/native.ts'
 import { KryptonError } from '../errors.ts'
 import type { Log } from '../telemetry/log.ts'
 import { inspectionsOf, type NodeSettings } from './inspection.ts'
@@ -15,10 +15,12 @@ export interface HardeningOptions {
 /**
  * Takes this process's memory away from whoever might look into it: refuses to run where a switch of Node shows it, keeps SIGUSR1 from
  * opening the inspector, ends core files, lets no other process of the same user read it; then warns of swap on a disk in the clear. To be
- * called in the main thread, before the first key. Throws 'config-invalid' in production, naming each switch and what to do.
+ * called in the main thread, when the addon was loaded and before the first key. Throws 'config-invalid' in production for each such switch,
+ * and where the addon gets no locked memory, with what to do.
  */
 export function hardenProcess({ production, log, node = thisNode() }: HardeningOptions): void {
   ignoreInspectorSignal(log)
+  if (production) requireLockedMemory()
   const inspections = inspectionsOf(node)
   if (isInspected()) {
     const remedy = 'start the server again, with bin/krypton'
@@ -41,7 +43,7 @@ export interface ProcessState {
 
 export function processState(): ProcessState {
   const addon = nativeAddon()
-  if (addon === undefined) return { coreLimitBytes: coreLimitOfProc(), dumpable: undefined }
+  if (addon === undefined) return { coreLimitBytes: limitOfProc('Max core file size'), dumpable: undefined }
   const numbers = new Float64Array(2)
   addon.describeProcess(numbers)
   const [limit = -1, dumpable] = numbers
@@ -73,6 +75,16 @@ function ignoreInspectorSignal(log: Log): void {
   process.on('SIGUSR1', () => log.warn('SIGUSR1 was ignored: it opens no inspector here'))
 }
 
+/** The addon has asked for memory already: it tries itself when it is loaded. */
+function requireLockedMemory(): void {
+  const { unlockedBytes, refused } = memoryReport()
+  if (unlockedBytes === 0) return
+  throw new KryptonError(
+    'config-invalid',
+    `a production server keeps keys in locked memory only: ${refused.join('; ')}`,
+  )
+}
+
 function switchOffCores(log: Log): void {
   const addon = nativeAddon()
   if (addon === undefined) {
@@ -88,14 +100,19 @@ function switchOffCores(log: Log): void {
   if (dumpable !== 0) log.warn(`the process stays dumpable (errno ${dumpable}): let no other program run as this user`)
 }
 
+/** RLIMIT_MEMLOCK, the soft limit; Infinity where there is none. Undefined where the kernel does not say. */
+export function lockLimitBytes(): number | undefined {
+  return limitOfProc('Max locked memory')
+}
+
 /** `Max core file size     0      unlimited      bytes`: soft and hard limit. */
-function coreLimitOfProc(): number | undefined {
+function limitOfProc(name: string): number | undefined {
   let limits
   try {
     limits = readFileSync('/proc/self/limits', 'utf8')
   } catch {
     return undefined
   }
-  const soft = /^Max core file size\s+(\S+)/m.exec(limits)?.[1]
+  const soft = new RegExp(`^${name}\\s+(\\S+)`, 'm').exec(limits)?.[1]
   return soft === undefined ? undefined : soft === 'unlimited' ? Infinity : Number(soft)
 }

@@ -6,13 +6,28 @@ export { Counters, type CutReason } from './counters.ts'
 /** Names of operations by their KMIP number, for labels: passed in, because telemetry knows no KMIP. */
 export type OperationNames = (operation: number) => string | undefined
 
+/** The memory that secrets are in, as it is just now. */
+export interface SecretMemory {
+  /** The addon holds them. */
+  readonly native: boolean
+  readonly lockedBytes: number
+  readonly unlockedBytes: number
+  readonly slots: number
+  readonly slotsInUse: Readonly<Record<'object' | 'wrapping' | 'system', number>>
+}
+
 /** The text of /metrics: the sum of all threads' counters, and the process's own figures. */
 export class Metrics {
   readonly #threads: readonly Counters[]
   readonly #registry = new Registry()
 
   /** @param certificateEnd when the certificate that clients are shown ends */
-  constructor(threads: readonly Counters[], operationName: OperationNames, certificateEnd: Date) {
+  constructor(
+    threads: readonly Counters[],
+    operationName: OperationNames,
+    certificateEnd: Date,
+    secretMemory: () => SecretMemory,
+  ) {
     this.#threads = threads
     collectDefaultMetrics({ register: this.#registry })
     const gauge = (name: string, help: string, counter: CounterName): void => {
@@ -53,6 +68,7 @@ export class Metrics {
       help: "End of the server certificate's validity, seconds since 1970",
       registers: [this.#registry],
     }).set(Math.floor(certificateEnd.getTime() / 1000))
+    this.#showSecretMemory(secretMemory)
     this.#countCuts()
     this.#countOperations(operationName)
   }
@@ -64,6 +80,34 @@ export class Metrics {
 
   get contentType(): string {
     return this.#registry.contentType
+  }
+
+  #showSecretMemory(secretMemory: () => SecretMemory): void {
+    const gauge = (name: string, help: string, read: (memory: SecretMemory) => number): void => {
+      const metric: Gauge = new Gauge({
+        name,
+        help,
+        registers: [this.#registry],
+        collect: () => metric.set(read(secretMemory())),
+      })
+    }
+    gauge('krypton_native_addon_in_use', '1 when the addon holds keys, 0 when JavaScript does', ({ native }) => +native)
+    gauge('krypton_memory_locked_bytes', 'Locked memory for keys', ({ lockedBytes }) => lockedBytes)
+    gauge(
+      'krypton_memory_unlocked_bytes',
+      'Memory for keys whose lock was refused',
+      ({ unlockedBytes }) => unlockedBytes,
+    )
+    gauge('krypton_secret_slots', 'Places for keys, used and free', ({ slots }) => slots)
+    const used: Gauge<'class'> = new Gauge({
+      name: 'krypton_secret_slots_in_use',
+      help: 'Keys in locked memory, by class',
+      labelNames: ['class'],
+      registers: [this.#registry],
+      collect: () => {
+        for (const [name, count] of Object.entries(secretMemory().slotsInUse)) used.set({ class: name }, count)
+      },
+    })
   }
 
   #countCuts(): void {

@@ -161,6 +161,7 @@ describe('the routes', () => {
     expect(document.openapi).toBe('3.1.0')
     expect(Object.keys(document.paths)).toEqual([
       '/v1/status',
+      '/v1/doctor',
       '/v1/version',
       '/v1/tenants',
       '/v1/tenants/{tenant}/clients',

@@ -1,4 +1,4 @@
-import type { AdminServices, Client, NewClient, Tenant } from '../../src/admin/services.ts'
+import type { AdminServices, Client, Finding, NewClient, Tenant } from '../../src/admin/services.ts'
 import { KryptonError } from '../../src/errors.ts'
 
 /** The services of a server without keys: what the routes and the commands see of one, kept in two lists. */
@@ -7,6 +7,7 @@ export class ListedServices implements AdminServices {
   readonly clients: Client[] = []
   readonly asked: NewClient[] = []
   state: 'unsealed' | 'sealed' = 'unsealed'
+  found: Finding[] = [{ check: 'swap', state: 'good', found: 'none' }]
   /** Called when a client was added. */
   onCreate: () => void = () => undefined
 
@@ -22,9 +23,20 @@ export class ListedServices implements AdminServices {
       certificate: { names: ['localhost'], notAfter: '2028-01-01T00:00:00.000Z' },
       threads: 1,
       native: 'off' as const,
+      memory: {
+        lockedBytes: 0,
+        unlockedBytes: 0,
+        lockedBy: 'nothing' as const,
+        slots: 0,
+        slotsInUse: { object: 0, wrapping: 0, system: 0 },
+      },
       seal: { type: 'static', cluster: '00', verifier: '00', epoch: 1 },
       warnings: ['rollback is not detected', 'keys are held by JavaScript'],
     }
+  }
+
+  findings(): readonly Finding[] {
+    return this.found
   }
 
   createTenant(name: string): Tenant {

@@ -323,7 +323,7 @@ describe('krypton config', () => {
     const { data } = await runCommand(['config', 'print', '--origin'], { environment })
     expect(data).toMatch(/^kmip\.port\s+7000\s+file .*krypton\.yaml:1:15\s+KRYPTON_KMIP_PORT$/m)
     expect(data).toMatch(/^log\.level\s+warn\s+environment KRYPTON_LOG_LEVEL/m)
-    expect(data).toMatch(/^native\s+auto\s+default/m)
+    expect(data).toMatch(/^native\s+required\s+default/m)
     expect(parse((await runCommand(['config', 'print', '-o', 'yaml'], { environment })).data)).toMatchObject({
       kmip: { port: 7000 },
     })

@@ -16,7 +16,8 @@ export async function runCommand(
   let data = ''
   let talk = ''
   const terminal: Terminal = {
-    environment: world.environment ?? {},
+    // Whether the addon is there is the machine's matter; a test that cares says so.
+    environment: world.environment ?? { KRYPTON_NATIVE: process.env['KRYPTON_NATIVE'] ?? 'auto' },
     writeData: (text) => void (data += text),
     writeTalk: (text) => void (talk += text),
     readInput: async () => Buffer.from(world.input ?? []),

@@ -50,6 +50,14 @@ describe('order of the sources', () => {
     expect(origins.get('log.level')).toEqual({ kind: 'default', where: '' })
   })
 
+  it('has keys in locked memory in production, and where it can be had in development, unless somebody says otherwise', () => {
+    const nativeOf = (...flags: [string, string][]) =>
+      loadConfig({ flags: flags.map(([path, value]) => ({ path, flag: `--${path}`, value })) }).config.native
+    expect(nativeOf()).toBe('required')
+    expect(nativeOf(['server.profile', 'development'])).toBe('auto')
+    expect(nativeOf(['native', 'auto'])).toBe('auto')
+  })
+
   it('has every section also when nothing is set', () => {
     const { config } = loadConfig({})
     expect(Object.keys(config).toSorted()).toEqual(

@@ -56,6 +56,16 @@ describe('a server of production', () => {
     expect([code, stderr]).toEqual([2, expect.stringMatching(/unset NODE_DEBUG\n/)])
   })
 
+  it('does not start where memory for keys cannot be locked, and says which limit to raise', async () => {
+    if (memoryReport().making === 'javascript') return
+    // Root needs no limit, unless that right is taken from it.
+    const asRoot = process.getuid?.() === 0 ? ['setpriv', '--bounding-set=-ipc_lock', '--inh-caps=-ipc_lock'] : []
+    const line = [...asRoot, 'sh', '-c', 'ulimit -l 0; exec "$@"', 'sh', process.execPath, source, ...serverArguments]
+    const { code, stderr } = await run('/usr/bin/env', line)
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/locked memory only: .*mlock was refused .*LimitMEMLOCK=64M .*ulimit -l/)
+  })
+
   it('opens no inspector on SIGUSR1, which bin/krypton has Node block', async () => {
     const log = await withServer([bin], async (server) => {
       process.kill(serverPid(server), 'SIGUSR1')

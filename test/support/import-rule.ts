@@ -8,6 +8,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   telemetry: [],
   config: [],
   process: ['crypto'],
+  doctor: ['crypto', 'process'],
   audit: ['crypto', 'store'],
   'external-keys': ['crypto'],
   certificates: ['crypto'],
@@ -51,6 +52,7 @@ const commandMayImport: Readonly<Record<string, readonly string[]>> = {
   'src/cli/commands/server.ts': ['krypton', 'config'],
   'src/cli/commands/init.ts': ['krypton', 'config'],
   'src/cli/commands/server-certificate.ts': ['krypton', 'config'],
+  'src/cli/commands/doctor.ts': ['config'],
   'src/cli/commands/decode.ts': ['ttlv', 'kmip'],
 }
 

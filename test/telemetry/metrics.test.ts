@@ -4,6 +4,13 @@ import { Counters, Metrics } from '../../src/telemetry/metrics.ts'
 
 const names = (operation: number): string | undefined => (operation === 10 ? 'Get' : undefined)
 const certificateEnd = new Date('2029-02-26T00:00:00Z')
+const secretMemory = () => ({
+  native: true,
+  lockedBytes: 393_216,
+  unlockedBytes: 4_096,
+  slots: 6_144,
+  slotsInUse: { object: 3, wrapping: 2, system: 1 },
+})
 let health: HealthServer | undefined
 
 afterEach(() => health?.stop())
@@ -11,7 +18,7 @@ afterEach(() => health?.stop())
 test('counters of several threads are summed, and read through their memory alone', async () => {
   const [first, second] = [new Counters(), new Counters()]
   const seen = [new Counters(first.memory), new Counters(second.memory)]
-  const metrics = new Metrics(seen, names, certificateEnd)
+  const metrics = new Metrics(seen, names, certificateEnd, secretMemory)
   first.add('connectionsOpen', 3)
   second.add('connectionsOpen', 2)
   first.add('connectionsOpen', -1)
@@ -48,7 +55,7 @@ test('the health port answers its four questions and no other', async () => {
   health = new HealthServer({
     ready: () => ({ ok, detail: { warnings: ['rollback is not detected'] } }),
     version: () => ({ version: '1.2.3' }),
-    metrics: new Metrics([new Counters()], names, certificateEnd),
+    metrics: new Metrics([new Counters()], names, certificateEnd, secretMemory),
   })
   const { port } = await health.listen('127.0.0.1', 0)
   const get = (path: string, method = 'GET'): Promise<Response> => fetch(`http://127.0.0.1:${port}${path}`, { method })
@@ -69,7 +76,7 @@ test('the health port says when it cannot have its address', async () => {
   const source = {
     ready: () => ({ ok: true, detail: {} }),
     version: () => ({}),
-    metrics: new Metrics([], names, certificateEnd),
+    metrics: new Metrics([], names, certificateEnd, secretMemory),
   }
   health = new HealthServer(source)
   const { port } = await health.listen('127.0.0.1', 0)

@@ -1,5 +1,5 @@
 import { version } from '../../version.ts'
-import { StatusAnswer, VersionAnswer } from '../schemas.ts'
+import { FindingsAnswer, StatusAnswer, VersionAnswer } from '../schemas.ts'
 import type { Routes } from './route.ts'
 
 /** What the server is and how it is. */
@@ -12,6 +12,11 @@ export const statusRoutes: Routes = (server, services) => {
       const { names, notAfter } = certificate
       return { ...status, certificate: { names: [...names], notAfter }, warnings: [...warnings] }
     },
+  )
+  server.get(
+    '/v1/doctor',
+    { schema: { summary: 'How well secrets are kept', tags: ['server'], response: { 200: FindingsAnswer } } },
+    async () => [...(await services.findings())],
   )
   server.get(
     '/v1/version',

@@ -4,6 +4,7 @@ import { addClientCommand } from './client.ts'
 import { addCompletionCommand } from './completion.ts'
 import { addConfigCommand } from './config.ts'
 import { addDecodeCommand } from './decode.ts'
+import { addDoctorCommand } from './doctor.ts'
 import { addHelpCommand } from './help.ts'
 import { addInitCommand } from './init.ts'
 import { addServerCertificateCommand } from './server-certificate.ts'
@@ -22,6 +23,7 @@ export const commands: readonly AddCommand[] = [
   addClientCommand,
   addSnippetCommand,
   addStatusCommand,
+  addDoctorCommand,
   addDecodeCommand,
   addBenchCommand,
   addConfigCommand,

@@ -15,6 +15,7 @@ interface InitFlags extends OutputFlags {
   readonly listen?: string
   readonly kmipPort?: string
   readonly healthPort?: string
+  readonly native?: string
 }
 
 /** `krypton init`: makes an instance: configuration, seal key, root, CA and the server's certificate. */
@@ -27,7 +28,8 @@ export const addInitCommand: AddCommand = (program, terminal) => {
       .option('--host <name>', 'name or address in the certificate of the server; may be repeated', gather, [])
       .option('--listen <host>', 'address on which KMIP is served')
       .option('--kmip-port <number>', 'port of KMIP')
-      .option('--health-port <number>', 'port of the health server'),
+      .option('--health-port <number>', 'port of the health server')
+      .option('--native <use>', 'required (keys in locked memory, by the addon), auto or off (default: required)'),
   )
     .addHelpText(
       'after',
@@ -59,7 +61,7 @@ export const addInitCommand: AddCommand = (program, terminal) => {
         hosts,
         config,
       })
-      writeFileSync(file, configText(chosen, { cluster, verifier, epoch }), { flag: 'wx' })
+      writeFileSync(file, configText(chosen, config.native, { cluster, verifier, epoch }), { flag: 'wx' })
       chmodSync(file, 0o644)
       output.thing({ directory, cluster, verifier, epoch, names, files: [file, ...files] })
       output.talk(
@@ -99,17 +101,23 @@ function chosenSettings(flags: InitFlags): ConfigFlag[] {
     ['kmip.host', '--listen', flags.listen],
     ['kmip.port', '--kmip-port', flags.kmipPort],
     ['health.port', '--health-port', flags.healthPort],
+    ['native', '--native', flags.native],
   ]
   return given.flatMap(([path, flag, value]) => (value === undefined ? [] : [{ path, flag, value }]))
 }
 
-/** The file holds what was chosen and the pins; everything else keeps following the defaults of the version that runs. */
-function configText(chosen: readonly ConfigFlag[], pins: { cluster: string; verifier: string; epoch: number }): string {
+/** The file holds what was chosen, who holds keys, and the pins; everything else keeps following the defaults of the version that runs. */
+function configText(
+  chosen: readonly ConfigFlag[],
+  native: string,
+  pins: { cluster: string; verifier: string; epoch: number },
+): string {
   const sections: Record<string, Record<string, string | number>> = {}
   for (const { path, value } of chosen) {
-    const [section = '', name = ''] = path.split('.')
+    const [section = '', name] = path.split('.')
+    if (name === undefined) continue
     sections[section] = { ...sections[section], [name]: /^\d+$/.test(value) ? Number(value) : value }
   }
   const head = '# Settings of this instance. `krypton config print --origin` shows all of them with their defaults.\n'
-  return head + stringify({ version: 1, ...sections, seal: pins })
+  return head + stringify({ version: 1, ...sections, native, seal: pins })
 }

@@ -64,7 +64,7 @@ export const addServerCommand: AddCommand = (program, terminal) => {
         if (flags.dev === true) files = await demoIdentity(addresses.admin, config.server.directory)
       })
       try {
-        if (files === undefined) output.thing({ addresses: krypton.addresses })
+        if (files === undefined) output.thing({ addresses: krypton.addresses, keys: krypton.keys })
         else greet(krypton, { directory: config.server.directory, files }, output)
         if ((await untilStopped(krypton)) === 'fatal')
           throw new KryptonError('store-failed', 'the server stopped by itself: its log says why')
@@ -103,9 +103,9 @@ async function prepareDevelopment(flags: ServerCommandFlags, config: Config): Pr
 }
 
 function greet(krypton: Krypton, made: { directory: string; files: IdentityFiles }, output: Output): void {
-  const { addresses } = krypton
-  if (output.format === 'table') output.text(developmentScreen({ addresses, ...made }))
-  else output.thing({ addresses, ...made })
+  const { addresses, keys } = krypton
+  if (output.format === 'table') output.text(developmentScreen({ addresses, keys, ...made }))
+  else output.thing({ addresses, keys, ...made })
 }
 
 /** The first signal drains, a second one ends the process at once. */
