@@ -1,5 +1,4 @@
-import { Administration, operationName } from './administration.ts'
-import { type AdminHttpServer, startAdminServer } from './admin/http-server.ts'
+import type { AdminHttpServer } from './admin/http-server.ts'
 import type { Status } from './admin/services.ts'
 import { systemClock } from './clock.ts'
 import type { Config } from './config.ts'
@@ -13,9 +12,8 @@ import { type Address, ListenerThreads } from './listener-threads.ts'
 import { hardenProcess } from './process/hardening.ts'
 import { wipeAtEnd } from './process/wipe-at-end.ts'
 import { Counters } from './telemetry/counters.ts'
-import { HealthServer } from './telemetry/health-server.ts'
+import type { HealthServer } from './telemetry/health-server.ts'
 import type { Log } from './telemetry/log.ts'
-import { Metrics } from './telemetry/metrics.ts'
 import { version } from './version.ts'
 
 export { initializeInstance, type InitializeOptions, type InitResult, renewServerCertificate } from './instance.ts'
@@ -133,23 +131,9 @@ class RunningServer implements Krypton {
         counters: own.memory,
       }))
     }
-    const administration = new Administration({
-      instance: this.#instance,
-      clock: systemClock,
-      status: () => this.#status(),
-      findings: () => findingsOfProcess({ production: config.server.profile === 'production', native: config.native }),
-      log: this.#log,
-    })
-    const report = (message: string, error: unknown): void => this.#log.error(message, error)
-    this.#admin = await startAdminServer(administration, report, config.admin.socket)
+    await this.#startAdministration()
     await prepare?.(this)
-    if (config.health.enabled)
-      await this.#startHealth(
-        new Metrics(counters, operationName, this.#opened().serverCertificate.notAfter, () => {
-          const { native, memory } = memoryStatus()
-          return { native: native === 'on', ...memory }
-        }),
-      )
+    if (config.health.enabled) await this.#startHealth(counters)
     this.#serving = true
     this.#log.info('serving', { ...this.addresses.kmip, threads: config.server.threads, development: root.development })
   }
@@ -159,7 +143,30 @@ class RunningServer implements Krypton {
     return this.#ending
   }
 
-  async #startHealth(metrics: Metrics): Promise<void> {
+  /** What KMIP does not need is loaded when KMIP is served: the half of what this thread loads. */
+  async #startAdministration(): Promise<void> {
+    const { Administration } = await import('./administration.ts')
+    const { startAdminServer } = await import('./admin/http-server.ts')
+    const { server, native, admin } = this.#config
+    const administration = new Administration({
+      instance: this.#opened(),
+      clock: systemClock,
+      status: () => this.#status(),
+      findings: () => findingsOfProcess({ production: server.profile === 'production', native }),
+      log: this.#log,
+    })
+    const report = (message: string, error: unknown): void => this.#log.error(message, error)
+    this.#admin = await startAdminServer(administration, report, admin.socket)
+  }
+
+  async #startHealth(counters: readonly Counters[]): Promise<void> {
+    const { operationName } = await import('./administration.ts')
+    const { HealthServer } = await import('./telemetry/health-server.ts')
+    const { Metrics } = await import('./telemetry/metrics.ts')
+    const metrics = new Metrics(counters, operationName, this.#opened().serverCertificate.notAfter, () => {
+      const { native, memory } = memoryStatus()
+      return { native: native === 'on', ...memory }
+    })
     const server = new HealthServer({
       ready: () => ({
         ok: this.#ending === undefined,

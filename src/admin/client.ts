@@ -1,4 +1,4 @@
-import { Client as HttpClient } from 'undici'
+import type { Client as HttpClient } from 'undici'
 import { KryptonError, errorCodes, type ErrorCode } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { Client, Finding, NewClient, Status, Tenant, Address } from './services.ts'
@@ -20,16 +20,11 @@ export interface IssuedClient {
  */
 export class AdminClient {
   readonly #socket: string
-  readonly #http: HttpClient
+  /** Loaded with the first call: the server, which has the same command line, needs none. */
+  #http: HttpClient | undefined
 
   constructor(socket: string) {
     this.#socket = socket
-    this.#http = new HttpClient('http://krypton', {
-      connect: { socketPath: socket },
-      headersTimeout: limits.adminAnswerMs,
-      bodyTimeout: limits.adminAnswerMs,
-      maxResponseSize: limits.adminAnswerBytesMax,
-    })
   }
 
   status(): Promise<Status> {
@@ -62,8 +57,8 @@ export class AdminClient {
   }
 
   /** Ends the connection; whatever still runs on it fails. */
-  close(): Promise<void> {
-    return this.#http.destroy()
+  async close(): Promise<void> {
+    await this.#http?.destroy()
   }
 
   /** The cast to T holds because the server checks its answers against the same schemas (`schemas.ts`). */
@@ -73,9 +68,22 @@ export class AdminClient {
     throw refused(status, answer)
   }
 
+  async #connected(): Promise<HttpClient> {
+    if (this.#http !== undefined) return this.#http
+    const { Client } = await import('undici')
+    this.#http ??= new Client('http://krypton', {
+      connect: { socketPath: this.#socket },
+      headersTimeout: limits.adminAnswerMs,
+      bodyTimeout: limits.adminAnswerMs,
+      maxResponseSize: limits.adminAnswerBytesMax,
+    })
+    return this.#http
+  }
+
   async #exchange(method: 'GET' | 'POST', path: string, body?: object): Promise<{ status: number; answer: unknown }> {
     try {
-      const response = await this.#http.request({
+      const http = await this.#connected()
+      const response = await http.request({
         method,
         path,
         ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
