@@ -1,5 +1,5 @@
 // Drives the addon without anything around it, so that a sanitizer or valgrind (with --jitless) sees the addon alone.
-// node drive.mjs FILE PART: `FILE` is the addon, or for the parts below the planted bugs the one that has them.
+// node drive.mjs FILE PART+PART: `FILE` is the addon with the parts at the end of this file, or the one of planted bugs with their names.
 import assert from 'node:assert'
 import { generateKeyPairSync } from 'node:crypto'
 import { createRequire } from 'node:module'
@@ -263,9 +263,7 @@ function uncaught() {
 }
 
 const parts = { slots, calls, keys, wrongCalls, workers, worker, exit, uncaught }
-if (part in parts) {
-  await parts[part]()
-  if (isMainThread) console.log(`${part} done`)
-} else {
-  addon[part]()
+for (const name of part.split('+')) {
+  if (name in parts) await parts[name]()
+  else addon[name]()
 }

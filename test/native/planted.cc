@@ -9,13 +9,14 @@
 namespace {
 
 volatile int sink;
+/** Memory whose length the compiler, and so UndefinedBehaviorSanitizer, does not know. */
+char* volatile held;
 
 void overflow() {
-  auto* bytes = static_cast<char*>(malloc(32));
-  memset(bytes, 1, 32);
-  volatile size_t past = 32;
-  sink = bytes[past];
-  free(bytes);
+  held = static_cast<char*>(malloc(32));
+  memset(held, 1, 32);
+  sink = held[32];
+  free(held);
 }
 
 void undefined() {
@@ -24,10 +25,9 @@ void undefined() {
 }
 
 void uninitialised() {
-  auto* bytes = static_cast<char*>(malloc(32));
-  volatile size_t within = 7;
-  if (bytes[within] == 1) sink = 1;
-  free(bytes);
+  held = static_cast<char*>(malloc(32));
+  if (held[7] == 1) sink = 1;
+  free(held);
 }
 
 template <void (*bug)()>

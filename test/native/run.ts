@@ -11,7 +11,7 @@ const root = join(import.meta.dirname, '../..')
 const directory = mkdtempSync(join(tmpdir(), 'krypton-sanitizers-'))
 const headers = join(process.execPath, '../../include/node')
 const drive = join(import.meta.dirname, 'drive.mjs')
-const planted = join(import.meta.dirname, 'planted.cc')
+const plantedBugs = join(import.meta.dirname, 'planted.cc')
 
 interface Ended {
   readonly status: number | null
@@ -58,11 +58,12 @@ const valgrind: Tool = {
 try {
   const flags = ['-g', '-O1', '-fsanitize=address,undefined', '-fno-sanitize-recover=all', '-fno-omit-frame-pointer']
   await Promise.all([
-    Promise.all([build('checked', sources(), flags), build('checked-bugs', [planted], flags)]).then(([addon, bugs]) =>
-      check(sanitizers, addon, bugs, ['overflow', 'undefined']),
+    Promise.all([build('checked', sources(), flags), build('checked-bugs', [plantedBugs], flags)]).then(
+      ([addon, bugs]) =>
+        check(sanitizers, addon, bugs, { overflow: /heap-buffer-overflow/, undefined: /signed integer overflow/ }),
     ),
-    Promise.all([build('plain', sources(), ['-g', '-O2']), build('plain-bugs', [planted], ['-g', '-O0'])]).then(
-      ([addon, bugs]) => check(valgrind, addon, bugs, ['overflow', 'uninitialised']),
+    Promise.all([build('plain', sources(), ['-g', '-O2']), build('plain-bugs', [plantedBugs], ['-g', '-O0'])]).then(
+      ([addon, bugs]) => check(valgrind, addon, bugs, { 'overflow+uninitialised': /Invalid read[^]*Conditional jump/ }),
     ),
   ])
   console.log('0 reports')
@@ -70,13 +71,13 @@ try {
   rmSync(directory, { recursive: true, force: true })
 }
 
-async function check(tool: Tool, addon: string, bugs: string, mustBeFound: readonly string[]): Promise<void> {
-  for (const part of mustBeFound) {
+async function check(tool: Tool, addon: string, bugs: string, planted: Record<string, RegExp>): Promise<void> {
+  for (const [part, wanted] of Object.entries(planted)) {
     const { status, output } = await run(tool, bugs, part)
-    if (status === 97 && tool.report.test(output)) continue
+    if (status === 97 && tool.report.test(output) && wanted.test(output)) continue
     throw new Error(`${tool.name} does not find the planted bug ${part} (status ${status}):\n${output}`)
   }
-  for (const part of ['slots', 'calls', 'keys', 'wrongCalls', 'workers', 'exit', 'uncaught']) {
+  for (const part of ['slots+calls+keys+wrongCalls+workers', 'exit', 'uncaught']) {
     const { status, output } = await run(tool, addon, part)
     if (status === (part === 'uncaught' ? 1 : 0) && !tool.report.test(output)) continue
     throw new Error(`${tool.name}, ${part}: status ${status}\n${output}`)
@@ -87,8 +88,7 @@ async function build(name: string, files: readonly string[], flags: readonly str
   const target = join(directory, `${name}.node`)
   const always = ['-std=gnu++20', '-shared', '-fPIC', '-Wall', '-Wextra', '-Werror', '-Wl,-z,nodelete', `-I${headers}`]
   const defines = ['-DNAPI_VERSION=9', '-DNODE_GYP_MODULE_NAME=krypton', '-DOPENSSL_SUPPRESS_DEPRECATED']
-  // In planted.cc the compiler would see what the tools are to find.
-  const args = [...always, ...defines, '-Wno-uninitialized', ...flags, ...files, '-o', target]
+  const args = [...always, ...defines, ...flags, ...files, '-o', target]
   const { status, output } = await start('g++', args, {})
   if (status !== 0) throw new Error(`g++: status ${status}\n${output}`)
   return target
@@ -116,7 +116,7 @@ async function run(tool: Tool, file: string, part: string): Promise<Ended> {
 /** Rejects when the command is not there. */
 function start(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { env: { ...process.env, ...env }, timeout: 170_000 })
+    const child = spawn(command, args, { env: { ...process.env, ...env }, timeout: 600_000 })
     let output = ''
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
     child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()))
