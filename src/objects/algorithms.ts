@@ -55,6 +55,12 @@ export function generatedLength(algorithm: number, asked: number | undefined): n
   )
 }
 
+/** Can a key of that algorithm and length be made here? */
+export function isGenerated(algorithm: number, lengthBits: number): boolean {
+  if (hmacs.has(algorithm)) return lengthBits % 8 === 0 && lengthBits >= hmacBitsMin && lengthBits <= hmacBitsMax
+  return lengths.get(algorithm)?.includes(lengthBits) ?? false
+}
+
 /** Bytes of a key of that length: 3DES carries a bit of parity in each byte. */
 export function materialBytes(algorithm: number, lengthBits: number): number {
   if (algorithm !== CryptographicAlgorithm.TripleDES) return lengthBits / 8

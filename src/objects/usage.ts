@@ -90,4 +90,22 @@ export function checkUse(object: ManagedObject, use: Use, now: number): void {
   }
 }
 
+/**
+ * May the object protect anything at `now`, whatever its mask allows it to do?
+ * @throws KryptonError permission-denied, wrong-key-lifecycle-state
+ */
+export function checkProtects(object: ManagedObject, now: number): void {
+  const state = object.stateAt(now)
+  if (state !== State.Active) {
+    throw new KryptonError(
+      'wrong-key-lifecycle-state',
+      `The key is ${stateName(state)}: it can protect something only while it is Active`,
+    )
+  }
+  const date = object.attributes.first('protectStopDate')
+  if (date !== undefined && now > date) {
+    throw new KryptonError('permission-denied', 'The Protect Stop Date of the key has passed')
+  }
+}
+
 const opens: ReadonlySet<State> = new Set([State.Active, State.Deactivated, State.Compromised])

@@ -1,12 +1,10 @@
-import { digest } from '../crypto/digest.ts'
 import { KryptonError } from '../errors.ts'
-import { andFinally, next } from '../keystore/maybe-promise.ts'
-import { KeyFormatType, ObjectType } from '../kmip/enums.ts'
+import { next } from '../keystore/maybe-promise.ts'
+import { ObjectType } from '../kmip/enums.ts'
 import type { Operation } from '../kmip/enums.ts'
-import { generatedLength, materialBytes, setParity } from '../objects/algorithms.ts'
-import { newObject } from '../objects/new-object.ts'
+import { generatedLength } from '../objects/algorithms.ts'
 import type { Handler } from './handler.ts'
-import { checkNames } from './names.ts'
+import { createSymmetricKey } from './new-symmetric-key.ts'
 import { requestedAttributes, requestedNumber } from './requested-attributes.ts'
 
 /**
@@ -14,7 +12,6 @@ import { requestedAttributes, requestedNumber } from './requested-attributes.ts'
  * left out, as the conformance cases do, is a mask of 0: the key can be fetched, and not used on the server.
  */
 export const create: Handler<typeof Operation.Create> = (request, context) => {
-  const { unit, version, now } = context
   const objectType = ObjectType.SymmetricKey
   if (request.objectType !== objectType) {
     throw new KryptonError('invalid-field', 'Create a Symmetric Key: objects of other types are registered')
@@ -26,33 +23,8 @@ export const create: Handler<typeof Operation.Create> = (request, context) => {
   }
   const lengthBits = generatedLength(algorithm, requestedNumber(requested, 'cryptographicLength'))
 
-  const material = context.randomBytes(materialBytes(algorithm, lengthBits))
-  setParity(algorithm, material)
-  const wipe = (): void => {
-    material.fill(0)
-  }
-  const make = () => {
-    const draft = newObject({
-      id: context.randomBytes(16),
-      sequence: unit.objects.nextSequence(),
-      objectType,
-      requested,
-      algorithm,
-      lengthBits,
-      keyFormatType: KeyFormatType.Raw,
-      dataType: 0,
-      digest: digest('sha256', material),
-      keyValuePresent: true,
-      generated: true,
-      version,
-      now,
-    })
-    return next(checkNames(unit, draft, 'invalid-field'), () =>
-      next(unit.create(draft, material), ({ uniqueIdentifier }) => {
-        context.idPlaceholder = uniqueIdentifier
-        return { objectType, uniqueIdentifier }
-      }),
-    )
-  }
-  return andFinally(make, wipe)
+  return next(createSymmetricKey(context, { algorithm, lengthBits, requested }), ({ uniqueIdentifier }) => ({
+    objectType,
+    uniqueIdentifier,
+  }))
 }

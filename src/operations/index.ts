@@ -12,6 +12,7 @@ import { discoverVersions } from './discover-versions.ts'
 import { encrypt } from './encrypt.ts'
 import { getAttributeList } from './get-attribute-list.ts'
 import { getAttributes } from './get-attributes.ts'
+import { getUsageAllocation } from './get-usage-allocation.ts'
 import { get } from './get.ts'
 import type { Handler } from './handler.ts'
 import { hash } from './hash.ts'
@@ -21,6 +22,7 @@ import { macVerify } from './mac-verify.ts'
 import { modifyAttribute } from './modify-attribute.ts'
 import { obtainLease } from './obtain-lease.ts'
 import { query } from './query.ts'
+import { reKey } from './re-key.ts'
 import { reKeyKeyPair } from './re-key-key-pair.ts'
 import { register } from './register.ts'
 import { revoke } from './revoke.ts'
@@ -35,6 +37,7 @@ const handlers = {
   [Operation.Query]: query,
   [Operation.Create]: create,
   [Operation.CreateKeyPair]: createKeyPair,
+  [Operation.ReKey]: reKey,
   [Operation.ReKeyKeyPair]: reKeyKeyPair,
   [Operation.Register]: register,
   [Operation.Get]: get,
@@ -52,6 +55,7 @@ const handlers = {
   [Operation.Decrypt]: decrypt,
   [Operation.Sign]: sign,
   [Operation.SignatureVerify]: signatureVerify,
+  [Operation.GetUsageAllocation]: getUsageAllocation,
   [Operation.ObtainLease]: obtainLease,
   [Operation.MAC]: mac,
   [Operation.MACVerify]: macVerify,

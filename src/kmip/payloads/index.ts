@@ -12,6 +12,7 @@ import { DiscoverVersionsRequest, DiscoverVersionsResponse } from './discover-ve
 import { EncryptRequest, EncryptResponse } from './encrypt.ts'
 import { GetAttributeListRequest, GetAttributeListResponse } from './get-attribute-list.ts'
 import { GetAttributesRequest, GetAttributesResponse } from './get-attributes.ts'
+import { GetUsageAllocationRequest, GetUsageAllocationResponse } from './get-usage-allocation.ts'
 import { GetRequest, GetResponse } from './get.ts'
 import { HashRequest, HashResponse } from './hash.ts'
 import { LocateRequest, LocateResponse } from './locate.ts'
@@ -20,6 +21,7 @@ import { MacVerifyRequest, MacVerifyResponse } from './mac-verify.ts'
 import { ModifyAttributeRequest, ModifyAttributeResponse } from './modify-attribute.ts'
 import { ObtainLeaseRequest, ObtainLeaseResponse } from './obtain-lease.ts'
 import { QueryRequest, QueryResponse } from './query.ts'
+import { ReKeyRequest, ReKeyResponse } from './re-key.ts'
 import { ReKeyKeyPairRequest } from './re-key-key-pair.ts'
 import { RegisterRequest, RegisterResponse } from './register.ts'
 import { RevokeRequest, RevokeResponse } from './revoke.ts'
@@ -34,6 +36,7 @@ export const payloads = {
   [Operation.Query]: { request: QueryRequest, response: QueryResponse },
   [Operation.Create]: { request: CreateRequest, response: CreateResponse },
   [Operation.CreateKeyPair]: { request: CreateKeyPairRequest, response: CreateKeyPairResponse },
+  [Operation.ReKey]: { request: ReKeyRequest, response: ReKeyResponse },
   [Operation.ReKeyKeyPair]: { request: ReKeyKeyPairRequest, response: CreateKeyPairResponse },
   [Operation.Register]: { request: RegisterRequest, response: RegisterResponse },
   [Operation.Get]: { request: GetRequest, response: GetResponse },
@@ -51,6 +54,7 @@ export const payloads = {
   [Operation.Decrypt]: { request: DecryptRequest, response: DecryptResponse },
   [Operation.Sign]: { request: SignRequest, response: SignResponse },
   [Operation.SignatureVerify]: { request: SignatureVerifyRequest, response: SignatureVerifyResponse },
+  [Operation.GetUsageAllocation]: { request: GetUsageAllocationRequest, response: GetUsageAllocationResponse },
   [Operation.ObtainLease]: { request: ObtainLeaseRequest, response: ObtainLeaseResponse },
   [Operation.MAC]: { request: MacRequest, response: MacResponse },
   [Operation.MACVerify]: { request: MacVerifyRequest, response: MacVerifyResponse },
