@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { makeCertificates } from './certificates.ts'
 import type { BenchCertificates } from './certificates.ts'
-import { loadObjects, sampleExchange } from '../src/bench/load-objects.ts'
+import { loadMany, loadObjects, sampleExchange } from '../src/bench/load-objects.ts'
 import type { Mode } from '../src/bench/modes.ts'
 import { scenarios } from '../src/bench/scenario.ts'
 import type { Scenario, ScenarioName } from '../src/bench/scenario.ts'
@@ -12,6 +12,7 @@ import type { Pairs } from './pairs.ts'
 import { processTreeRssMiB } from './process-cpu.ts'
 import { startEcho } from './servers/echo.ts'
 import { startKrypton } from './servers/krypton.ts'
+import type { KryptonOptions } from './servers/krypton.ts'
 import type { BenchServer } from './servers/server.ts'
 import { goalAtMost, median, spread } from './table.ts'
 import type { Section } from './table.ts'
@@ -20,70 +21,68 @@ import type { Window } from './window.ts'
 
 /** One row: a load, and the multiple of the echo that it may cost. */
 interface CostRow {
+  readonly id: string
   readonly name: string
   readonly scenario: ScenarioName
-  readonly mode: Mode
-  readonly connections: number
-  readonly depth: number
+  readonly mode?: Mode
+  readonly connections?: number
+  readonly depth?: number
   readonly unit: 'E' | 'H'
   readonly goal?: number
+  readonly stretch?: number
+  /** Objects that the server holds beside those asked for. */
+  readonly among?: number
+  /** The server without its addon. */
+  readonly withoutAddon?: true
   /** Part of the quick form. */
   readonly quick?: true
 }
 
 const rows: readonly CostRow[] = [
+  { id: 'get', name: 'Get', scenario: 'get', unit: 'E', goal: 1.6, stretch: 1.45, quick: true },
   {
-    name: 'Get, 16 connections',
+    id: 'get-without-addon',
+    name: 'Get without the addon',
     scenario: 'get',
-    mode: 'persistent',
-    connections: 16,
-    depth: 1,
     unit: 'E',
-    goal: 2.4,
+    goal: 2.2,
+    stretch: 2,
+    withoutAddon: true,
     quick: true,
   },
+  { id: 'encrypt', name: 'Encrypt 96 B', scenario: 'encrypt', unit: 'E', goal: 1.7, stretch: 1.5, quick: true },
+  { id: 'decrypt', name: 'Decrypt 96 B', scenario: 'decrypt', unit: 'E', goal: 1.7, stretch: 1.5, quick: true },
+  { id: 'encrypt-4k', name: 'Encrypt 4 KiB', scenario: 'encrypt-4k', unit: 'E', goal: 1.3 },
+  { id: 'poll', name: 'Get Attributes (State)', scenario: 'poll', unit: 'E' },
+  { id: 'attributes', name: 'Get Attributes of 8', scenario: 'attributes', unit: 'E', goal: 1.8 },
   {
+    id: 'get-pipelined',
+    name: 'Get, 4 connections x 16 pipelined',
+    scenario: 'get',
+    mode: 'pipelined',
+    connections: 4,
+    depth: 16,
+    unit: 'E',
+    goal: 1.6,
+  },
+  {
+    id: 'connect',
     name: 'connect, Get, close, 8 at a time',
     scenario: 'get',
     mode: 'connect-per-operation',
     connections: 8,
-    depth: 1,
     unit: 'H',
     goal: 1,
+    stretch: 0.9,
     quick: true,
   },
-  { name: 'Get, 4 connections x 8 pipelined', scenario: 'get', mode: 'pipelined', connections: 4, depth: 8, unit: 'E' },
   {
-    name: 'Get Attributes (State), 16 connections',
-    scenario: 'poll',
-    mode: 'persistent',
-    connections: 16,
-    depth: 1,
-    unit: 'E',
-  },
-  {
-    name: 'Encrypt 96 B, 16 connections',
-    scenario: 'encrypt',
-    mode: 'persistent',
-    connections: 16,
-    depth: 1,
-    unit: 'E',
-  },
-  {
-    name: 'Decrypt 96 B, 16 connections',
-    scenario: 'decrypt',
-    mode: 'persistent',
-    connections: 16,
-    depth: 1,
-    unit: 'E',
-  },
-  {
-    name: 'Locate by name, 16 connections',
+    id: 'locate',
+    name: 'Locate by name among 100,000',
     scenario: 'locate',
-    mode: 'persistent',
-    connections: 16,
-    depth: 1,
     unit: 'E',
+    goal: 2.5,
+    among: 100_000,
   },
 ]
 
@@ -103,23 +102,26 @@ export interface CostOptions {
  */
 export async function benchCost(
   options: CostOptions,
-  start: (directory: string) => Promise<BenchServer> = startKrypton,
+  start: (directory: string, options?: KryptonOptions) => Promise<BenchServer> = startKrypton,
 ): Promise<Section> {
   const directory = mkdtempSync(join(tmpdir(), 'bench-cost-'))
+  const servers: BenchServer[] = []
   try {
     const certificates = await makeCertificates(join(directory, 'certificates'))
     const krypton = await start(join(directory, 'krypton'))
-    try {
-      const measured: { row: CostRow; pairs: Pairs; bytes: string }[] = []
-      for (const row of rows) {
-        if (options.quick && !row.quick) continue
-        measured.push({ row, ...(await measureRow(row, krypton, certificates, options)) })
-      }
-      return section(measured, processTreeRssMiB(krypton.pid), options)
-    } finally {
-      await krypton.stop()
+    servers.push(krypton)
+    const withoutAddon = await start(join(directory, 'without-addon'), { settings: { KRYPTON_NATIVE: 'off' } })
+    servers.push(withoutAddon)
+    const measured: { row: CostRow; pairs: Pairs; bytes: string }[] = []
+    for (const row of rows) {
+      if (options.quick && !row.quick) continue
+      const server = row.withoutAddon ? withoutAddon : krypton
+      if (row.among !== undefined) await loadMany(server.target, row.among)
+      measured.push({ row, ...(await measureRow(row, server, certificates, options)) })
     }
+    return section(measured, processTreeRssMiB(krypton.pid), options)
   } finally {
+    for (const server of servers) await server.stop()
     rmSync(directory, { recursive: true, force: true })
   }
 }
@@ -139,9 +141,9 @@ async function measureRow(
   try {
     const load = {
       scenario: row.scenario,
-      mode: row.mode,
-      connections: row.connections,
-      depth: row.depth,
+      mode: row.mode ?? 'persistent',
+      connections: row.connections ?? 16,
+      depth: row.depth ?? 1,
       processes: 1,
       seconds: options.seconds,
       warmupSeconds: 0.4,
@@ -195,7 +197,10 @@ function section(
       row.name,
       bytes,
       `${spread(multiple, 2)} ${row.unit}`,
-      row.goal === undefined ? '' : goalAtMost(median(multiple), row.goal, row.unit),
+      row.goal === undefined
+        ? ''
+        : goalAtMost(median(multiple), row.goal, row.unit) +
+          (row.stretch === undefined ? '' : `, stretch ${row.stretch}`),
       spread(
         servers.map((window) => window.serverMicrosecondsPerRequest),
         1,
@@ -224,14 +229,15 @@ function section(
           `Resident memory of the server at the end: ${rssMiB} MiB.`,
       ],
     },
-    data: measured.map(({ row, pairs, bytes }) => ({
-      ...row,
-      bytes,
-      ratio: median(ratios(pairs)),
-      ratios: ratios(pairs),
-      noisy: pairs.noisy,
-      discarded: pairs.discarded,
-      pairs: pairs.used,
+    figures: measured.map(({ row, pairs }) => ({
+      id: row.id,
+      what: row.name,
+      value: median(ratios(pairs)),
+      unit: row.unit,
+      atMost: row.goal,
+      stretch: row.stretch,
+      detail: '',
+      remarks: pairs.noisy ? ['NOISY'] : [],
     })),
   }
 }

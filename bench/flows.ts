@@ -112,6 +112,6 @@ function section(measured: readonly { flow: Flow; window: Window }[], options: F
           `The server has one core and the generator the others.`,
       ],
     },
-    data: measured,
+    figures: [],
   }
 }

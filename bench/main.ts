@@ -1,15 +1,21 @@
 import { Command } from 'commander'
 import { benchCompare } from './compare/compare.ts'
+import { checkBaseline, saveBaseline } from './baseline.ts'
+import { benchConnections } from './connections.ts'
 import { benchCost } from './cost.ts'
 import { benchDurable } from './durable/durable.ts'
 import { benchFlows } from './flows.ts'
+import { benchFootprint } from './footprint.ts'
+import { benchLatency } from './latency.ts'
 import { loadCommand } from '../src/bench/command.ts'
 import { isKryptonError } from '../src/errors.ts'
 import { benchMicro } from './micro/main.ts'
+import type { Figure } from './figure.ts'
 import { saveResults } from './results.ts'
 import { kryptonExists } from './servers/krypton.ts'
 import { pykmipExists } from './servers/pykmip.ts'
 import { markdown } from './table.ts'
+import { benchThreads } from './threads.ts'
 import type { Section } from './table.ts'
 
 const examples = `
@@ -32,6 +38,7 @@ interface Flags {
   seconds?: string
   only?: string
   dir?: string
+  objects?: string
   save: boolean
 }
 
@@ -72,9 +79,47 @@ const parts = {
       warmupSeconds: warmupSeconds(flags),
       onProgress: progress,
     }).then((section) => [section]),
+  connections: (flags: Flags) =>
+    benchConnections({
+      rounds: flags.quick ? 1 : 3,
+      held: flags.quick ? 500 : 10_000,
+      seconds: Number(flags.seconds ?? (flags.quick ? 0.8 : 1.5)),
+      onProgress: progress,
+    }).then((section) => [section]),
+  latency: (flags: Flags) =>
+    benchLatency({
+      seconds: Number(flags.seconds ?? (flags.quick ? 1 : 5)),
+      warmupSeconds: warmupSeconds(flags),
+      onProgress: progress,
+    }).then((section) => [section]),
+  footprint: (flags: Flags) =>
+    benchFootprint({
+      starts: flags.quick ? 3 : 7,
+      objects: Number(flags.objects ?? 0),
+      onProgress: progress,
+    }).then((section) => [section]),
+  threads: (flags: Flags) =>
+    benchThreads({
+      pairs: flags.quick ? 2 : 5,
+      seconds: Number(flags.seconds ?? (flags.quick ? 0.8 : 1.5)),
+      warmupSeconds: warmupSeconds(flags),
+      onProgress: progress,
+    }).then((section) => [section]),
   micro: (flags: Flags) =>
     benchMicro({ seconds: Number(flags.seconds ?? (flags.quick ? 0.15 : 2)), only: flags.only, onProgress: progress }),
 } satisfies Record<string, (flags: Flags) => Promise<Section[]>>
+
+const allParts = [
+  'cost',
+  'connections',
+  'latency',
+  'durable',
+  'footprint',
+  'threads',
+  'flows',
+  'compare',
+  'micro',
+] as const
 
 async function run(name: string, names: readonly (keyof typeof parts)[], flags: Flags): Promise<void> {
   const sections: Section[] = []
@@ -90,6 +135,13 @@ async function run(name: string, names: readonly (keyof typeof parts)[], flags: 
     sections.push(...done)
   }
   if (flags.save) progress(`kept in ${saveResults(flags.quick ? `${name}-quick` : name, sections)}`)
+}
+
+/** The ratios of a short run: those that a machine changes least. */
+async function checkedFigures(): Promise<Figure[]> {
+  const quick: Flags = { quick: true, save: false }
+  const sections = [...(await parts.cost(quick)), ...(await parts.durable(quick)), ...(await parts.threads(quick))]
+  return sections.flatMap(({ figures }) => figures)
 }
 
 function whatIsMissing(part: keyof typeof parts): string | undefined {
@@ -115,7 +167,7 @@ const program = common(new Command('bench'))
   .option('--dir <folder>', 'for the durable part: a folder on the disk to be measured')
   .addHelpText('after', examples)
   .enablePositionalOptions()
-  .action((flags: Flags) => run('all', ['cost', 'flows', 'compare', 'durable', 'micro'], flags))
+  .action((flags: Flags) => run('all', allParts, flags))
   .addCommand(
     loadCommand('load', 'npm run bench -- load', {
       writeData: (text) => void process.stdout.write(text),
@@ -135,6 +187,24 @@ const program = common(new Command('bench'))
       '--dir <folder>',
       'a folder on the disk to be measured',
     ),
+  )
+  .addCommand(part('connections', 'a thousand clients at once, idle connections and many held'))
+  .addCommand(part('latency', 'latency at given rates, and of Get beside RSA'))
+  .addCommand(
+    part('footprint', 'start and memory of the compiled package').option(
+      '--objects <n>',
+      'also with so many objects, which takes a while to make',
+    ),
+  )
+  .addCommand(part('threads', 'two listener threads beside one'))
+  .addCommand(
+    common(new Command('check').description('a short run of the ratios, beside bench/results/baseline.json'))
+      .option('--update', 'keep this run as the baseline')
+      .action(async (flags: Flags & { update?: true }) => {
+        const figures = await checkedFigures()
+        if (flags.update) saveBaseline(figures)
+        else process.stdout.write(checkBaseline(figures))
+      }),
   )
   .addCommand(
     part('micro', 'codec, records and store by themselves').option('--only <name>', 'suites with this in their name'),

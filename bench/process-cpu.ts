@@ -36,9 +36,14 @@ export function cpuBetween(start: TreeCpu, end: TreeCpu): number {
 
 /** Resident memory of the process and its descendants in MiB. */
 export function processTreeRssMiB(pid: number): number {
+  return Math.round(processTreeRssKiB(pid) / 1024)
+}
+
+/** The same in KiB, as the kernel gives it. */
+export function processTreeRssKiB(pid: number): number {
   let kib = 0
   for (const process of tree(pid)) kib += Number(/VmRSS:\s+(\d+)/.exec(read(`/proc/${process}/status`))?.[1] ?? 0)
-  return Math.round(kib / 1024)
+  return kib
 }
 
 /** CPU time in milliseconds that all processors together have spent working since the machine started, in steps of 10 ms. */

@@ -11,8 +11,8 @@ export function saveResults(name: string, sections: readonly Section[], into = d
   mkdirSync(into, { recursive: true })
   const machine = describeMachine()
   const base = join(into, `${machine.time.slice(0, 19).replaceAll(':', '')}-${name}`)
-  const results = sections.map(({ table, data }) => ({ title: table.title, notes: table.notes, data }))
-  writeFileSync(`${base}.json`, `${JSON.stringify({ name, machine, results }, null, 2)}\n`)
+  const results = sections.map(({ table, figures }) => ({ ...table, figures }))
+  writeFileSync(`${base}.json`, `${JSON.stringify({ name, machine, results }, null, 1)}\n`)
   const about = [
     `# Bench: ${name}, ${machine.time.slice(0, 16).replace('T', ' ')} UTC`,
     '',

@@ -1,3 +1,5 @@
+import type { Figure } from './figure.ts'
+
 /** A table of results, printed and kept as Markdown. */
 export interface Table {
   readonly title: string
@@ -6,10 +8,10 @@ export interface Table {
   readonly notes: readonly string[]
 }
 
-/** What the table shows, for machines. */
+/** A table and, for machines, the figures in it that are compared from run to run. */
 export interface Section {
   readonly table: Table
-  readonly data: unknown
+  readonly figures: readonly Figure[]
 }
 
 /** The table as Markdown, its columns aligned so that it is readable as it stands. */

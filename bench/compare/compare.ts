@@ -136,11 +136,14 @@ function section(
           `Krypton speaks TLS 1.3, PyKMIP TLS 1.2 (its newest). Resident memory at the end: ${kryptonRss} MiB and ${pykmipRss} MiB.`,
       ],
     },
-    data: measured.map(({ row, krypton, pykmip }) => ({
-      ...row,
-      timesAsMany: faster({ krypton, pykmip }),
-      krypton,
-      pykmip,
+    figures: measured.map(({ row, krypton, pykmip }) => ({
+      id: `compare-${row.scenario}`,
+      what: row.name,
+      value: faster({ krypton, pykmip }),
+      unit: 'times PyKMIP',
+      atLeast: row.goal,
+      detail: '',
+      remarks: [],
     })),
   }
 }

@@ -4,7 +4,7 @@ import { createServer } from 'node:tls'
 import { itemBytes, uint32 } from '../../src/bench/ttlv.ts'
 
 /*
- * The bare TLS echo, E: mutual TLS 1.3 by node:tls as it is, frames cut by their length, one write of a fixed answer for each.
+ * The bare TLS echo, E: mutual TLS 1.3 by node:tls as it is, frames cut by their length, one write and one record of a fixed answer for each.
  * What a server in Node cannot be cheaper than. A process of its own, so that it runs on the server's core:
  *   node bench/load/echo.ts --cert server.pem --key server.key --ca ca.pem --answer HEX [--port 0]
  * prints {"port": N} when it listens.
@@ -31,6 +31,8 @@ const server = createServer(
     noDelay: true,
   },
   (socket) => {
+    // Node would join queued writes into one record; the server never does, since its frames are wiped one by one.
+    Object.defineProperty(socket, '_writev', { value: undefined })
     let rest: Buffer | undefined
     socket.on('data', (chunk: Buffer) => {
       const buffer = rest ? Buffer.concat([rest, chunk]) : chunk

@@ -68,7 +68,7 @@ function section(suite: Suite, timings: ReadonlyMap<string, Timing>, options: Mi
         ...goals,
       ],
     },
-    data: { suite: suite.name, timings: Object.fromEntries(timings), goals },
+    figures: [],
   }
 }
 

@@ -9,6 +9,8 @@ export interface BenchServer {
   readonly name: string
   readonly target: Target
   readonly pid: number
+  /** When it was first seen to listen, on the clock of `performance.now`; absent where nobody looked. */
+  readonly listeningAt?: number
   stop(): Promise<void>
 }
 
@@ -17,11 +19,19 @@ export const serverCpu = '0'
 export const allCpus = `0-${availableParallelism() - 1}`
 
 const startMsMax = 30_000
+/** How often a server that starts is asked whether it is ready: the error of a start's figure. */
+const askMs = 5
 
 /** Starts a command on these cores, in a process group of its own, and keeps the end of what it prints for errors. */
-export function startOn(cpus: string, command: string, args: readonly string[]): StartedProcess {
+export function startOn(
+  cpus: string,
+  command: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): StartedProcess {
+  const env = { ...process.env, ...environment }
   return new StartedProcess(
-    spawn('taskset', ['-c', cpus, command, ...args], { stdio: ['ignore', 'pipe', 'pipe'], detached: true }),
+    spawn('taskset', ['-c', cpus, command, ...args], { stdio: ['ignore', 'pipe', 'pipe'], detached: true, env }),
   )
 }
 
@@ -67,7 +77,7 @@ export class StartedProcess {
         await this.stop()
         throw new Error(`the server was not ready within ${startMsMax / 1000} s:\n${this.#printed}`)
       }
-      await new Promise((resolve) => setTimeout(resolve, 50))
+      await new Promise((resolve) => setTimeout(resolve, askMs))
     }
   }
 

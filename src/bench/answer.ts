@@ -43,6 +43,21 @@ export function checkAnswer(frame: Buffer, expected: Expectation): Payload | str
   return { start, end }
 }
 
+/** Undefined when an answer has so many batch items and each says Success; otherwise what is wrong. */
+export function refusedItem(frame: Buffer, items: number): string | undefined {
+  let seen = 0
+  let next = 0
+  for (let at = 8; at + 8 <= frame.length; at = next) {
+    next = at + itemBytes(uint32(frame, at + 4))
+    if (uint32(frame, at) >>> 8 !== Tag.BatchItem) continue
+    seen++
+    const status = findChild(frame, at + 8, next, Tag.ResultStatus)
+    if (status < 0) return 'an answer without a Result Status'
+    if (uint32(frame, status + 8) !== 0) return failure(frame, at + 8, next)
+  }
+  return seen === items ? undefined : `${seen} answers to ${items} requests`
+}
+
 /** The text of `tag` in the payload. Throws when it is not there: `checkAnswer` has seen it. */
 export function textIn(frame: Buffer, payload: Payload, tag: number): string {
   const at = findChild(frame, payload.start, payload.end, tag)

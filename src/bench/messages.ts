@@ -27,13 +27,28 @@ export function registerSecretData(material: Uint8Array): Buffer {
 
 /** A new AES-256 key for encryption and decryption; with a name when Locate is to find it. */
 export function createKey(name?: string): Buffer {
+  return request(2, Operation.Create, ...createPayload(name))
+}
+
+/** The same for each of these names, in one message. */
+export function createKeys(names: readonly string[]): Buffer {
+  const items = names.map((name, index) =>
+    structure(
+      Tag.BatchItem,
+      enumeration(Tag.Operation, Operation.Create),
+      bytes(Tag.UniqueBatchItemID, Buffer.from([index])),
+      structure(Tag.RequestPayload, ...createPayload(name)),
+    ),
+  )
+  return message(2, ...items)
+}
+
+function createPayload(name: string | undefined): Buffer[] {
   const named =
     name === undefined
       ? []
       : [attribute('Name', structure(Tag.AttributeValue, text(Tag.NameValue, name), enumeration(Tag.NameType, 1)))]
-  return request(
-    2,
-    Operation.Create,
+  return [
     enumeration(Tag.ObjectType, 2),
     structure(
       Tag.TemplateAttribute,
@@ -42,7 +57,7 @@ export function createKey(name?: string): Buffer {
       attribute('Cryptographic Usage Mask', integer(Tag.AttributeValue, 12)),
       ...named,
     ),
-  )
+  ]
 }
 
 /** libmongocrypt activates under header 1.0 whatever it used before; mongod keeps to 1.2. */
@@ -71,7 +86,7 @@ export function getAttributes(identifier: string, names: readonly string[]): Buf
 
 /** Which operations the server has. */
 export function queryOperations(): Buffer {
-  return request(0, Operation.Query, enumeration(Tag.QueryFunction, 1))
+  return request(2, Operation.Query, enumeration(Tag.QueryFunction, 1))
 }
 
 /** A new RSA key pair whose private key signs and whose public key verifies. */
@@ -162,14 +177,21 @@ const aesCbc = [
 ]
 
 function request(minor: number, operation: number, ...payload: readonly Buffer[]): Buffer {
+  return message(
+    minor,
+    structure(Tag.BatchItem, enumeration(Tag.Operation, operation), structure(Tag.RequestPayload, ...payload)),
+  )
+}
+
+function message(minor: number, ...items: readonly Buffer[]): Buffer {
   return structure(
     Tag.RequestMessage,
     structure(
       Tag.RequestHeader,
       structure(Tag.ProtocolVersion, integer(Tag.ProtocolVersionMajor, 1), integer(Tag.ProtocolVersionMinor, minor)),
-      integer(Tag.BatchCount, 1),
+      integer(Tag.BatchCount, items.length),
     ),
-    structure(Tag.BatchItem, enumeration(Tag.Operation, operation), structure(Tag.RequestPayload, ...payload)),
+    ...items,
   )
 }
 

@@ -42,6 +42,7 @@ export const Tag = {
   SecretData: 0x420085,
   SecretDataType: 0x420086,
   TemplateAttribute: 0x420091,
+  UniqueBatchItemID: 0x420093,
   UniqueIdentifier: 0x420094,
   Data: 0x4200c2,
   SignatureData: 0x4200c3,
