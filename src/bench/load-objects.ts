@@ -41,7 +41,9 @@ export async function loadMany(target: Target, count: number): Promise<void> {
   let next = 0
   await withConnections(target, 16, async (exchange) => {
     while (next < count) {
-      const names = Array.from({ length: Math.min(batchItems, count - next) }, () => objectName(next++, `${run}-crowd`))
+      const first = next
+      next = Math.min(count, first + batchItems)
+      const names = Array.from({ length: next - first }, (_, index) => objectName(first + index, `${run}-crowd`))
       const refused = refusedItem(await exchange(createKeys(names)), names.length)
       if (refused !== undefined) throw new Error(`the objects could not be loaded: ${refused}`)
     }
