@@ -74,9 +74,15 @@ async function diagnosticReport(server: KryptonServer, reports: string): Promise
 
 /** What other processes of the machine see of the server. */
 function process_(server: KryptonServer): Evidence[] {
-  return ['cmdline', 'environ', 'status'].map((name) => {
+  return ['cmdline', 'environ', 'status'].flatMap((name) => {
     const where = `/proc/${server.process.pid}/${name}`
-    return { where, bytes: readFileSync(where) }
+    try {
+      return [{ where, bytes: readFileSync(where) }]
+    } catch (error) {
+      // A process that is not dumpable shows its environment to root alone.
+      if (error instanceof Error && 'code' in error && error.code === 'EACCES') return []
+      throw error
+    }
   })
 }
 

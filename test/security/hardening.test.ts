@@ -100,6 +100,39 @@ describe('a server of production', () => {
     })
   })
 
+  it('says on every way who holds keys, and to krypton doctor what is not as it should be', async () => {
+    await withServer([source], async (server) => {
+      const isNative = memoryReport().making === 'native'
+      // The command prints one document of this form.
+      const { addresses, keys } = JSON.parse(server.stdout) as { addresses: { health: { port: number } }; keys: string }
+      expect(keys).toMatch(isNative ? /^held by the native addon, in locked memory/ : /^held by JavaScript/)
+      const health = `http://127.0.0.1:${addresses.health.port}`
+      const ready = (await (await fetch(`${health}/readyz`)).json()) as {
+        native: string
+        memory: { lockedBytes: number }
+      }
+      expect(ready.native).toBe(isNative ? 'on' : 'off')
+      expect(ready.memory.lockedBytes > 0).toBe(isNative)
+      const metrics = await (await fetch(`${health}/metrics`)).text()
+      expect(metrics).toMatch(isNative ? /^krypton_native_addon_in_use 1$/m : /^krypton_native_addon_in_use 0$/m)
+      expect(metrics).toMatch(
+        isNative ? /^krypton_secret_slots_in_use\{class="wrapping"\} [1-9]/m : /^krypton_secret_slots 0$/m,
+      )
+      const status = await runWell(process.execPath, [bin, 'status', '--dir', instance])
+      expect(status).toMatch(isNative ? /^memory\.lockedBytes +[1-9]/m : /^memory\.lockedBytes +0$/m)
+      const findings = await run(process.execPath, [bin, 'doctor', '--dir', instance, '--json'])
+      expect([findings.code, findings.stderr]).toEqual([0, 'The server answered.\n'])
+      const states = new Map(
+        (JSON.parse(findings.stdout) as { check: string; state: string }[]).map(({ check, state }) => [check, state]),
+      )
+      for (const check of ['native addon', 'other processes'])
+        expect([check, states.get(check)]).toEqual([check, isNative ? 'good' : 'warning'])
+      // Without the addon it is as the shell has it.
+      if (isNative) expect(states.get('core files')).toBe('good')
+      expect([states.get('switches of Node'), states.get('files')]).toEqual(['good', 'good'])
+    })
+  })
+
   it('ends with 1 by an error that nobody caught, told in one line of its log without what hangs on the error', async () => {
     const fault = `data:text/javascript,${encodeURIComponent(
       `import { isMainThread } from 'node:worker_threads'
