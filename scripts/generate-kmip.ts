@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 
 /**
- * Writes src/kmip/tags.ts and src/kmip/enums.ts from the tables beside this file (KMIP 1.0 to 1.4, section 9.1.3).
+ * Writes src/kmip/tags.ts and src/kmip/enums.ts from the tables beside this file (KMIP 1.0 to 1.4, section 9.1.3), and docs/kmip.md from
+ * what the server runs by.
  * `node scripts/generate-kmip.ts` writes, `--check` fails when the files are not what the tables say.
  */
 
@@ -106,10 +107,15 @@ function quote(text: string): string {
   return `'${text.replaceAll("'", "\\'")}'`
 }
 
+function put(path: URL, text: string): void {
+  if (!process.argv.includes('--check')) writeFileSync(path, text)
+  else if (readFileSync(path, 'utf8') !== text)
+    throw new Error(`${path.pathname} is not what the tables say; run: npm run generate`)
+}
+
 if (import.meta.main) {
-  for (const { path, text } of generate()) {
-    if (!process.argv.includes('--check')) writeFileSync(path, text)
-    else if (readFileSync(path, 'utf8') !== text)
-      throw new Error(`${path.pathname} is not what the tables say; run: npm run generate`)
-  }
+  for (const { path, text } of generate()) put(path, text)
+  // only now, since the page is made of the modules that were just written
+  const { kmipPage, pagePath } = await import('./kmip-page.ts')
+  put(pagePath, kmipPage())
 }

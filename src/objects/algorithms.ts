@@ -142,9 +142,9 @@ export function cipherUse(object: ManagedObject, requested: CryptographicParamet
   if (algorithm !== CryptographicAlgorithm.AES || (asked.cryptographicAlgorithm ?? algorithm) !== algorithm) {
     throw unsupported('Use an AES key, and its own algorithm')
   }
-  const mode = modes.get(asked.blockCipherMode ?? BlockCipherMode.CBC)
+  const mode = blockCipherModes.get(asked.blockCipherMode ?? BlockCipherMode.CBC)
   if (mode === undefined) throw unsupported('Use Block Cipher Mode CBC, ECB, CTR or GCM')
-  const padding = paddings.get(asked.paddingMethod ?? PaddingMethod.None)
+  const padding = paddingMethods.get(asked.paddingMethod ?? PaddingMethod.None)
   if (padding === undefined) throw unsupported('Use Padding Method None or PKCS5')
   if (asked.initialCounterValue !== undefined || asked.counterLength !== undefined) {
     throw unsupported(
@@ -184,14 +184,16 @@ const usualParameters: CryptographicParameters = {
 /** GCM's full tag. */
 const tagLengthUsual = 16
 
-const modes: ReadonlyMap<number, CipherParameters['mode']> = new Map([
+/** The Block Cipher Modes of AES that are served, each as the cipher's. */
+export const blockCipherModes: ReadonlyMap<number, CipherParameters['mode']> = new Map([
   [BlockCipherMode.CBC, 'cbc'],
   [BlockCipherMode.ECB, 'ecb'],
   [BlockCipherMode.CTR, 'ctr'],
   [BlockCipherMode.GCM, 'gcm'],
 ])
 
-const paddings: ReadonlyMap<number, CipherParameters['padding']> = new Map([
+/** The Padding Methods of AES that are served, each as the cipher's. */
+export const paddingMethods: ReadonlyMap<number, CipherParameters['padding']> = new Map([
   [PaddingMethod.None, 'none'],
   [PaddingMethod.PKCS5, 'pkcs5'],
 ])

@@ -12,8 +12,8 @@ import type { ManagedObject } from './managed-object.ts'
  */
 export function macHash(object: ManagedObject, requested: CryptographicParameters | undefined): DigestAlgorithm {
   const asked = (requested ?? object.attributes.first('cryptographicParameters'))?.cryptographicAlgorithm
-  const own = macs.get(object.fields.algorithm)
-  const hash = asked === undefined ? own : macs.get(asked)
+  const own = macAlgorithms.get(object.fields.algorithm)
+  const hash = asked === undefined ? own : macAlgorithms.get(asked)
   if (hash === undefined) {
     throw unsupported('Send Cryptographic Parameters with a Cryptographic Algorithm of HMAC with SHA-1, SHA-2 or SHA-3')
   }
@@ -27,7 +27,8 @@ function unsupported(message: string): KryptonError {
   return new KryptonError('unsupported-cryptographic-parameters', message)
 }
 
-const macs: ReadonlyMap<number, DigestAlgorithm> = new Map([
+/** The algorithms of MAC and MAC Verify, each with the hash of its HMAC. */
+export const macAlgorithms: ReadonlyMap<number, DigestAlgorithm> = new Map([
   [CryptographicAlgorithm.HMACSHA1, 'sha1'],
   [CryptographicAlgorithm.HMACSHA224, 'sha224'],
   [CryptographicAlgorithm.HMACSHA256, 'sha256'],

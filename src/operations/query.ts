@@ -36,20 +36,7 @@ const answers: ReadonlyMap<number, (context: OperationContext) => QueryResponse>
         .filter((operation) => payloadsOf(operation)!.since <= version), // it is one of the table
     }),
   ],
-  [
-    QueryFunction.QueryObjects,
-    () => ({
-      objectTypes: [
-        ObjectType.Certificate,
-        ObjectType.SymmetricKey,
-        ObjectType.PublicKey,
-        ObjectType.PrivateKey,
-        ObjectType.SecretData,
-        ObjectType.OpaqueObject,
-        ObjectType.PGPKey,
-      ],
-    }),
-  ],
+  [QueryFunction.QueryObjects, () => ({ objectTypes: servedObjectTypes })],
   [
     QueryFunction.QueryServerInformation,
     ({ serverVersion }) => ({
@@ -93,6 +80,17 @@ const answers: ReadonlyMap<number, (context: OperationContext) => QueryResponse>
     }),
   ],
 ])
+
+/** The objects that Register takes, and of which others are made. */
+export const servedObjectTypes: readonly ObjectType[] = [
+  ObjectType.Certificate,
+  ObjectType.SymmetricKey,
+  ObjectType.PublicKey,
+  ObjectType.PrivateKey,
+  ObjectType.SecretData,
+  ObjectType.OpaqueObject,
+  ObjectType.PGPKey,
+]
 
 /** Profiles whose server side is served whole. */
 const profiles = [

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { generate } from '../../scripts/generate-kmip.ts'
+import { kmipPage, pagePath } from '../../scripts/kmip-page.ts'
 import { attributeNames, attributeTable } from '../../src/kmip/attribute.ts'
 import * as enums from '../../src/kmip/enums.ts'
 import { Tag, tagTable } from '../../src/kmip/tags.ts'
@@ -9,6 +10,10 @@ import { absent, sharedDirectory } from './shared.ts'
 
 test('tags.ts and enums.ts are what the tables say', () => {
   for (const { path, text } of generate()) expect(readFileSync(path, 'utf8')).toBe(text)
+})
+
+test('docs/kmip.md is what the tables that run say', () => {
+  expect(readFileSync(pagePath, 'utf8')).toBe(kmipPage())
 })
 
 test('each attribute has its own tag, of the same name and not newer', () => {

@@ -1,0 +1,151 @@
+import { KryptonError } from '../src/errors.ts'
+import { attributeNames, attributeTable } from '../src/kmip/attribute.ts'
+import { CryptographicAlgorithm, enumTables, ObjectType } from '../src/kmip/enums.ts'
+import type { EnumName } from '../src/kmip/enums.ts'
+import { payloadsOf } from '../src/kmip/payloads/index.ts'
+import { oldestVersion, supportedVersions, versionText } from '../src/kmip/version.ts'
+import type { KmipVersion } from '../src/kmip/version.ts'
+import { blockCipherModes, generatedLength, paddingMethods } from '../src/objects/algorithms.ts'
+import { checkAsymmetricFormat, curveOfNumber, ecAlgorithms } from '../src/objects/asymmetric-format.ts'
+import { hashOf } from '../src/objects/hashing.ts'
+import { checkCertificateFormat, keyMaterialAs } from '../src/objects/key-format.ts'
+import { macAlgorithms } from '../src/objects/mac-use.ts'
+import { servedObjectTypes } from '../src/operations/query.ts'
+
+export const pagePath = new URL('../docs/kmip.md', import.meta.url)
+
+/** The text of docs/kmip.md: what of KMIP 1.0 to 1.4 is served and what is not, from the tables that the server runs by. */
+export function kmipPage(): string {
+  return [
+    '# What of KMIP 1.0 to 1.4 is served',
+    'Written by scripts/kmip-page.ts from the tables that the server runs by; change those, then run `npm run generate`.',
+    'Names are those of the specification. Under a version is `yes` where the server does it, `no` where the version has it and the server refuses it, and `-` where the version does not have it.',
+    '## Operations',
+    'One that is not served is answered with Operation Not Supported, and Query does not list it. Notify and Put, which a server sends to a client, are not sent.',
+    byVersion('Operation', (operation) => payloadsOf(operation) !== undefined),
+    '## Objects',
+    byVersion('ObjectType', (objectType) => servedObjectTypes.includes(objectType as ObjectType)),
+    '## Attributes',
+    'The rules of section 3 that the server goes by; an attribute is `always there` on the objects that it applies to. Each attribute is known from its version on; a client of an older version is not shown it. Custom attributes (`x-` and `y-`) are kept with each of their types.',
+    attributes(),
+    '## Key formats',
+    'What Register takes and Get gives. A Certificate has X.509 alone.',
+    table(
+      'KeyFormatType',
+      formatTypes.map((objectType) => [
+        nameOf('ObjectType', objectType),
+        (format) => yesOrNo(accepts(() => checkFormat(objectType, format))),
+      ]),
+    ),
+    '## Cryptographic algorithms',
+    'Create makes keys of the algorithm; Create Key Pair makes pairs of it; MAC and MAC Verify use it.',
+    table('CryptographicAlgorithm', [
+      ['Create', (algorithm) => yesOrNo(accepts(() => generatedLength(algorithm, undefined)))],
+      ['Create Key Pair', (algorithm) => yesOrNo(isOfPairs(algorithm))],
+      ['MAC', (algorithm) => yesOrNo(macAlgorithms.has(algorithm))],
+    ]),
+    '## Block cipher modes',
+    'Of Encrypt and Decrypt with AES, from 1.2 on.',
+    byVersion('BlockCipherMode', (mode) => blockCipherModes.has(mode), cryptographySince),
+    '## Padding methods',
+    'Of Encrypt and Decrypt with AES, from 1.2 on.',
+    byVersion('PaddingMethod', (padding) => paddingMethods.has(padding), cryptographySince),
+    '## Hashing algorithms',
+    'Of Hash, and of what takes Cryptographic Parameters, from 1.2 on.',
+    byVersion('HashingAlgorithm', (hash) => accepts(() => hashOf(hash)), cryptographySince),
+    '## Curves',
+    byVersion('RecommendedCurve', (curve) => curveOfNumber(curve) !== undefined),
+  ]
+    .join('\n\n')
+    .concat('\n')
+}
+
+/** The first version with operations of cryptography. */
+const cryptographySince: KmipVersion = 12
+
+const formatTypes = [
+  ObjectType.SymmetricKey,
+  ObjectType.SecretData,
+  ObjectType.PGPKey,
+  ObjectType.PublicKey,
+  ObjectType.PrivateKey,
+  ObjectType.Certificate,
+] as const
+
+function checkFormat(objectType: (typeof formatTypes)[number], format: number): void {
+  if (objectType === ObjectType.Certificate) checkCertificateFormat(format)
+  else if (objectType === ObjectType.PublicKey || objectType === ObjectType.PrivateKey)
+    checkAsymmetricFormat(objectType, format)
+  else keyMaterialAs(objectType, format, new Uint8Array(0))
+}
+
+function isOfPairs(algorithm: number): boolean {
+  return algorithm === CryptographicAlgorithm.RSA || ecAlgorithms.includes(algorithm)
+}
+
+/** Does the rule let it pass? What is no refusal of it goes on. */
+function accepts(rule: () => unknown): boolean {
+  try {
+    rule()
+    return true
+  } catch (error) {
+    if (error instanceof KryptonError) return false
+    throw error
+  }
+}
+
+function byVersion(
+  enumeration: EnumName,
+  isServed: (value: number) => boolean,
+  since: KmipVersion = oldestVersion,
+): string {
+  const { [enumeration]: values } = enumTables
+  return table(
+    enumeration,
+    supportedVersions.toReversed().map((version) => [
+      versionText(version),
+      (value) => (Math.max(since, values.get(value)!.since) > version ? '-' : yesOrNo(isServed(value))), // a row for each value
+    ]),
+  )
+}
+
+function table(
+  enumeration: EnumName,
+  columns: readonly (readonly [heading: string, cell: (value: number) => string])[],
+): string {
+  const values = [...enumTables[enumeration].keys()]
+  return lines(
+    ['', ...columns.map(([heading]) => heading)],
+    values.map((value) => [nameOf(enumeration, value), ...columns.map(([, cell]) => cell(value))]),
+  )
+}
+
+function attributes(): string {
+  return lines(
+    ['', 'since', 'set by', 'several', 'client modifies', 'client deletes', 'always there'],
+    attributeNames.map((name) => {
+      const rules = attributeTable[name]
+      return [
+        rules.attributeName,
+        versionText(rules.since),
+        rules.setBy,
+        yesOrNo(rules.multiple),
+        yesOrNo(rules.modifiableByClient),
+        yesOrNo(rules.deletableByClient),
+        yesOrNo(rules.alwaysHasValue),
+      ]
+    }),
+  )
+}
+
+function lines(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+  return [headings, headings.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+}
+
+function nameOf(enumeration: EnumName, value: number): string {
+  return enumTables[enumeration].get(value)!.name // the value of a row
+}
+
+function yesOrNo(is: boolean): string {
+  return is ? 'yes' : 'no'
+}
