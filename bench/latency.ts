@@ -10,6 +10,8 @@ import { Operation } from '../src/bench/tags.ts'
 import { makeCertificates } from './certificates.ts'
 import { goodSection } from './figure.ts'
 import type { Figure, Skipped } from './figure.ts'
+import { othersCoresMax } from './pairs.ts'
+import { cpuBetween, machineBusyMs, processTreeCpu } from './process-cpu.ts'
 import { startEcho } from './servers/echo.ts'
 import { startKrypton } from './servers/krypton.ts'
 import { allCpus } from './servers/server.ts'
@@ -44,6 +46,7 @@ export async function benchLatency(options: LatencyOptions): Promise<Section> {
     servers.push(krypton)
     const figures: Figure[] = []
     const skipped: Skipped[] = []
+    const noise = await othersCores(krypton)
     for (const scenario of ['get', 'encrypt', 'decrypt', 'create'] as const)
       figures.push(await atRate(krypton, scenario, options))
     figures.push(...(await mixed(krypton, options)))
@@ -57,9 +60,10 @@ export async function benchLatency(options: LatencyOptions): Promise<Section> {
       servers.push(echo)
       figures.push(await besideRsa(rsa, krypton, echo, objects, options))
     } else skipped.push({ what: rsa, why: "the server's Query lists no Sign or no Create Key Pair" })
+    const told = noise > othersCoresMax ? [`NOISY: others used ${noise.toFixed(2)} cores before the first row`] : []
     return goodSection(
       'Latency at given rates',
-      figures,
+      figures.map((figure) => ({ ...figure, remarks: [...told, ...figure.remarks] })),
       [
         'Open loop; latency counts from the time at which a request was meant to leave. ADR-604: pass under 0.2 / 1 / 10 ms at p50 / p99 / p99.9, fail from 0.5 / 5 / 50 on, warn between. ' +
           "The clients' own share of the machine is in it: on two cores the generator and the server wait for each other.",
@@ -70,6 +74,15 @@ export async function benchLatency(options: LatencyOptions): Promise<Section> {
     for (const server of servers) await server.stop()
     rmSync(directory, { recursive: true, force: true })
   }
+}
+
+/** What anybody else uses of the machine in a second in which nothing is asked. */
+async function othersCores(krypton: BenchServer): Promise<number> {
+  const [machine, server, own] = [machineBusyMs(), processTreeCpu(krypton.pid), process.cpuUsage()]
+  await new Promise((resolve) => setTimeout(resolve, 1000))
+  const used = process.cpuUsage(own)
+  const ours = cpuBetween(server, processTreeCpu(krypton.pid)) + (used.user + used.system) / 1000
+  return (machineBusyMs() - machine - ours) / 1000
 }
 
 async function atRate(krypton: BenchServer, scenario: ScenarioName, options: LatencyOptions): Promise<Figure> {
