@@ -56,13 +56,16 @@ export class Connection implements TurnTaker {
   #awaitsRequests = false
   #awaitsAnswers = false
   #partialBytes = 0
-  #writesPending = 0
+  /**
+   * When each answer that is on its way was handed to the socket, the oldest first. Each has its own time: a kernel that is short of memory
+   * takes them in trickles, and if every one that it took counted anew, a client that reads nothing would last for as long as there are answers.
+   */
+  readonly #handedOverMs: number[] = []
   #queuedBytes = 0
   #anythingCame = false
   /** Milliseconds of the monotonic clock. */
   #quietSinceMs: number
   #frameSinceMs = 0
-  #writeSinceMs = 0
   #endingSinceMs = 0
 
   constructor(socket: TLSSocket, peer: Peer, around: ConnectionSurroundings) {
@@ -108,7 +111,8 @@ export class Connection implements TurnTaker {
     if (this.#state === 'closed') return undefined
     if (this.#state === 'ending')
       return nowMs - this.#endingSinceMs > limits.lingerMs + bounds.writeMs ? 'drain' : undefined
-    if (this.#writesPending > 0) return nowMs - this.#writeSinceMs > bounds.writeMs ? 'write-slow' : undefined
+    const oldestMs = this.#handedOverMs[0]
+    if (oldestMs !== undefined) return nowMs - oldestMs > bounds.writeMs ? 'write-slow' : undefined
     if (this.#slots.length > 0 || this.#state === 'identifying') return undefined
     if (this.#partialBytes > 0) {
       const elapsedMs = nowMs - this.#frameSinceMs
@@ -306,8 +310,7 @@ export class Connection implements TurnTaker {
 
   #write({ bytes, sensitive }: Answer, nowMs: number): void {
     this.#around.counters.sent(bytes.length)
-    if (this.#writesPending === 0) this.#writeSinceMs = nowMs
-    this.#writesPending += 1
+    this.#handedOverMs.push(nowMs)
     this.#queuedBytes += bytes.length
     this.#around.queuedAnswersBytes += bytes.length
     this.#socket.write(bytes, () => {
@@ -322,10 +325,8 @@ export class Connection implements TurnTaker {
     if (this.#state === 'closed') return
     this.#queuedBytes -= bytes
     this.#around.queuedAnswersBytes -= bytes
-    this.#writesPending -= 1
-    const nowMs = this.#around.clock.monotonic()
-    this.#writeSinceMs = nowMs
-    this.#quietSinceMs = nowMs
+    this.#handedOverMs.shift()
+    this.#quietSinceMs = this.#around.clock.monotonic()
     this.#readOn()
   }
 

@@ -196,6 +196,25 @@ test('sensitive answers that nobody took are wiped when the connection ends', as
   await expect.poll(() => sent.every((bytes) => bytes.every((byte) => byte === 0))).toBe(true)
 })
 
+test('a client that takes its answers in trickles has so long for each as for one, and no longer for many', async () => {
+  const answer = (): Answer => ({ bytes: frame(1, 128 * 1024), sensitive: false })
+  const { connect: connectClient, counters } = await start({ answer, limits: { writeMs: 1_000 } })
+  const client = await connectClient()
+  client.socket.pause()
+  for (let number = 0; number < 400; number++) client.socket.write(frame(number, 16))
+  // Some bytes every 100 ms: never a second without any.
+  const trickle = setInterval(() => {
+    client.socket.resume()
+    setImmediate(() => client.socket.pause())
+  }, 100)
+  try {
+    await expect.poll(() => counters.readCut('write-slow'), { timeout: 20_000 }).toBe(1)
+  } finally {
+    clearInterval(trickle)
+    client.socket.destroy()
+  }
+})
+
 describe('habits of clients', () => {
   test('a connection for each operation is served, many times', async () => {
     const { connect: connectClient, counters } = await start()
