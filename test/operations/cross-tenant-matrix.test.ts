@@ -1,0 +1,171 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import {
+  CertificateType,
+  CryptographicAlgorithm,
+  KeyFormatType,
+  ObjectType,
+  Operation,
+  RevocationReasonCode,
+  State,
+} from '../../src/kmip/enums.ts'
+import type { WireAttribute } from '../../src/kmip/attributes-1x.ts'
+import type { RequestPayload } from '../../src/kmip/payloads/index.ts'
+import { decodeResponse } from '../../src/kmip/response-message.ts'
+import { newSigner } from '../support/certificates.ts'
+import {
+  Client,
+  named,
+  newServer,
+  principalOf,
+  refusalOf,
+  registerKey,
+  registerOpaque,
+  registerSecret,
+} from './fixture.ts'
+import type { Server } from './fixture.ts'
+import { p256, registerPrivate, registerPublic } from './key-pairs.ts'
+import { referenceRows } from './reference-rows.ts'
+import type { Reference } from './reference-rows.ts'
+
+/** An object of every type in every state that it can have, and beside each a reference to nothing. */
+interface Victim extends Reference {
+  readonly what: string
+  readonly missing: Reference
+}
+
+let server: Server
+let before: unknown
+const victims: Victim[] = []
+
+const { Unspecified, KeyCompromise } = RevocationReasonCode
+const ways: Readonly<Record<keyof typeof State, (owner: Client, id: string) => Promise<unknown>>> = {
+  PreActive: async () => {},
+  Active: (owner, id) => owner.activate(id),
+  Deactivated: (owner, id) => owner.activate(id).then(() => owner.revoke(id, Unspecified)),
+  Compromised: (owner, id) => owner.revoke(id, KeyCompromise),
+  Destroyed: (owner, id) => owner.destroy(id),
+  DestroyedCompromised: (owner, id) => owner.revoke(id, KeyCompromise).then(() => owner.destroy(id)),
+}
+
+type Register = (attributes: WireAttribute[]) => RequestPayload<typeof Operation.Register>
+
+function registers(certificateValue: Uint8Array): Readonly<Record<string, Register>> {
+  const keyBlock = {
+    keyFormatType: KeyFormatType.Raw,
+    keyValue: { keyMaterial: Buffer.from('a PGP key') },
+    cryptographicAlgorithm: CryptographicAlgorithm.RSA,
+    cryptographicLength: 2048,
+  }
+  return {
+    'Symmetric Key': (attributes) => registerKey(Buffer.alloc(16, 1), attributes),
+    'Secret Data': (attributes) => registerSecret(Buffer.alloc(16, 2), attributes),
+    'Opaque Object': (attributes) => registerOpaque(Buffer.alloc(16, 3), attributes),
+    'Private Key': (attributes) => registerPrivate(p256.privateKey, attributes),
+    'Public Key': (attributes) => registerPublic(p256.publicKey, attributes),
+    Certificate: (attributes) => ({
+      objectType: ObjectType.Certificate,
+      templateAttribute: { names: [], attributes },
+      certificate: { certificateType: CertificateType.X509, certificateValue },
+    }),
+    'PGP Key': (attributes) => ({
+      objectType: ObjectType.PGPKey,
+      templateAttribute: { names: [], attributes },
+      pgpKey: { pgpKeyVersion: 4, keyBlock },
+    }),
+  }
+}
+
+beforeAll(async () => {
+  server = await newServer()
+  const { der } = await newSigner({ name: 'CN=victim' })
+  for (const [type, register] of Object.entries(registers(der))) {
+    for (const [state, reach] of Object.entries(ways)) {
+      // An Opaque Object has no State (KMIP 1.4 section 3.22): it is there or it is destroyed.
+      if (type === 'Opaque Object' && state !== 'PreActive' && state !== 'Destroyed') continue
+      const name = `${type} ${state}`
+      const { uniqueIdentifier } = await server.client.send(Operation.Register, register([named(name)]))
+      await reach(server.client, uniqueIdentifier)
+      victims.push({
+        what: name,
+        name,
+        uniqueIdentifier,
+        missing: { uniqueIdentifier: randomUUID(), name: `no ${name}` },
+      })
+    }
+  }
+  // Somebody's Link leads to the first of them.
+  for (const row of referenceRows.filter(({ isText }) => isText)) await server.client.bytes(row.request(victims[0]!))
+  before = await ownersRows()
+})
+afterAll(() => server.services.cryptoWork.close(0))
+
+/** The rows of the owner's objects as they are stored, their versions and records among them. */
+const ownersRows = async () => {
+  const { tenant, system, service } = server.client.principal.scope
+  return server.store.find('objects', { tenant, system, service })
+}
+
+const identifier = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/gu
+
+/** The bytes of an answer as text, with identifiers of what was made for this very request masked. */
+const masked = (bytes: Buffer) => bytes.toString('latin1').replaceAll(identifier, 'made')
+
+const callers = {
+  'another service': () => server.otherService,
+  'another system': () => server.otherSystem,
+  'another tenant': () => server.otherTenant,
+  'the same service, that may do nothing': () =>
+    new Client(principalOf(server.client.principal.scope, 'idle', []), server.services),
+} as const
+
+let cells = 0
+
+describe.each(Object.entries(callers))('a client of %s', (_, callerOf) => {
+  test.each(referenceRows)(
+    'is told of an object that is not its own what it is told of none: $operation, $place',
+    async (row) => {
+      const caller = callerOf()
+      for (const victim of victims) {
+        const foreign = await caller.bytes(row.request(victim))
+        const missing = await caller.bytes(row.request(victim.missing))
+        expect(masked(foreign), victim.what).toBe(masked(missing))
+        expect(foreign.includes(victim.uniqueIdentifier)).toBe(false)
+        const answer = decodeResponse(foreign).batchItems.at(-1)!
+        if (row.place.includes('Unique Identifier') && row.operation !== Operation.Locate) {
+          const reason = caller.principal.clientName === 'idle' ? 'Permission Denied' : 'Item Not Found'
+          expect(refusalOf(answer).reason).toBe(reason)
+        }
+        cells += 1
+      }
+    },
+  )
+
+  test('has changed nothing of them', async () => {
+    expect(await ownersRows()).toEqual(before)
+  })
+})
+
+test('the matrix has at least 5,000 cells', () => {
+  expect(cells).toBeGreaterThanOrEqual(5_000)
+})
+
+// Last, since it changes the objects: a row that its owner too is refused with the same bytes would compare nothing.
+const changesState: ReadonlySet<number> = new Set([Operation.Activate, Operation.Revoke, Operation.Destroy])
+const ownersOrder = [
+  ...referenceRows.filter(({ operation, isText }) => !isText && !changesState.has(operation)),
+  ...referenceRows.filter(({ operation }) => changesState.has(operation)),
+]
+
+test.each(ownersOrder)('its owner is answered otherwise: $operation, $place', async (row) => {
+  let differences = 0
+  const name = randomUUID()
+  // One that no row before has destroyed.
+  const fresh = { name, uniqueIdentifier: await server.client.create([named(name)]) }
+  for (const victim of [...victims, fresh]) {
+    const missing = { uniqueIdentifier: randomUUID(), name: randomUUID() }
+    const own = await server.client.bytes(row.request(victim))
+    if (masked(own) !== masked(await server.client.bytes(row.request(missing)))) differences += 1
+  }
+  expect(differences).toBeGreaterThan(0)
+})

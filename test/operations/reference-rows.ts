@@ -1,0 +1,166 @@
+import type { WireAttribute } from '../../src/kmip/attributes-1x.ts'
+import {
+  CryptographicAlgorithm,
+  LinkType,
+  Operation,
+  RecommendedCurve,
+  RevocationReasonCode,
+} from '../../src/kmip/enums.ts'
+import type { ServedOperation } from '../../src/kmip/payloads/index.ts'
+import { attribute, createPayload, custom, item, named, registerKey } from './fixture.ts'
+import type { Item } from './fixture.ts'
+import { createPair } from './key-pairs.ts'
+
+/** What a request may refer to: an object by its identifier, or by its Name. */
+export interface Reference {
+  readonly uniqueIdentifier: string
+  readonly name: string
+}
+
+/** A place in a request where an object is referred to, and what is sent with that reference in it. */
+export interface ReferenceRow {
+  readonly operation: ServedOperation
+  readonly place: string
+  readonly request: (reference: Reference) => readonly Item[]
+  /** The object is not looked up: a Link is kept as a text, whoever has the object that it names. */
+  readonly isText: boolean
+}
+
+type Rows = Readonly<Record<string, (reference: Reference) => Item>>
+
+const data = Buffer.alloc(16, 7)
+const signatureData = Buffer.alloc(64, 7)
+const link = ({ uniqueIdentifier }: Reference) =>
+  attribute('link', { linkType: LinkType.ParentLink, linkedObjectIdentifier: uniqueIdentifier })
+
+function pair(attributes: { common?: WireAttribute[]; private?: WireAttribute[] }) {
+  const kind = [
+    attribute('cryptographicAlgorithm', CryptographicAlgorithm.ECDSA),
+    attribute('cryptographicDomainParameters', { recommendedCurve: RecommendedCurve.P256 }),
+  ]
+  return createPair([...kind, ...(attributes.common ?? [])], { private: attributes.private ?? [] })
+}
+
+/**
+ * Every place in which a request of an operation may refer to an object, for every operation that is served: who adds an operation adds
+ * its places, or says by an empty row that it refers to none.
+ */
+const places = {
+  [Operation.DiscoverVersions]: {},
+  [Operation.Query]: {},
+  [Operation.RNGRetrieve]: {},
+  [Operation.RNGSeed]: {},
+  [Operation.Hash]: {},
+  [Operation.Create]: {
+    Link: (to) => item(Operation.Create, createPayload([link(to)])),
+    Name: ({ name }) => item(Operation.Create, createPayload([named(name)])),
+  },
+  [Operation.CreateKeyPair]: {
+    Link: (to) => item(Operation.CreateKeyPair, pair({ common: [link(to)] })),
+    Name: ({ name }) => item(Operation.CreateKeyPair, pair({ private: [named(name)] })),
+  },
+  [Operation.ReKeyKeyPair]: {
+    'Private Key Unique Identifier': ({ uniqueIdentifier }) =>
+      item(Operation.ReKeyKeyPair, { privateKeyUniqueIdentifier: uniqueIdentifier }),
+  },
+  [Operation.Register]: {
+    Link: (to) => item(Operation.Register, registerKey(data, [link(to)])),
+    Name: ({ name }) => item(Operation.Register, registerKey(data, [named(name)])),
+  },
+  [Operation.Get]: {
+    'Unique Identifier': ({ uniqueIdentifier }) => item(Operation.Get, { uniqueIdentifier }),
+  },
+  [Operation.GetAttributes]: {
+    'Unique Identifier': ({ uniqueIdentifier }) =>
+      item(Operation.GetAttributes, { uniqueIdentifier, attributeNames: [] }),
+    'Unique Identifier, State alone': ({ uniqueIdentifier }) =>
+      item(Operation.GetAttributes, { uniqueIdentifier, attributeNames: ['State'] }),
+  },
+  [Operation.GetAttributeList]: {
+    'Unique Identifier': ({ uniqueIdentifier }) => item(Operation.GetAttributeList, { uniqueIdentifier }),
+  },
+  [Operation.AddAttribute]: {
+    'Unique Identifier': ({ uniqueIdentifier }) =>
+      item(Operation.AddAttribute, { uniqueIdentifier, attribute: custom('x-1', 'v') }),
+  },
+  [Operation.ModifyAttribute]: {
+    'Unique Identifier': ({ uniqueIdentifier }) =>
+      item(Operation.ModifyAttribute, { uniqueIdentifier, attribute: named('v') }),
+  },
+  [Operation.DeleteAttribute]: {
+    'Unique Identifier': ({ uniqueIdentifier }) =>
+      item(Operation.DeleteAttribute, { uniqueIdentifier, attributeName: 'Name' }),
+  },
+  [Operation.Locate]: {
+    'Unique Identifier': ({ uniqueIdentifier }) =>
+      item(Operation.Locate, { attributes: [attribute('uniqueIdentifier', uniqueIdentifier)], storageStatusMask: 3 }),
+    Name: ({ name }) => item(Operation.Locate, { attributes: [named(name)] }),
+    Link: (to) => item(Operation.Locate, { attributes: [link(to)] }),
+  },
+  [Operation.Activate]: {
+    'Unique Identifier': ({ uniqueIdentifier }) => item(Operation.Activate, { uniqueIdentifier }),
+  },
+  [Operation.Revoke]: {
+    'Unique Identifier': ({ uniqueIdentifier }) => item(Operation.Revoke, revocation(uniqueIdentifier, 'Unspecified')),
+    'Unique Identifier, of a compromise': ({ uniqueIdentifier }) =>
+      item(Operation.Revoke, revocation(uniqueIdentifier, 'KeyCompromise')),
+  },
+  [Operation.Destroy]: {
+    'Unique Identifier': ({ uniqueIdentifier }) => item(Operation.Destroy, { uniqueIdentifier }),
+  },
+  [Operation.Check]: {
+    'Unique Identifier': ({ uniqueIdentifier }) => item(Operation.Check, { uniqueIdentifier }),
+    'Unique Identifier, with Cryptographic Usage Mask': ({ uniqueIdentifier }) =>
+      item(Operation.Check, { uniqueIdentifier, cryptographicUsageMask: 0x40 }),
+  },
+  [Operation.Encrypt]: {
+    'Unique Identifier': ({ uniqueIdentifier }) => item(Operation.Encrypt, { uniqueIdentifier, data }),
+  },
+  [Operation.Decrypt]: {
+    'Unique Identifier': ({ uniqueIdentifier }) =>
+      item(Operation.Decrypt, { uniqueIdentifier, data, ivCounterNonce: data }),
+  },
+  [Operation.Sign]: {
+    'Unique Identifier': ({ uniqueIdentifier }) => item(Operation.Sign, { uniqueIdentifier, data }),
+  },
+  [Operation.SignatureVerify]: {
+    'Unique Identifier': ({ uniqueIdentifier }) =>
+      item(Operation.SignatureVerify, { uniqueIdentifier, data, signatureData }),
+  },
+  [Operation.ObtainLease]: {
+    'Unique Identifier': ({ uniqueIdentifier }) => item(Operation.ObtainLease, { uniqueIdentifier }),
+  },
+  [Operation.MAC]: {
+    'Unique Identifier': ({ uniqueIdentifier }) => item(Operation.MAC, { uniqueIdentifier, data }),
+  },
+  [Operation.MACVerify]: {
+    'Unique Identifier': ({ uniqueIdentifier }) =>
+      item(Operation.MACVerify, { uniqueIdentifier, data, macData: Buffer.alloc(32) }),
+  },
+} satisfies { readonly [O in ServedOperation]: Rows }
+
+function revocation(uniqueIdentifier: string, code: keyof typeof RevocationReasonCode) {
+  return { uniqueIdentifier, revocationReason: { revocationReasonCode: RevocationReasonCode[code] } }
+}
+
+/** The table as a list; each place of an operation on one object also behind a Locate, which gives the ID Placeholder. */
+export const referenceRows: readonly ReferenceRow[] = Object.entries(places).flatMap(([number, rows]) => {
+  const operation = Number(number) as ServedOperation // the keys of the table are operations
+  return Object.entries(rows as Rows).flatMap(([place, request]): ReferenceRow[] => {
+    const isText = place === 'Link' && operation !== Operation.Locate
+    const direct: ReferenceRow = { operation, place, isText, request: (to) => [request(to)] }
+    if (!place.includes('Unique Identifier') || operation === Operation.Locate) return [direct]
+    return [direct, { ...direct, place: `${place} by ID Placeholder`, request: (to) => behindLocate(request, to) }]
+  })
+})
+
+/** The same item without its identifier, after a Locate that finds one object by it. */
+function behindLocate(request: (reference: Reference) => Item, to: Reference): Item[] {
+  const { operation, requestPayload } = request(to)
+  const fields = Object.entries(requestPayload as object).filter(([name]) => !name.endsWith('niqueIdentifier'))
+  const filters = [attribute('uniqueIdentifier', to.uniqueIdentifier)]
+  return [
+    item(Operation.Locate, { attributes: filters, storageStatusMask: 3 }),
+    { operation, requestPayload: Object.fromEntries(fields) },
+  ]
+}
