@@ -160,7 +160,9 @@ function checkFrame(bytes: Buffer, view: DataView): void {
     const length = view.getInt32(at + 4)
     const from = at + 8
     const next = from + ((length + 7) & ~7)
-    if (length < 0 || next > end) throw invalid(at, `a length of ${length >>> 0} goes past the end of what holds it`)
+    // Unsigned, and before padding is added to it: 2^31 - 1 with its padding would be negative.
+    if (length >>> 0 > end - from || next > end)
+      throw invalid(at, `a length of ${length >>> 0} goes past the end of what holds it`)
     if (type === ItemType.Structure) {
       if ((length & 7) !== 0) throw wrongLength(at, type, length)
       if (++depth > limits.depthMax) {

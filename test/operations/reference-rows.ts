@@ -59,6 +59,13 @@ const places = {
     Link: (to) => item(Operation.CreateKeyPair, pair({ common: [link(to)] })),
     Name: ({ name }) => item(Operation.CreateKeyPair, pair({ private: [named(name)] })),
   },
+  [Operation.ReKey]: {
+    'Unique Identifier': ({ uniqueIdentifier }) => item(Operation.ReKey, { uniqueIdentifier }),
+  },
+  [Operation.GetUsageAllocation]: {
+    'Unique Identifier': ({ uniqueIdentifier }) =>
+      item(Operation.GetUsageAllocation, { uniqueIdentifier, usageLimitsCount: 1n }),
+  },
   [Operation.ReKeyKeyPair]: {
     'Private Key Unique Identifier': ({ uniqueIdentifier }) =>
       item(Operation.ReKeyKeyPair, { privateKeyUniqueIdentifier: uniqueIdentifier }),

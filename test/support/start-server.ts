@@ -19,7 +19,7 @@ import { refusal } from '../../src/server/respond.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
 import type { Store } from '../../src/store/store.ts'
 import { Counters } from '../../src/telemetry/counters.ts'
-import { openLog } from '../../src/telemetry/log.ts'
+import { type Log, openLog } from '../../src/telemetry/log.ts'
 import { ClientDirectory } from '../../src/tenants/client-directory.ts'
 import { type NewClient, TenantRegistry } from '../../src/tenants/tenant-registry.ts'
 import { identityOf, newAuthority, type TestIdentity } from './certificates.ts'
@@ -86,6 +86,8 @@ export interface TestServer extends Realm {
 export interface TestServerOptions {
   /** Answers a frame; by default with the frame's own bytes as a copy. */
   readonly answer?: (frame: Buffer) => MaybePromise<Answer>
+  /** Answers as the server itself does; in place of `answer`. */
+  readonly responder?: (realm: Realm, counters: Counters, log: Log) => Responder
   readonly limits?: Partial<ConnectionLimits>
   readonly clock?: Clock
 }
@@ -97,6 +99,7 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
   const counters = new Counters()
   const logLines: string[] = []
   const serverIdentity = identityOf(await realm.authority.issueServer([], new Date(clock.now())))
+  const log = openLog('debug', (line) => logLines.push(line))
   const listener = await Listener.listen(
     {
       host: '127.0.0.1',
@@ -106,10 +109,10 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
       limits: options.limits,
     },
     {
-      responder: testResponder(realm.authenticator, clock, answer),
+      responder: options.responder?.(realm, counters, log) ?? testResponder(realm.authenticator, clock, answer),
       clock,
       counters,
-      log: openLog('debug', (line) => logLines.push(line)),
+      log,
     },
   )
   const { port } = listener.address

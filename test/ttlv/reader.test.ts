@@ -75,6 +75,7 @@ describe('TtlvReader', () => {
     ['a Text String that is not UTF-8', raw(tag, 0x07, Buffer.from('c328', 'hex'))],
     ['a long Text String that is not UTF-8', raw(tag, 0x07, Buffer.concat([Buffer.alloc(100, 0x61), Buffer.of(0xff)]))],
     ['a length past the end', raw(tag, 0x08, Buffer.alloc(8), 9)],
+    ['a length that is negative with its padding', raw(tag, 0x08, Buffer.alloc(8), 0x7fff_ffff)],
     ['a length of 2^31 and more', raw(tag, 0x08, Buffer.alloc(8), 0xffff_fff8)],
     [
       'a child that goes past its parent',
