@@ -36,12 +36,14 @@ export function replacementAttributes(
   { offset, now }: { readonly offset: number | undefined; readonly now: number },
 ): readonly WireAttribute[] {
   const { attributes } = object
-  const taken: WireAttribute[] = [...requested]
+  const taken: WireAttribute[] = []
   const isAsked = (name: string): boolean => requested.some((attribute) => attribute.name === name)
   for (const name of attributes.names()) {
     if (notCopied.has(name) || (attributeDefinition(name)?.multiple === false && isAsked(name))) continue
     for (const { value } of attributes.instances(name)) taken.push(wireAttribute(name, undefined, value))
   }
+  // after those of the old key, whose instances keep their places
+  taken.push(...requested)
   if (offset === undefined) return taken
   if (isAsked('activationDate') || isAsked('deactivationDate')) {
     throw new KryptonError('invalid-message', 'Leave out Offset, or Activation Date and Deactivation Date')

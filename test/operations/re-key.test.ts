@@ -64,6 +64,16 @@ describe('Re-key', () => {
     expect(await client.locate([named('one')])).toEqual([made])
   })
 
+  test('puts Names of the request after those of the old key, which keep their index', async () => {
+    const old = await client.create([named('first'), named('second')])
+    const made = await reKey(old, { templateAttribute: { names: [], attributes: [named('third')] } })
+    expect((await client.attributes(made))['Name']).toMatchObject([
+      { nameValue: 'first' },
+      { nameValue: 'second' },
+      { nameValue: 'third' },
+    ])
+  })
+
   test('sets the ID Placeholder to the new key, and takes it from it', async () => {
     const answers = await client.batch([
       item(Operation.Locate, { attributes: [named('one')] }),
