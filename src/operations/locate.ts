@@ -20,9 +20,13 @@ import type { Handler, OperationContext } from './handler.ts'
  * to Offset Items, when the count is at hand.
  */
 export const locate: Handler<typeof Operation.Locate> = (request, context) => {
-  const { maximumItems, offsetItems } = request
+  const { maximumItems, offsetItems, objectGroupMember } = request
   if ((maximumItems ?? 0) < 0 || (offsetItems ?? 0) < 0) {
     throw new KryptonError('invalid-field', 'Send Maximum Items and Offset Items of 0 or more')
+  }
+  // Left out, it would find every member.
+  if (objectGroupMember !== undefined && !groupMembers.has(objectGroupMember)) {
+    throw new KryptonError('invalid-field', 'Send an Object Group Member of Group Member Fresh or Group Member Default')
   }
   return next(find(request, context), (result) => answer(request, result, context))
 }
@@ -126,3 +130,5 @@ const nothing: SearchResult = { objects: [], total: 0 }
 const liveStates = [State.PreActive, State.Active, State.Deactivated, State.Compromised]
 
 const asksForDestroyed: ReadonlySet<string> = new Set(['destroyDate'])
+
+const groupMembers: ReadonlySet<number> = new Set(Object.values(ObjectGroupMember))

@@ -64,7 +64,10 @@ export class Mutator {
       case 2: // another length
         this.valuesOnly = false
         if (random.once(4))
-          scratch.writeUInt32BE(random.once(3) ? random.bits() : random.below(length + 24), item.at + 4)
+          scratch.writeUInt32BE(
+            random.once(3) ? random.pick([random.bits(), random.pick(numbers)]) : random.below(length + 24),
+            item.at + 4,
+          )
         return
       case 3: // another version
         scratch[versionAt] = random.below(6)

@@ -30,7 +30,8 @@ export const plantedTargets: readonly { readonly name: string; readonly finds: R
   },
   {
     name: 'a value that is not written as it was read',
-    finds: /encode\(decode\(x\)\) is not x|is not encoded alike/,
+    // The byte that is written otherwise may be padding: then what was written is not read again.
+    finds: /encode\(decode\(x\)\) is not x|is not encoded alike|padding is zero/,
     target: {
       ...realTarget,
       encodeRequest: (message) => {

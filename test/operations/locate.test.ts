@@ -174,6 +174,15 @@ describe('Locate', () => {
     expect(await client.locate(group, { objectGroupMember: ObjectGroupMember.GroupMemberDefault })).toEqual([a])
   })
 
+  test('refuses an Object Group Member that there is not, rather than finding every member', async () => {
+    const group = [attribute('objectGroup', 'whole')]
+    await client.register(key, group)
+    for (const objectGroupMember of [0, 3, 0x8000_0001]) {
+      const request = { attributes: group, objectGroupMember }
+      expect((await client.refusal(Operation.Locate, request)).reason).toBe('Invalid Field')
+    }
+  })
+
   test('looks into storage that is on line, where everything is', async () => {
     const id = await client.register(key)
     expect(await client.locate([], { storageStatusMask: 1 })).toEqual([id])
