@@ -27,7 +27,8 @@
         "native/exports/records.cc",
         "native/exports/secrets.cc"
       ],
-      "defines": ["NAPI_VERSION=9", "OPENSSL_SUPPRESS_DEPRECATED"],
+      "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
+      "defines": ["NAPI_VERSION=9", "NAPI_CPP_EXCEPTIONS", "OPENSSL_SUPPRESS_DEPRECATED"],
       "cflags": ["-Wall", "-Wextra", "-fvisibility=hidden", "-fstack-protector-strong"],
       "cflags_cc!": ["-fno-exceptions", "-fno-rtti"],
       "cflags_cc": ["-std=gnu++20", "-fexceptions"],

@@ -1,4 +1,4 @@
-#include <node_api.h>
+#include <napi.h>
 
 #include <atomic>
 
@@ -52,32 +52,26 @@ constexpr Export kExports[] = {
 };
 
 /** The secrets of an environment end with it; those of others stay. */
-void endEnvironment(void* data) {
-  auto* environment = static_cast<Environment*>(data);
+void endEnvironment(Environment* environment) {
   SlotArena::instance().releaseOwnedBy(environment->number);
   ParsedKeys::instance().releaseOwnedBy(environment->number);
   delete environment;
 }
 
-napi_value initialize(napi_env env, napi_value exports) {
+/** Made by node-addon-api, which turns what fails here into an exception of `require`. The functions themselves take N-API's own calls. */
+Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   static std::atomic<uint32_t> environments{0};
   auto* environment = new Environment{++environments};
-  if (napi_add_env_cleanup_hook(env, endEnvironment, environment) != napi_ok) return nullptr;
+  env.AddCleanupHook(endEnvironment, environment);
   for (const auto& [name, function] : kExports) {
     napi_value value = nullptr;
-    if (napi_create_function(env, name, NAPI_AUTO_LENGTH, function, environment, &value) != napi_ok ||
-        napi_set_named_property(env, exports, name, value) != napi_ok) {
-      return nullptr;
-    }
+    NAPI_THROW_IF_FAILED(env, napi_create_function(env, name, NAPI_AUTO_LENGTH, function, environment, &value), exports);
+    exports.Set(name, value);
   }
-  napi_value version = nullptr;
-  if (napi_create_uint32(env, kInterfaceVersion, &version) != napi_ok ||
-      napi_set_named_property(env, exports, "interfaceVersion", version) != napi_ok) {
-    return nullptr;
-  }
+  exports.Set("interfaceVersion", kInterfaceVersion);
   return exports;
 }
 
 }  // namespace
 
-NAPI_MODULE(NODE_GYP_MODULE_NAME, initialize)
+NODE_API_MODULE(NODE_GYP_MODULE_NAME, initialize)

@@ -1,7 +1,8 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 /**
  * `npm run test:sanitizers`: the addon, built anew for it, under AddressSanitizer and UndefinedBehaviorSanitizer, and as it is built for users
@@ -10,6 +11,7 @@ import { join } from 'node:path'
 const root = join(import.meta.dirname, '../..')
 const directory = mkdtempSync(join(tmpdir(), 'krypton-sanitizers-'))
 const headers = join(process.execPath, '../../include/node')
+const nodeAddonApi = dirname(createRequire(import.meta.url).resolve('node-addon-api/napi.h'))
 const drive = join(import.meta.dirname, 'drive.mjs')
 const plantedBugs = join(import.meta.dirname, 'planted.cc')
 
@@ -87,8 +89,13 @@ async function check(tool: Tool, addon: string, bugs: string, planted: Record<st
 async function build(name: string, files: readonly string[], flags: readonly string[]): Promise<string> {
   const target = join(directory, `${name}.node`)
   const always = ['-std=gnu++20', '-shared', '-fPIC', '-Wall', '-Wextra', '-Werror', '-Wl,-z,nodelete', `-I${headers}`]
-  const defines = ['-DNAPI_VERSION=9', '-DNODE_GYP_MODULE_NAME=krypton', '-DOPENSSL_SUPPRESS_DEPRECATED']
-  const args = [...always, ...defines, ...flags, ...files, '-o', target]
+  const defines = [
+    '-DNAPI_VERSION=9',
+    '-DNAPI_CPP_EXCEPTIONS',
+    '-DNODE_GYP_MODULE_NAME=krypton',
+    '-DOPENSSL_SUPPRESS_DEPRECATED',
+  ]
+  const args = [...always, '-isystem', nodeAddonApi, ...defines, ...flags, ...files, '-o', target]
   const { status, output } = await start('g++', args, {})
   if (status !== 0) throw new Error(`g++: status ${status}\n${output}`)
   return target
