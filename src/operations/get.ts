@@ -2,7 +2,7 @@ import { KryptonError } from '../errors.ts'
 import type { AnswerBytes } from '../keystore/copied-once.ts'
 import { next } from '../keystore/maybe-promise.ts'
 import type { MaybePromise } from '../keystore/maybe-promise.ts'
-import { ObjectType } from '../kmip/enums.ts'
+import { KeyWrapType, ObjectType } from '../kmip/enums.ts'
 import type { Operation } from '../kmip/enums.ts'
 import type { KeyBlock } from '../kmip/key-block.ts'
 import type { GetRequest, GetResponse } from '../kmip/payloads/get.ts'
@@ -20,6 +20,10 @@ import { keyBlockOfHalf } from './served-key-half.ts'
 export const get: Handler<typeof Operation.Get> = (request, context) => {
   if (request.keyWrappingSpecification !== undefined) {
     throw new KryptonError('feature-not-supported', 'Leave out Key Wrapping Specification: keys are not served wrapped')
+  }
+  // As none is kept wrapped, both that there are mean the same.
+  if (request.keyWrapType !== undefined && !wrapTypes.has(request.keyWrapType)) {
+    throw new KryptonError('feature-not-supported', 'Send a Key Wrap Type of Not Wrapped or As Registered, or none')
   }
   const object = context.unit.get(context.identifier(request.uniqueIdentifier))
   return object instanceof Promise
@@ -108,3 +112,5 @@ function keyBlockOf({ fields }: ManagedObject, request: GetRequest, material: An
     cryptographicLength: isDescribed ? lengthBits : undefined,
   }
 }
+
+const wrapTypes: ReadonlySet<number> = new Set(Object.values(KeyWrapType))

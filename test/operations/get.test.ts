@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { KeyFormatType, Operation, RevocationReasonCode } from '../../src/kmip/enums.ts'
+import { KeyFormatType, KeyWrapType, Operation, RevocationReasonCode } from '../../src/kmip/enums.ts'
 import { decodeRequest, encodeRequest } from '../../src/kmip/request-message.ts'
 import { encodeResponse } from '../../src/kmip/response-message.ts'
 import { protocolVersion } from '../../src/kmip/version.ts'
@@ -122,5 +122,18 @@ describe('Get', () => {
     const registered = await client.send(Operation.Register, registerOpaque(key))
     const { opaqueObject } = await client.send(Operation.Get, { ...registered, keyFormatType: KeyFormatType.Opaque })
     expect(opaqueObject?.opaqueDataValue).toEqual(key)
+  })
+
+  test('takes either Key Wrap Type for a key that is not wrapped, and refuses one that there is not', async () => {
+    const { client } = server
+    const uniqueIdentifier = await client.register(key)
+    for (const keyWrapType of Object.values(KeyWrapType)) {
+      const { symmetricKey } = await client.send(Operation.Get, { uniqueIdentifier, keyWrapType })
+      expect(symmetricKey?.keyBlock.keyValue?.keyMaterial).toEqual(key)
+    }
+    for (const keyWrapType of [0, 3, 0x8000_0001]) {
+      const refusal = await client.refusal(Operation.Get, { uniqueIdentifier, keyWrapType })
+      expect(refusal.reason).toBe('Feature Not Supported')
+    }
   })
 })
