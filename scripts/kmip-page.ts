@@ -7,6 +7,7 @@ import { oldestVersion, supportedVersions, versionText } from '../src/kmip/versi
 import type { KmipVersion } from '../src/kmip/version.ts'
 import { blockCipherModes, generatedLength, paddingMethods } from '../src/objects/algorithms.ts'
 import { checkAsymmetricFormat, curveOfNumber, ecAlgorithms } from '../src/objects/asymmetric-format.ts'
+import { derivationMethods } from '../src/objects/derivation.ts'
 import { hashOf } from '../src/objects/hashing.ts'
 import { checkCertificateFormat, keyMaterialAs } from '../src/objects/key-format.ts'
 import { macAlgorithms } from '../src/objects/mac-use.ts'
@@ -53,6 +54,9 @@ export function kmipPage(): string {
     '## Hashing algorithms',
     'Of Hash, and of what takes Cryptographic Parameters, from 1.2 on.',
     byVersion('HashingAlgorithm', (hash) => accepts(() => hashOf(hash)), cryptographySince),
+    '## Derivation methods',
+    'Of Derive Key.',
+    byVersion('DerivationMethod', (method) => derivationMethods.has(method)),
     '## Curves',
     byVersion('RecommendedCurve', (curve) => curveOfNumber(curve) !== undefined),
   ]

@@ -35,6 +35,10 @@ export const limits = {
   batchTurnMs: 5,
   /** Requests of one thread in line to change one object: at some 5 ms for each the last one waits 5 s. */
   changesWaitingMax: 1_024,
+  /** What Derive Key makes: as long as the longest key of an HMAC, so that counter mode takes a bounded number of MACs. */
+  derivedBitsMax: 4_096,
+  /** What Derive Key derives over: labels and contexts, each read once for each block. */
+  derivationDataBytesMax: 4_096,
   /** Lease Time of every object: for so long a client may go on without looking whether a key was revoked. */
   leaseSeconds: 3_600,
   /** Key material of one object: the largest is an Opaque Object. */

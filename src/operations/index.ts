@@ -7,6 +7,7 @@ import { createKeyPair } from './create-key-pair.ts'
 import { create } from './create.ts'
 import { decrypt } from './decrypt.ts'
 import { deleteAttribute } from './delete-attribute.ts'
+import { deriveKey } from './derive-key.ts'
 import { destroy } from './destroy.ts'
 import { discoverVersions } from './discover-versions.ts'
 import { encrypt } from './encrypt.ts'
@@ -37,6 +38,7 @@ const handlers = {
   [Operation.Query]: query,
   [Operation.Create]: create,
   [Operation.CreateKeyPair]: createKeyPair,
+  [Operation.DeriveKey]: deriveKey,
   [Operation.ReKey]: reKey,
   [Operation.ReKeyKeyPair]: reKeyKeyPair,
   [Operation.Register]: register,

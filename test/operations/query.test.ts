@@ -96,6 +96,6 @@ describe('RNG Retrieve', () => {
 
 test('has a handler for what the codec decodes, and for nothing else', () => {
   expect(handlerOf(Operation.Get)).toBeDefined()
-  expect(handlerOf(Operation.DeriveKey)).toBeUndefined()
+  expect(handlerOf(Operation.Archive)).toBeUndefined()
   expect(handlerOf(0x7fff)).toBeUndefined()
 })

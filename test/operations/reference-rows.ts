@@ -1,7 +1,10 @@
 import type { WireAttribute } from '../../src/kmip/attributes-1x.ts'
 import {
   CryptographicAlgorithm,
+  DerivationMethod,
+  HashingAlgorithm,
   LinkType,
+  ObjectType,
   Operation,
   RecommendedCurve,
   RevocationReasonCode,
@@ -58,6 +61,9 @@ const places = {
   [Operation.CreateKeyPair]: {
     Link: (to) => item(Operation.CreateKeyPair, pair({ common: [link(to)] })),
     Name: ({ name }) => item(Operation.CreateKeyPair, pair({ private: [named(name)] })),
+  },
+  [Operation.DeriveKey]: {
+    'Unique Identifier': ({ uniqueIdentifier }) => item(Operation.DeriveKey, derivation(uniqueIdentifier)),
   },
   [Operation.ReKey]: {
     'Unique Identifier': ({ uniqueIdentifier }) => item(Operation.ReKey, { uniqueIdentifier }),
@@ -145,6 +151,16 @@ const places = {
       item(Operation.MACVerify, { uniqueIdentifier, data, macData: Buffer.alloc(32) }),
   },
 } satisfies { readonly [O in ServedOperation]: Rows }
+
+function derivation(uniqueIdentifier: string) {
+  return {
+    objectType: ObjectType.SymmetricKey,
+    uniqueIdentifiers: [uniqueIdentifier],
+    derivationMethod: DerivationMethod.HASH,
+    derivationParameters: { cryptographicParameters: { hashingAlgorithm: HashingAlgorithm.SHA256 } },
+    templateAttribute: createPayload([]).templateAttribute,
+  }
+}
 
 function revocation(uniqueIdentifier: string, code: keyof typeof RevocationReasonCode) {
   return { uniqueIdentifier, revocationReason: { revocationReasonCode: RevocationReasonCode[code] } }

@@ -364,6 +364,7 @@ const withoutFields = {
   [Operation.Locate]: undefined,
   [Operation.Create]: 'MissingData',
   [Operation.CreateKeyPair]: 'InvalidMessage',
+  [Operation.DeriveKey]: 'InvalidMessage',
   [Operation.ReKey]: 'ItemNotFound',
   [Operation.ReKeyKeyPair]: 'ItemNotFound',
   [Operation.GetUsageAllocation]: 'InvalidMessage',

@@ -7,6 +7,7 @@ import { CreateKeyPairRequest, CreateKeyPairResponse } from './create-key-pair.t
 import { CreateRequest, CreateResponse } from './create.ts'
 import { DecryptRequest, DecryptResponse } from './decrypt.ts'
 import { DeleteAttributeRequest, DeleteAttributeResponse } from './delete-attribute.ts'
+import { DeriveKeyRequest, DeriveKeyResponse } from './derive-key.ts'
 import { DestroyRequest, DestroyResponse } from './destroy.ts'
 import { DiscoverVersionsRequest, DiscoverVersionsResponse } from './discover-versions.ts'
 import { EncryptRequest, EncryptResponse } from './encrypt.ts'
@@ -36,6 +37,7 @@ export const payloads = {
   [Operation.Query]: { request: QueryRequest, response: QueryResponse },
   [Operation.Create]: { request: CreateRequest, response: CreateResponse },
   [Operation.CreateKeyPair]: { request: CreateKeyPairRequest, response: CreateKeyPairResponse },
+  [Operation.DeriveKey]: { request: DeriveKeyRequest, response: DeriveKeyResponse },
   [Operation.ReKey]: { request: ReKeyRequest, response: ReKeyResponse },
   [Operation.ReKeyKeyPair]: { request: ReKeyKeyPairRequest, response: CreateKeyPairResponse },
   [Operation.Register]: { request: RegisterRequest, response: RegisterResponse },
