@@ -250,7 +250,10 @@ export class Connection implements TurnTaker {
     slot.frame.fill(0)
     slot.answer = answer
     // Answered too late to be sent.
-    if (this.#state !== 'known') wipeAnswer(answer)
+    if (this.#state !== 'known') return wipeAnswer(answer)
+    // From here on, so that what waits for the end of the turn counts too.
+    this.#queuedBytes += answer.bytes.length
+    this.#around.queuedAnswersBytes += answer.bytes.length
   }
 
   #onFailedRequest(slot: Slot, error: unknown): void {
@@ -311,8 +314,6 @@ export class Connection implements TurnTaker {
   #write({ bytes, sensitive }: Answer, nowMs: number): void {
     this.#around.counters.sent(bytes.length)
     this.#handedOverMs.push(nowMs)
-    this.#queuedBytes += bytes.length
-    this.#around.queuedAnswersBytes += bytes.length
     this.#socket.write(bytes, () => {
       if (sensitive) bytes.fill(0)
       this.#onWritten(bytes.length)
