@@ -111,6 +111,7 @@ export async function openInstance(config: Config, onFatal: (error: KryptonError
     const root = await unseal(store, seal, { production, pins: pinsOf(config) }).finally(() => seal.wipe())
     const keyChain = new KeyChain(store, root, systemClock)
     try {
+      refuseProductionStore(root, config)
       const registry = new TenantRegistry(store, keyChain, systemClock, randomIdentifier)
       const authority = await openAuthority(config.server.directory)
       return { store, root, keyChain, registry, authority, serverCertificate }
@@ -122,6 +123,15 @@ export async function openInstance(config: Config, onFatal: (error: KryptonError
     await store.close()
     throw error
   }
+}
+
+/** What a development server leaves out (pins, hardening, the addon) is what a store with keys that somebody trusts was promised. */
+function refuseProductionStore({ development }: RootKeys, { server }: Config): void {
+  if (development || server.profile === 'production') return
+  throw new KryptonError(
+    'development-store',
+    `${server.directory} holds no development store: start it by its configuration, krypton server --config ${join(server.directory, 'krypton.yaml')}`,
+  )
 }
 
 /** A store that is not there is not made here: an empty one in the place of a lost one would look as if nothing had ever been kept. */

@@ -158,6 +158,8 @@ export const limits = {
   lingerMs: 1_000,
   /** Time in which open requests are finished when the server stops. */
   drainMs: 10_000,
+  /** A signal that comes again within this time is the first one: nobody gives up on a server so soon. */
+  signalRepeatMs: 500,
   /** How often the timeouts of a listener's connections are looked at, and its thread's stack is wiped: one timer for all is cheaper than several for each. */
   sweepMs: 250,
   /** Unanswered requests on one connection: what came after waits in the socket. */

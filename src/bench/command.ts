@@ -60,16 +60,16 @@ export function loadCommand(name: string, called: string, { writeData, writeTalk
     .option(
       '--connections <n>',
       "connections, or clients that connect for each request (default: the scenario's)",
-      number,
+      whole,
     )
     .option('--sweep <list>', 'numbers of connections, measured one after the other: 1,4,16,64', numbers)
-    .option('--depth <n>', 'requests in flight on a connection, when pipelined', number, 8)
-    .option('--processes <n>', 'client processes, which share the connections', number, 1)
-    .option('--rate <n>', 'open loop: begin so many tasks a second, come what may (closed loop without it)', number)
-    .option('--duration <seconds>', 'how long it counts', number, 10)
+    .option('--depth <n>', 'requests in flight on a connection, when pipelined', whole, 8)
+    .option('--processes <n>', 'client processes, which share the connections', whole, 1)
+    .option('--rate <n>', 'open loop: begin so many tasks a second, come what may (closed loop without it)', positive)
+    .option('--duration <seconds>', 'how long it counts', positive, 10)
     .option('--warmup <seconds>', 'how long it runs before', number, 1)
-    .option('--objects <n>', 'objects made before the clock starts', number, 100)
-    .option('--timeout <ms>', 'after this a request has failed', number, 10_000)
+    .option('--objects <n>', 'objects made before the clock starts', whole, 100)
+    .option('--timeout <ms>', 'after this a request has failed', positive, 10_000)
     .option('--cpus <list>', 'cores of the client processes, as for taskset')
     .option('--clean', 'destroy the objects made before, at the end')
     .option('--json', 'print the result as JSON')
@@ -154,6 +154,18 @@ function number(text: string): number {
   const value = Number(text)
   if (text.trim() === '' || !Number.isFinite(value) || value < 0)
     throw new InvalidArgumentError('It must be a number, 0 or more.')
+  return value
+}
+
+function positive(text: string): number {
+  const value = number(text)
+  if (value === 0) throw new InvalidArgumentError('It must be a number above 0.')
+  return value
+}
+
+function whole(text: string): number {
+  const value = positive(text)
+  if (!Number.isInteger(value)) throw new InvalidArgumentError('It must be a whole number from 1 on.')
   return value
 }
 

@@ -1,6 +1,6 @@
 import type { CipherParameters } from '../crypto/cipher.ts'
 import { KryptonError } from '../errors.ts'
-import { BlockCipherMode, CryptographicAlgorithm, PaddingMethod } from '../kmip/enums.ts'
+import { BlockCipherMode, CryptographicAlgorithm, enumTables, PaddingMethod } from '../kmip/enums.ts'
 import type { CryptographicParameters } from '../kmip/structures.ts'
 import { limits } from '../limits.ts'
 import type { ManagedObject } from './managed-object.ts'
@@ -93,6 +93,7 @@ export function checkLength(bits: number): void {
  * @throws KryptonError invalid-field: `claimed` is not the length of the material, or no key of the algorithm has such a length
  */
 export function registeredLength(algorithm: number, materialLength: number, claimed: number | undefined): number {
+  checkSymmetric(algorithm)
   const bits = materialLength * 8
   const allowed = lengths.get(algorithm)
   const isPair = algorithm === CryptographicAlgorithm.AES && bits === xtsPairBits
@@ -109,6 +110,23 @@ export function registeredLength(algorithm: number, materialLength: number, clai
   if (allowed?.includes(claimed) === true && materialBytes(algorithm, claimed) === materialLength) return claimed
   throw new KryptonError('invalid-field', `Send the Cryptographic Length of the key material: ${bits}`)
 }
+
+/** Of no symmetric key: those of key pairs, and numbers that mean nothing (9.1.3.2.13; from 8XXXXXXX on they are a vendor's own). */
+function checkSymmetric(algorithm: number): void {
+  const isKnown = algorithm === 0 || algorithm >= 0x80000000 || enumTables.CryptographicAlgorithm.has(algorithm)
+  if (isKnown && !asymmetric.has(algorithm)) return
+  throw new KryptonError('invalid-field', 'Send the Cryptographic Algorithm of a symmetric key with a Symmetric Key')
+}
+
+const asymmetric: ReadonlySet<number> = new Set([
+  CryptographicAlgorithm.RSA,
+  CryptographicAlgorithm.DSA,
+  CryptographicAlgorithm.ECDSA,
+  CryptographicAlgorithm.DH,
+  CryptographicAlgorithm.ECDH,
+  CryptographicAlgorithm.ECMQV,
+  CryptographicAlgorithm.EC,
+])
 
 /** Sets the bits of parity that a 3DES key has (odd, the lowest of each byte); other keys stay as they are. */
 export function setParity(algorithm: number, material: Uint8Array): void {

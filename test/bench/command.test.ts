@@ -35,6 +35,14 @@ describe('the command line', () => {
     expect(stderr).toContain('mongodb-csfle')
   })
 
+  test('a number that measures nothing is refused', () => {
+    const files = ['--cert', 'no.pem', '--cert-key', 'no.key', '--ca', 'no-ca.pem']
+    for (const flag of ['--connections', '--processes', '--duration', '--objects']) {
+      const { status, stderr } = bench('load', ...files, flag, '0')
+      expect([status, stderr]).toEqual([1, expect.stringContaining(flag)])
+    }
+  })
+
   test('a certificate file that is not there ends with exit code 2 and the file', () => {
     const { status, stderr } = bench('load', '--cert', 'no.pem', '--cert-key', 'no.key', '--ca', 'no-ca.pem')
     expect(status).toBe(2)

@@ -59,6 +59,20 @@ describe('a server that starts', () => {
     expect([code, talk]).toEqual([2, expect.stringMatching(/no instance here: krypton init --dir .* --dev/)])
   })
 
+  it('is no development server on a store that is none', async () => {
+    const { config } = loadConfig({
+      file: join(copy('trusted'), 'krypton.yaml'),
+      flags: [
+        { path: 'server.profile', flag: '--dev', value: 'development' },
+        { path: 'kmip.port', flag: '--kmip-port', value: '0' },
+      ],
+    })
+    await expect(startKrypton({ config, log: openLog('fatal') })).rejects.toMatchObject({
+      code: 'development-store',
+      message: expect.stringContaining('krypton server --config'),
+    })
+  })
+
   it('asks for the backup when its data is lost, and makes nothing in its place', async () => {
     const directory = copy('lost')
     rmSync(join(directory, 'data'), { recursive: true })

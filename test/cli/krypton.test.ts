@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,6 +12,45 @@ it('starts, hands over arguments and exit codes, and writes nothing on standard 
   expect([version.status, version.stderr]).toEqual([0, ''])
   expect(JSON.parse(version.stdout)).toHaveProperty('version')
   expect(spawnSync(process.execPath, [executable, 'nothing']).status).toBe(2)
+})
+
+it('opens no inspector while it stays as the parent of its server, and one request to stop is one, whoever hands it on', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'krypton-launcher-'))
+  try {
+    // As a Node is that cannot put another in its place.
+    const older = join(directory, 'older.cjs')
+    writeFileSync(older, 'process.execve = undefined')
+    const args = [
+      'server',
+      '--dev',
+      '--dir',
+      join(directory, 'dev'),
+      '--kmip-port',
+      '0',
+      '--health-port',
+      '0',
+      '--json',
+    ]
+    const launcher = spawn(process.execPath, ['--inspect=127.0.0.1:0', '--require', older, executable, ...args], {
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    const exited = once(launcher, 'exit')
+    let said = ''
+    launcher.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()))
+    await once(launcher.stdout, 'data')
+    process.kill(launcher.pid!, 'SIGUSR1')
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    // The one of the command line was open before any line of ours ran; it is closed, and no other is opened.
+    expect(said.match(/Debugger listening/g)).toHaveLength(1)
+    const url = /ws:\/\/(\S+?)\//.exec(said)![1]!
+    await expect(fetch(`http://${url}/json/version`)).rejects.toThrow()
+    process.kill(-launcher.pid!, 'SIGTERM')
+    expect(await exited).toEqual([0, null])
+    expect(said).toContain('"stopped"')
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
 })
 
 it('names itself in hints as it was called', () => {

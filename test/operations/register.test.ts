@@ -22,6 +22,20 @@ beforeAll(async () => {
 const key = Buffer.alloc(32, 7)
 
 describe('Register', () => {
+  test('refuses a Symmetric Key of an algorithm that has none', async () => {
+    const { client } = server
+    const { RSA, EC, DH } = CryptographicAlgorithm
+    for (const algorithm of [RSA, EC, DH, 0x7fffffff, 0xff]) {
+      const payload = registerKey(key)
+      const keyBlock = { ...payload.symmetricKey!.keyBlock, cryptographicAlgorithm: algorithm }
+      const { reason } = await client.refusal(Operation.Register, { ...payload, symmetricKey: { keyBlock } })
+      expect(reason).toBe('Invalid Field')
+    }
+    const ofVendor = registerKey(key)
+    const keyBlock = { ...ofVendor.symmetricKey!.keyBlock, cryptographicAlgorithm: 0x80000001 }
+    expect(await client.send(Operation.Register, { ...ofVendor, symmetricKey: { keyBlock } })).toBeDefined()
+  })
+
   test('keeps a key as it came, with algorithm and length', async () => {
     const { client } = server
     const uniqueIdentifier = await client.register(key, [named('registered')])

@@ -2,7 +2,9 @@ import { existsSync, mkdtempSync, realpathSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { loadConfig, type Config, type ConfigFlag } from '../../config.ts'
+import { systemClock } from '../../clock.ts'
 import { KryptonError } from '../../errors.ts'
+import { limits } from '../../limits.ts'
 import type { Krypton, StartOptions } from '../../krypton.ts'
 import { examples, withOutput, type AddCommand } from '../command.ts'
 import { ExitCode } from '../exit-code.ts'
@@ -108,13 +110,20 @@ function greet(krypton: Krypton, made: { directory: string; files: IdentityFiles
   else output.thing({ addresses, keys, ...made })
 }
 
-/** The first signal drains, a second one ends the process at once. */
+/**
+ * The first signal drains, a second one ends the process at once. What comes right after the first is the same one once more: a process group
+ * gets it, and the launcher, which an old Node keeps as our parent, hands it on.
+ */
 async function untilStopped(krypton: Krypton): Promise<'signal' | 'fatal'> {
-  let stopping = false
+  let firstMs: number | undefined
   const onSignal = (signal: NodeJS.Signals): void => {
-    if (stopping) process.exit(signal === 'SIGINT' ? 130 : 143)
-    stopping = true
-    void krypton.stop()
+    const nowMs = systemClock.monotonic()
+    if (firstMs === undefined) {
+      firstMs = nowMs
+      void krypton.stop()
+    } else if (nowMs - firstMs > limits.signalRepeatMs) {
+      process.exit(signal === 'SIGINT' ? 130 : 143)
+    }
   }
   process.on('SIGINT', onSignal)
   process.on('SIGTERM', onSignal)
