@@ -9,6 +9,7 @@ import { checkParts, type KeyParts } from './key-parts.ts'
 import type { KeyPairKind, NewKeyPair } from './key-pair.ts'
 import { LoopBudget } from './loop-budget.ts'
 import { hmac } from './mac.ts'
+import { ownCopy } from './own-buffer.ts'
 import { decryptRsa, encryptRsa, type RsaPadding } from './rsa-cipher.ts'
 import { lendSecret, type Secret } from './secret.ts'
 import { sign, type SignatureScheme, type SignedBytes, verifySignature } from './signature.ts'
@@ -150,7 +151,7 @@ export class CryptoWork {
     const output = sharedBytes(Math.ceil(key.bits / 8))
     try {
       const input = { key: exportKey(key), padding: ownPadding(padding), data: sharedCopy(data), output }
-      return ownBuffer(output.subarray(0, await this.#work.run(owner, 'decryptRsa', input)))
+      return ownCopy(output.subarray(0, await this.#work.run(owner, 'decryptRsa', input)))
     } finally {
       output.fill(0)
     }
@@ -174,7 +175,7 @@ export class CryptoWork {
     try {
       const made = await this.#generation.run(owner, 'generateKeyPair', { pair, output })
       return {
-        privateKey: ownBuffer(output.subarray(0, made.privateKeyLength)),
+        privateKey: ownCopy(output.subarray(0, made.privateKeyLength)),
         publicKey: bufferOf(made.publicKey),
       }
     } finally {
@@ -221,13 +222,6 @@ function ownPadding(padding: RsaPadding): RsaPadding {
 /** What came from another thread is a plain array. */
 function bufferOf(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-}
-
-/** A copy in an unpooled buffer, out of memory that is about to be wiped. */
-function ownBuffer(bytes: Uint8Array): Buffer {
-  const own = Buffer.allocUnsafeSlow(bytes.byteLength)
-  own.set(bytes)
-  return own
 }
 
 const nothing = new Uint8Array(0)

@@ -7,3 +7,10 @@ export function ownBuffer(bytes: number): Buffer {
   void own.buffer
   return own
 }
+
+/** A copy in a buffer of that kind; whoever owns `bytes` wipes them. */
+export function ownCopy(bytes: Uint8Array): Buffer {
+  const own = ownBuffer(bytes.byteLength)
+  own.set(bytes)
+  return own
+}

@@ -1,7 +1,7 @@
 import { createSecretKey, type KeyObject } from 'node:crypto'
 import { BytesSecret, handleOf, KeyObjectSecret, revealTo, SlotSecret } from './key-material.ts'
 import { classNumbers, nativeAddon } from './native.ts'
-import { ownBuffer } from './own-buffer.ts'
+import { ownCopy } from './own-buffer.ts'
 import { randomBytes } from './random.ts'
 
 /**
@@ -57,9 +57,7 @@ export function secretFromBytes(source: Uint8Array, secretClass: SecretClass): S
     const handle = addon.secretFromBytes(classNumbers[secretClass], source)
     return new SlotSecret(addon, handle, secretClass, source.byteLength)
   }
-  const own = ownBuffer(source.byteLength)
-  own.set(source)
-  return adoptSecret(own, secretClass)
+  return adoptSecret(ownCopy(source), secretClass)
 }
 
 /** Takes over `own`, an unpooled buffer that nobody else keeps: it becomes the secret, or is wiped when a slot or a KeyObject does. */

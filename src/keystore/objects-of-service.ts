@@ -7,7 +7,7 @@ import { type AsymmetricObjectType, keyPartsOf, privateDerForm } from '../object
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { parseUniqueIdentifier, uniqueIdentifierOf } from '../objects/unique-identifier.ts'
 import type { Row } from '../store/schema.ts'
-import type { LocateQuery, Store, Unit } from '../store/store.ts'
+import type { IndexedQuery, LocateQuery, Store, Unit } from '../store/store.ts'
 import type { IndexValue } from '../objects/index-values.ts'
 import { ChangeQueue } from './change-queue.ts'
 import { next } from './maybe-promise.ts'
@@ -104,7 +104,7 @@ export class ObjectsOfService {
   /** A page of the service's objects, in the order of their sequence: those in which `values` are indexed. */
   page(values: readonly IndexValue[], query: PageQuery): MaybePromise<ManagedObject[]> {
     return next(this.tenantKeys(), (keys) => {
-      const tokens = values.map(({ attribute, bytes }) => ({ attribute, token: keys.indexToken(attribute, bytes) }))
+      const tokens = tokensOf(values, keys)
       // The slots of what will be found are not known yet: what is read here is not put into the cache.
       return next(this.#store.locate({ ...this.scope, ...query, tokens }), (rows) =>
         rows.map((row) => this.#verified(keys, row)),
@@ -118,7 +118,7 @@ export class ObjectsOfService {
    */
   few(values: readonly IndexValue[]): MaybePromise<string[] | undefined> {
     return next(this.tenantKeys(), (keys) => {
-      const tokens = values.map(({ attribute, bytes }) => ({ attribute, token: keys.indexToken(attribute, bytes) }))
+      const tokens = tokensOf(values, keys)
       return next(this.#store.indexed({ ...this.scope, tokens, limit: limits.locateFewMax + 1 }), (found) =>
         found.length > limits.locateFewMax ? undefined : found.map((id) => uniqueIdentifierOf(Buffer.from(id))),
       )
@@ -177,6 +177,11 @@ export interface CachesOfThread {
   readonly objects: ObjectCache
   readonly parsedKeys: ParsedKeys
   readonly openedKeys: OpenedKeys
+}
+
+/** What the store's index holds for these values. */
+function tokensOf(values: readonly IndexValue[], keys: TenantKeys): IndexedQuery['tokens'] {
+  return values.map(({ attribute, bytes }) => ({ attribute, token: keys.indexToken(attribute, bytes) }))
 }
 
 /** What a page is asked for, besides the index values. */
