@@ -4,6 +4,8 @@ Called with the version (1.0 to 1.4) and the options host, port, cert, key, ca. 
 version, prints one line of JSON for each ({"step", "error"?}), and ends well when all went through.
 """
 
+import hashlib
+import hmac
 import json
 import logging
 import sys
@@ -340,14 +342,26 @@ def a_destroyed_object_is_gone():
 
 
 @step()
-def operations_that_are_not_there_are_refused():
-    refused(
-        enums.ResultReason.OPERATION_NOT_SUPPORTED,
-        lambda: client.derive_key(
-            enums.ObjectType.SYMMETRIC_KEY, ["none"], enums.DerivationMethod.HASH, {}, cryptographic_length=128,
-            cryptographic_algorithm=AES,
-        ),
-    )
+def a_key_is_derived():
+    base = client.create(AES, 256, cryptographic_usage_mask=[enums.CryptographicUsageMask.DERIVE_KEY])
+    client.activate(base)
+    derivation = {
+        "cryptographic_parameters": {"hashing_algorithm": enums.HashingAlgorithm.SHA_256},
+        "derivation_data": b"tenant data",
+    }
+
+    def derive(identifier):
+        return client.derive_key(
+            enums.ObjectType.SYMMETRIC_KEY, [identifier], enums.DerivationMethod.HMAC, derivation,
+            cryptographic_length=128, cryptographic_algorithm=AES, cryptographic_usage_mask=ENCRYPT_DECRYPT,
+        )
+
+    derived = derive(base)
+    expected = hmac.new(client.get(base).value, b"tenant data", hashlib.sha256).digest()[:16]
+    equal(client.get(derived).value, expected)
+    refused(enums.ResultReason.ITEM_NOT_FOUND, lambda: derive("no-such-object"))
+    for identifier in [derived, base]:
+        end(identifier)
 
 
 RSA = enums.CryptographicAlgorithm.RSA
