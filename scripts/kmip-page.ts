@@ -1,11 +1,11 @@
 import { KryptonError } from '../src/errors.ts'
 import { attributeNames, attributeTable } from '../src/kmip/attribute.ts'
-import { CryptographicAlgorithm, enumTables, ObjectType } from '../src/kmip/enums.ts'
+import { BlockCipherMode, CryptographicAlgorithm, enumTables, ObjectType } from '../src/kmip/enums.ts'
 import type { EnumName } from '../src/kmip/enums.ts'
 import { payloadsOf } from '../src/kmip/payloads/index.ts'
 import { oldestVersion, supportedVersions, versionText } from '../src/kmip/version.ts'
 import type { KmipVersion } from '../src/kmip/version.ts'
-import { blockCipherModes, generatedLength, paddingMethods } from '../src/objects/algorithms.ts'
+import { blockCipherModes, cipherAlgorithms, generatedLength, paddingMethods } from '../src/objects/algorithms.ts'
 import { checkAsymmetricFormat, curveOfNumber, ecAlgorithms } from '../src/objects/asymmetric-format.ts'
 import { derivationMethods } from '../src/objects/derivation.ts'
 import { hashOf } from '../src/objects/hashing.ts'
@@ -39,17 +39,22 @@ export function kmipPage(): string {
       ]),
     ),
     '## Cryptographic algorithms',
-    'Create makes keys of the algorithm; Create Key Pair makes pairs of it; MAC and MAC Verify use it.',
+    'Create makes keys of the algorithm; Create Key Pair makes pairs of it; Encrypt and Decrypt, MAC and MAC Verify use it (CMAC: AES and 3DES too).',
     table('CryptographicAlgorithm', [
       ['Create', (algorithm) => yesOrNo(accepts(() => generatedLength(algorithm, undefined)))],
       ['Create Key Pair', (algorithm) => yesOrNo(isOfPairs(algorithm))],
+      ['Encrypt', (algorithm) => yesOrNo(cipherAlgorithms.has(algorithm) || algorithm === CryptographicAlgorithm.RSA)],
       ['MAC', (algorithm) => yesOrNo(macAlgorithms.has(algorithm))],
     ]),
     '## Block cipher modes',
-    'Of Encrypt and Decrypt with AES, from 1.2 on.',
-    byVersion('BlockCipherMode', (mode) => blockCipherModes.has(mode), cryptographySince),
+    'Of Encrypt and Decrypt with AES, from 1.2 on. 3DES has CBC, ECB, CFB and OFB, where `crypto.tripleDes` lets it encrypt at all; AEAD is that of ChaCha20-Poly1305, CMAC one of MAC and MAC Verify.',
+    byVersion(
+      'BlockCipherMode',
+      (mode) => blockCipherModes.has(mode) || mode === BlockCipherMode.CMAC,
+      cryptographySince,
+    ),
     '## Padding methods',
-    'Of Encrypt and Decrypt with AES, from 1.2 on.',
+    'Of ECB and CBC, from 1.2 on. Zeros that fill a block stay when it is decrypted: nothing says how many there were.',
     byVersion('PaddingMethod', (padding) => paddingMethods.has(padding), cryptographySince),
     '## Hashing algorithms',
     'Of Hash, and of what takes Cryptographic Parameters, from 1.2 on.',

@@ -44,6 +44,7 @@ const services = {
   clock: systemClock,
   randomBytes,
   cryptoWork,
+  policy: { tripleDes: config.crypto.tripleDes },
   serverVersion: version,
   onFault: (error: unknown) => log.error('a request failed by a fault of ours', error),
 }

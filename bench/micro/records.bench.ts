@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto'
 import { Suite as Aead } from '../../src/crypto/aead.ts'
-import { type CipherParameters, decryptWithKey, encryptWithKey } from '../../src/crypto/cipher.ts'
+import { decryptWithKey, encryptWithKey } from '../../src/crypto/cipher.ts'
+import type { CipherParameters } from '../../src/crypto/cipher-form.ts'
 import { deriveSecret } from '../../src/crypto/kdf.ts'
 import { wrapKey } from '../../src/crypto/key-wrap.ts'
 import { labels } from '../../src/crypto/labels.ts'

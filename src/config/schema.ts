@@ -117,6 +117,10 @@ export const configSchema = Type.Object(
           'table',
           'What leaves the event loop for worker threads: what costs it more than handing it over, or all that can.',
         ),
+        tripleDes: Type.Boolean({
+          default: false,
+          description: 'Encrypt and Decrypt with keys of 3DES too, for clients that have nothing newer.',
+        }),
       },
       section,
     ),

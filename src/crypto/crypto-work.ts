@@ -1,14 +1,15 @@
 import { availableParallelism } from 'node:os'
 import { limits, placement } from '../limits.ts'
 import { type AsymmetricKey, exportKey } from './asymmetric-key.ts'
-import { type CipherParameters, decryptWithKey, type Encrypted, encryptWithKey } from './cipher.ts'
+import { decryptWithKey, type Encrypted, encryptWithKey } from './cipher.ts'
+import type { CipherParameters } from './cipher-form.ts'
 import { digest, type DigestAlgorithm } from './digest.ts'
 import { checkKey } from './key-check.ts'
 import { type PrivateParts, writePkcs8, writeSubjectPublicKeyInfo } from './key-encoding.ts'
 import { checkParts, type KeyParts } from './key-parts.ts'
 import type { KeyPairKind, NewKeyPair } from './key-pair.ts'
 import { LoopBudget } from './loop-budget.ts'
-import { hmac } from './mac.ts'
+import { type MacAlgorithm, macWithKey } from './message-mac.ts'
 import { ownCopy } from './own-buffer.ts'
 import { decryptRsa, encryptRsa, type RsaPadding } from './rsa-cipher.ts'
 import { lendSecret, type Secret } from './secret.ts'
@@ -93,9 +94,9 @@ export class CryptoWork {
     return this.#work.run(owner, 'decrypt', { ...input, ...beside }).then((opened) => bufferOf(opened.data))
   }
 
-  /** `hmac` of mac.ts. The key is in use until the MAC is there. */
-  mac(owner: string, key: Secret, algorithm: DigestAlgorithm, data: Uint8Array): MaybePromise<Buffer> {
-    if (this.#isShort(data)) return hmac(algorithm, key, data)
+  /** `macWithKey` of message-mac.ts. The key is in use until the MAC is there. */
+  mac(owner: string, key: Secret, algorithm: MacAlgorithm, data: Uint8Array): MaybePromise<Buffer> {
+    if (this.#isShort(data)) return macWithKey(algorithm, key, data)
     const bytes = shared(data)
     return this.#work
       .run(owner, 'mac', { key: lendSecret(key), algorithm, data: bytes })

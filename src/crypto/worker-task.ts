@@ -1,12 +1,13 @@
 import { type ErrorCode, isKryptonError, KryptonError } from '../errors.ts'
 import { importKey, type TransferableKey } from './asymmetric-key.ts'
-import { type CipherParameters, decryptWithKey, encryptWithKey } from './cipher.ts'
+import { decryptWithKey, encryptWithKey } from './cipher.ts'
+import type { CipherParameters } from './cipher-form.ts'
 import { ellipticCurves, type EllipticCurve } from './elliptic-curve.ts'
 import { digest, type DigestAlgorithm } from './digest.ts'
 import { checkKey } from './key-check.ts'
 import { readPkcs8, readSubjectPublicKeyInfo } from './key-encoding.ts'
 import { generateKeyPair } from './key-pair.ts'
-import { hmac } from './mac.ts'
+import { type MacAlgorithm, macWithKey } from './message-mac.ts'
 import { decryptRsa, encryptRsa, type RsaPadding } from './rsa-cipher.ts'
 import { borrowSecret, type LentSecret } from './secret.ts'
 import { sign, type SignatureScheme, verifySignature } from './signature.ts'
@@ -70,10 +71,10 @@ export const workerFunctions = {
     }
   },
 
-  mac: ({ key, algorithm, data }: { key: LentSecret; algorithm: DigestAlgorithm; data: SharedBytes }): Uint8Array => {
+  mac: ({ key, algorithm, data }: { key: LentSecret; algorithm: MacAlgorithm; data: SharedBytes }): Uint8Array => {
     const secret = borrowSecret(key)
     try {
-      return alone(hmac(algorithm, secret, data))
+      return alone(macWithKey(algorithm, secret, data))
     } finally {
       secret.wipe()
     }

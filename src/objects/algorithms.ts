@@ -1,8 +1,10 @@
-import type { CipherParameters } from '../crypto/cipher.ts'
+import { cipherForm, type CipherMode, type CipherParameters } from '../crypto/cipher-form.ts'
+import type { BlockPadding } from '../crypto/padding.ts'
 import { KryptonError } from '../errors.ts'
 import { BlockCipherMode, CryptographicAlgorithm, enumTables, PaddingMethod } from '../kmip/enums.ts'
 import type { CryptographicParameters } from '../kmip/structures.ts'
 import { limits } from '../limits.ts'
+import { checkCipherAllowed, type CryptoPolicy } from './crypto-policy.ts'
 import type { ManagedObject } from './managed-object.ts'
 
 /** How long keys may be that are made here, in bits; the first is what a client gets that names none. */
@@ -148,42 +150,61 @@ export interface CipherUse extends CipherParameters {
 /**
  * Cryptographic Parameters of a request as a cipher (KMIP 1.4 sections 4.29, 4.30). What the request leaves out comes from the key's first
  * Cryptographic Parameters: all of them if the request names no Block Cipher Mode, none if it does, since padding of another mode would
- * change the data. A key without any is AES-CBC with PKCS5 padding: mongod encrypts its audit keys with no parameters at all and hands the
- * IV back on its own, and every client that does name its parameters and uses no AEAD names these.
+ * change the data. A block cipher's key without any is CBC with PKCS5 padding: mongod encrypts its audit keys with no parameters at all and hands the
+ * IV back on its own, and every client that does name its parameters and uses no AEAD names these. ChaCha20 has one mode, which needs no name.
  * @throws KryptonError unsupported-cryptographic-parameters
  */
-export function cipherUse(object: ManagedObject, requested: CryptographicParameters | undefined): CipherUse {
+export function cipherUse(
+  object: ManagedObject,
+  requested: CryptographicParameters | undefined,
+  policy: CryptoPolicy,
+): CipherUse {
+  const { algorithm: number } = object.fields
+  const algorithm = cipherAlgorithms.get(number)
   const attribute = object.attributes.first('cryptographicParameters')
+  const usual = number === CryptographicAlgorithm.AES || number === CryptographicAlgorithm.TripleDES
   const asked =
-    requested?.blockCipherMode !== undefined ? requested : { ...(attribute ?? usualParameters), ...given(requested) }
-  const { algorithm } = object.fields
-  if (algorithm !== CryptographicAlgorithm.AES || (asked.cryptographicAlgorithm ?? algorithm) !== algorithm) {
-    throw unsupported('Use an AES key, and its own algorithm')
+    requested?.blockCipherMode !== undefined
+      ? requested
+      : { ...(attribute ?? (usual ? usualParameters : noParameters)), ...given(requested) }
+  if (algorithm === undefined || (asked.cryptographicAlgorithm ?? number) !== number) {
+    throw unsupported('Use a key of AES, 3DES or ChaCha20, and its own algorithm')
   }
-  const mode = blockCipherModes.get(asked.blockCipherMode ?? BlockCipherMode.CBC)
-  if (mode === undefined) throw unsupported('Use Block Cipher Mode CBC, ECB, CTR or GCM')
+  checkCipherAllowed(algorithm, policy)
+  const mode = usual ? blockCipherModes.get(asked.blockCipherMode ?? BlockCipherMode.CBC) : streamMode(algorithm, asked)
+  if (mode === undefined) {
+    throw unsupported(
+      'Use Block Cipher Mode CBC, ECB, CFB, OFB, CTR, GCM, CCM, XTS, NIST Key Wrap or AES Key Wrap Padding',
+    )
+  }
   const padding = paddingMethods.get(asked.paddingMethod ?? PaddingMethod.None)
-  if (padding === undefined) throw unsupported('Use Padding Method None or PKCS5')
+  if (padding === undefined) throw unsupported('Use Padding Method None, PKCS5, ANSI X9.23, ISO 10126, SSL3 or Zeros')
   if (asked.initialCounterValue !== undefined || asked.counterLength !== undefined) {
     throw unsupported(
       'Send the whole counter block as IV/Counter/Nonce, without Initial Counter Value or Counter Length',
     )
   }
-  return {
-    algorithm: 'aes',
-    mode,
-    padding,
-    tagLength: asked.tagLength ?? tagLengthUsual,
-    ivLength: ivBytes(asked, mode),
-  }
+  const { tagLength = tagLengthUsual, ivLength } = asked
+  const parameters = { algorithm, mode, padding, tagLength }
+  return { ...parameters, ivLength: ivLength === undefined ? undefined : ivBytes(ivLength, parameters, object) }
 }
 
-function ivBytes({ ivLength }: CryptographicParameters, mode: CipherParameters['mode']): number | undefined {
-  if (ivLength === undefined || mode === 'ecb') return undefined
+function streamMode(
+  algorithm: CipherParameters['algorithm'],
+  { blockCipherMode }: CryptographicParameters,
+): CipherMode | undefined {
+  if (algorithm === 'chacha20') return blockCipherMode === undefined ? 'stream' : undefined
+  return blockCipherMode === undefined || blockCipherMode === BlockCipherMode.AEAD ? 'aead' : undefined
+}
+
+function ivBytes(ivLength: number, parameters: CipherParameters, { fields }: ManagedObject): number | undefined {
+  const { ivBytesMin, ivBytesMax } = cipherForm(parameters, materialBytes(fields.algorithm, fields.lengthBits))
+  if (ivBytesMax === 0) return undefined
+  // GCM's own: what is shorter than 8 bytes repeats, what is longer than a block gains nothing.
+  const [min, max] = parameters.mode === 'gcm' ? [8, 16] : [ivBytesMin, ivBytesMax]
   const bytes = ivLength / 8
-  const fits = mode === 'gcm' ? Number.isInteger(bytes) && bytes >= 8 && bytes <= 16 : bytes === 16
-  if (!fits) throw unsupported(`Use an IV Length of ${mode === 'gcm' ? '64 to 128 bits, a multiple of 8' : '128 bits'}`)
-  return bytes
+  if (Number.isInteger(bytes) && bytes >= min && bytes <= max) return bytes
+  throw unsupported(`Use an IV Length of ${min === max ? min * 8 : `${min * 8} to ${max * 8}`} bits, a multiple of 8`)
 }
 
 function given(parameters: CryptographicParameters | undefined): CryptographicParameters {
@@ -198,20 +219,43 @@ const usualParameters: CryptographicParameters = {
   blockCipherMode: BlockCipherMode.CBC,
   paddingMethod: PaddingMethod.PKCS5,
 }
+const noParameters: CryptographicParameters = {}
 
 /** GCM's full tag. */
 const tagLengthUsual = 16
 
-/** The Block Cipher Modes of AES that are served, each as the cipher's. */
-export const blockCipherModes: ReadonlyMap<number, CipherParameters['mode']> = new Map([
-  [BlockCipherMode.CBC, 'cbc'],
-  [BlockCipherMode.ECB, 'ecb'],
-  [BlockCipherMode.CTR, 'ctr'],
-  [BlockCipherMode.GCM, 'gcm'],
+/** The Cryptographic Algorithms of Encrypt and Decrypt, besides RSA. */
+export const cipherAlgorithms: ReadonlyMap<number, CipherParameters['algorithm']> = new Map<
+  number,
+  CipherParameters['algorithm']
+>([
+  [CryptographicAlgorithm.AES, 'aes'],
+  [CryptographicAlgorithm.TripleDES, '3des'],
+  [CryptographicAlgorithm.ChaCha20, 'chacha20'],
+  [CryptographicAlgorithm.ChaCha20Poly1305, 'chacha20-poly1305'],
 ])
 
-/** The Padding Methods of AES that are served, each as the cipher's. */
-export const paddingMethods: ReadonlyMap<number, CipherParameters['padding']> = new Map([
+/** The Block Cipher Modes that are served, each as the cipher's; 3DES has the first four. */
+export const blockCipherModes: ReadonlyMap<number, CipherMode> = new Map<number, CipherMode>([
+  [BlockCipherMode.CBC, 'cbc'],
+  [BlockCipherMode.ECB, 'ecb'],
+  [BlockCipherMode.CFB, 'cfb'],
+  [BlockCipherMode.OFB, 'ofb'],
+  [BlockCipherMode.CTR, 'ctr'],
+  [BlockCipherMode.GCM, 'gcm'],
+  [BlockCipherMode.CCM, 'ccm'],
+  [BlockCipherMode.XTS, 'xts'],
+  [BlockCipherMode.NISTKeyWrap, 'kw'],
+  [BlockCipherMode.AESKeyWrapPadding, 'kwp'],
+  [BlockCipherMode.AEAD, 'aead'],
+])
+
+/** The Padding Methods of ECB and CBC, each as the cipher's. */
+export const paddingMethods: ReadonlyMap<number, BlockPadding> = new Map<number, BlockPadding>([
   [PaddingMethod.None, 'none'],
   [PaddingMethod.PKCS5, 'pkcs5'],
+  [PaddingMethod.ANSIX9_23, 'ansi-x9.23'],
+  [PaddingMethod.ISO10126, 'iso-10126'],
+  [PaddingMethod.SSL3, 'ssl3'],
+  [PaddingMethod.Zeros, 'zeros'],
 ])

@@ -1,3 +1,4 @@
+import type { CipherMode } from '../crypto/cipher-form.ts'
 import { KryptonError } from '../errors.ts'
 import { bytesCopiedOnce } from '../keystore/copied-once.ts'
 import { andFinally, next } from '../keystore/maybe-promise.ts'
@@ -19,8 +20,8 @@ export const decrypt: Handler<typeof Operation.Decrypt> = (request, context) => 
   return next(context.unit.get(context.identifier(request.uniqueIdentifier)), (object) => {
     checkUse(object, uses.decrypt, context.now)
     if (object.fields.objectType === ObjectType.PrivateKey) return decryptWithPrivateKey(object, request, data, context)
-    const use = cipherUse(object, request.cryptographicParameters)
-    if (request.ivCounterNonce === undefined && use.mode !== 'ecb') {
+    const use = cipherUse(object, request.cryptographicParameters, context.policy)
+    if (request.ivCounterNonce === undefined && !modesWithoutIv.has(use.mode)) {
       throw new KryptonError('invalid-message', 'Send the IV/Counter/Nonce that the data was encrypted with')
     }
     const { uniqueIdentifier } = object
@@ -62,3 +63,5 @@ function decryptWithPrivateKey(
     })),
   )
 }
+
+const modesWithoutIv: ReadonlySet<CipherMode> = new Set<CipherMode>(['ecb', 'kw', 'kwp'])

@@ -27,7 +27,7 @@ export const encrypt: Handler<typeof Operation.Encrypt> = (request, context) => 
   return next(context.unit.get(context.identifier(request.uniqueIdentifier)), (object) => {
     checkUse(object, uses.encrypt, context.now)
     if (object.fields.objectType === ObjectType.PublicKey) return encryptWithPublicKey(object, request, data, context)
-    const use = cipherUse(object, request.cryptographicParameters)
+    const use = cipherUse(object, request.cryptographicParameters, context.policy)
     allocateUsage(object, data.byteLength, context)
     return next(openKey(object, context), (key) =>
       andFinally(

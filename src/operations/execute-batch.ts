@@ -16,6 +16,7 @@ import type { RequestBatchItem, RequestMessage } from '../kmip/request-message.t
 import { responseSize, responseTooLarge } from '../kmip/response-message.ts'
 import type { ResponseBatchItem } from '../kmip/response-message.ts'
 import { limits } from '../limits.ts'
+import type { CryptoPolicy } from '../objects/crypto-policy.ts'
 import { OperationContext, RefusalWithPayload } from './handler.ts'
 import { handlerOf, operationName } from './index.ts'
 import { failureOf } from './result.ts'
@@ -26,6 +27,7 @@ export interface Services {
   readonly clock: Clock
   readonly randomBytes: (count: number) => Buffer
   readonly cryptoWork: CryptoWork
+  readonly policy: CryptoPolicy
   readonly serverVersion: string
   /** Is told of what goes wrong by our own fault; the client is not. */
   readonly onFault: (error: unknown) => void
@@ -100,6 +102,7 @@ class Execution {
       now: dateTime(clock),
       randomBytes: services.randomBytes,
       cryptoWork: services.cryptoWork,
+      policy: services.policy,
       serverVersion: services.serverVersion,
     })
   }

@@ -6,6 +6,7 @@ import type { MaybePromise } from '../keystore/maybe-promise.ts'
 import type { UnitOfWork } from '../keystore/unit-of-work.ts'
 import type { RequestPayload, ResponsePayload, ServedOperation } from '../kmip/payloads/index.ts'
 import type { KmipVersion } from '../kmip/version.ts'
+import type { CryptoPolicy } from '../objects/crypto-policy.ts'
 
 /**
  * Answers one Batch Item. It returns the payload, or throws a KryptonError, after which what it changed is taken back. Without anything
@@ -27,6 +28,7 @@ export class OperationContext {
   readonly randomBytes: (count: number) => Buffer
   /** Cryptography that may have to leave the event loop, on behalf of `owner`. */
   readonly cryptoWork: CryptoWork
+  readonly policy: CryptoPolicy
   readonly serverVersion: string
   /** The ID Placeholder (KMIP 1.4 section 4): the identifier that the items before gave. */
   idPlaceholder: string | undefined = undefined
@@ -38,6 +40,7 @@ export class OperationContext {
     this.now = parts.now
     this.randomBytes = parts.randomBytes
     this.cryptoWork = parts.cryptoWork
+    this.policy = parts.policy
     this.serverVersion = parts.serverVersion
   }
 

@@ -3,7 +3,7 @@ import { KryptonError } from '../errors.ts'
 import { andFinally, next } from '../keystore/maybe-promise.ts'
 import { ValidityIndicator } from '../kmip/enums.ts'
 import type { Operation } from '../kmip/enums.ts'
-import { macHash } from '../objects/mac-use.ts'
+import { macUse } from '../objects/mac-use.ts'
 import { checkUse, uses } from '../objects/usage.ts'
 import { checkSinglePart, dataOf, openKey } from './cipher-request.ts'
 import type { Handler } from './handler.ts'
@@ -19,11 +19,11 @@ export const macVerify: Handler<typeof Operation.MACVerify> = (request, context)
   if (macData === undefined) throw new KryptonError('missing-data', 'Send MAC Data')
   return next(context.unit.get(context.identifier(request.uniqueIdentifier)), (object) => {
     checkUse(object, uses.macVerify, context.now)
-    const hash = macHash(object, request.cryptographicParameters)
+    const algorithm = macUse(object, request.cryptographicParameters, context.policy)
     return next(openKey(object, context), (key) =>
       andFinally(
         () =>
-          next(context.cryptoWork.mac(context.owner, key, hash, data), (expected) => ({
+          next(context.cryptoWork.mac(context.owner, key, algorithm, data), (expected) => ({
             uniqueIdentifier: object.uniqueIdentifier,
             validityIndicator: equalBytes(expected, macData) ? ValidityIndicator.Valid : ValidityIndicator.Invalid,
           })),

@@ -1,6 +1,6 @@
 import { andFinally, next } from '../keystore/maybe-promise.ts'
 import type { Operation } from '../kmip/enums.ts'
-import { macHash } from '../objects/mac-use.ts'
+import { macUse } from '../objects/mac-use.ts'
 import { checkUse, uses } from '../objects/usage.ts'
 import { checkSinglePart, dataOf, openKey } from './cipher-request.ts'
 import type { Handler } from './handler.ts'
@@ -12,11 +12,11 @@ export const mac: Handler<typeof Operation.MAC> = (request, context) => {
   const data = dataOf(request)
   return next(context.unit.get(context.identifier(request.uniqueIdentifier)), (object) => {
     checkUse(object, uses.macGenerate, context.now)
-    const hash = macHash(object, request.cryptographicParameters)
+    const algorithm = macUse(object, request.cryptographicParameters, context.policy)
     return next(openKey(object, context), (key) =>
       andFinally(
         () =>
-          next(context.cryptoWork.mac(context.owner, key, hash, data), (macData) => {
+          next(context.cryptoWork.mac(context.owner, key, algorithm, data), (macData) => {
             allocateUsage(object, data.byteLength, context)
             return { uniqueIdentifier: object.uniqueIdentifier, macData }
           }),

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type CipherParameters, decryptWithKey, encryptWithKey } from '../../src/crypto/cipher.ts'
+import { decryptWithKey, encryptWithKey } from '../../src/crypto/cipher.ts'
+import type { CipherParameters } from '../../src/crypto/cipher-form.ts'
 import { generateSecret, secretFromBytes } from '../../src/crypto/secret.ts'
 
 const base: CipherParameters = { algorithm: 'aes', mode: 'cbc', padding: 'pkcs5', tagLength: 16 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { type CipherParameters, decryptWithKey, encryptWithKey } from '../../src/crypto/cipher.ts'
+import { decryptWithKey, encryptWithKey } from '../../src/crypto/cipher.ts'
+import type { CipherParameters } from '../../src/crypto/cipher-form.ts'
 import type { DigestAlgorithm } from '../../src/crypto/digest.ts'
 import { unwrapKey, wrapKey } from '../../src/crypto/key-wrap.ts'
 import { hmac, verifyHmac } from '../../src/crypto/mac.ts'

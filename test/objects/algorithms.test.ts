@@ -2,8 +2,17 @@ import { describe, expect, test } from 'vitest'
 import { BlockCipherMode, CryptographicAlgorithm, ObjectType, PaddingMethod, State } from '../../src/kmip/enums.ts'
 import { Attributes } from '../../src/kmip/attribute.ts'
 import type { CryptographicParameters } from '../../src/kmip/structures.ts'
-import { cipherUse, generatedLength, materialBytes, registeredLength, setParity } from '../../src/objects/algorithms.ts'
+import {
+  cipherUse as cipherUseBy,
+  generatedLength,
+  materialBytes,
+  registeredLength,
+  setParity,
+} from '../../src/objects/algorithms.ts'
 import { ManagedObject } from '../../src/objects/managed-object.ts'
+
+const cipherUse = (object: ManagedObject, parameters: CryptographicParameters | undefined) =>
+  cipherUseBy(object, parameters, { tripleDes: false })
 
 function key(parameters?: CryptographicParameters, algorithm: number = CryptographicAlgorithm.AES): ManagedObject {
   const attributes = new Attributes()
@@ -54,7 +63,7 @@ describe('Cryptographic Parameters', () => {
   })
 
   test.each<[string, CryptographicParameters]>([
-    ['a mode that is not served', { blockCipherMode: BlockCipherMode.XTS }],
+    ['a mode that is not served', { blockCipherMode: BlockCipherMode.PCBC }],
     ['a padding that is not served', { blockCipherMode: BlockCipherMode.CBC, paddingMethod: PaddingMethod.OAEP }],
     ['another algorithm than the key has', { cryptographicAlgorithm: CryptographicAlgorithm.TripleDES }],
     ['a counter that is built from parts', { blockCipherMode: BlockCipherMode.CTR, initialCounterValue: 1 }],
@@ -66,8 +75,24 @@ describe('Cryptographic Parameters', () => {
     )
   })
 
-  test('refuse a key that is not AES', () => {
-    expect(() => cipherUse(key(undefined, CryptographicAlgorithm.HMACSHA256), undefined)).toThrow(
+  test('refuse a key of no cipher, and one of 3DES where the operator has not allowed it', () => {
+    const { HMACSHA256, TripleDES } = CryptographicAlgorithm
+    for (const algorithm of [HMACSHA256, TripleDES]) {
+      expect(() => cipherUse(key(undefined, algorithm), undefined)).toThrow(
+        expect.objectContaining({ code: 'unsupported-cryptographic-parameters' }),
+      )
+    }
+    const allowed = { tripleDes: true }
+    expect(cipherUseBy(key(undefined, TripleDES), undefined, allowed)).toEqual({ ...cbc, algorithm: '3des' })
+  })
+
+  test('of ChaCha20 have one mode', () => {
+    const { ChaCha20, ChaCha20Poly1305 } = CryptographicAlgorithm
+    expect(cipherUse(key(undefined, ChaCha20), undefined).mode).toBe('stream')
+    for (const parameters of [undefined, { blockCipherMode: BlockCipherMode.AEAD }]) {
+      expect(cipherUse(key(undefined, ChaCha20Poly1305), parameters).mode).toBe('aead')
+    }
+    expect(() => cipherUse(key(undefined, ChaCha20), { blockCipherMode: BlockCipherMode.CTR })).toThrow(
       expect.objectContaining({ code: 'unsupported-cryptographic-parameters' }),
     )
   })

@@ -134,7 +134,7 @@ describe('Encrypt and Decrypt', () => {
     ['no data', { data: undefined }, 'Missing Data'],
     [
       'a mode that is not served',
-      { cryptographicParameters: { blockCipherMode: BlockCipherMode.XTS } },
+      { cryptographicParameters: { blockCipherMode: BlockCipherMode.PCBC } },
       'Invalid Field',
     ],
     ['an IV of a wrong length', { cryptographicParameters: cbc, ivCounterNonce: data.subarray(1) }, 'Invalid Field'],

@@ -25,10 +25,14 @@ import { decodeResponse, encodeResponse } from '../../src/kmip/response-message.
 import type { ResponseBatchItem } from '../../src/kmip/response-message.ts'
 import { protocolVersion } from '../../src/kmip/version.ts'
 import type { KmipVersion } from '../../src/kmip/version.ts'
+import type { CryptoPolicy } from '../../src/objects/crypto-policy.ts'
 import { executeBatch } from '../../src/operations/execute-batch.ts'
 import type { Services } from '../../src/operations/execute-batch.ts'
 import type { Store } from '../../src/store/store.ts'
 import { newHierarchy, newStaticKey } from '../hierarchy/fixture.ts'
+
+/** As `crypto` of the configuration is when it says nothing. */
+const usualPolicy: CryptoPolicy = { tripleDes: false }
 
 /** A clock that is set by hand. */
 export class FakeClock implements Clock {
@@ -56,7 +60,10 @@ export interface Server {
   otherThread(store?: Store): Client
 }
 
-export async function newServer(wrap: (store: Store) => Store = (store) => store): Promise<Server> {
+export async function newServer(
+  wrap: (store: Store) => Store = (store) => store,
+  policy: Partial<CryptoPolicy> = {},
+): Promise<Server> {
   const { externalKey, remove } = newStaticKey()
   const hierarchy = await newHierarchy(externalKey)
   remove()
@@ -69,6 +76,7 @@ export async function newServer(wrap: (store: Store) => Store = (store) => store
     clock,
     randomBytes,
     cryptoWork,
+    policy: { ...usualPolicy, ...policy },
     serverVersion: '1.2.3',
     onFault: (error) => faults.push(error),
   })

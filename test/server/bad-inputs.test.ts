@@ -25,7 +25,15 @@ beforeAll(async () => {
     responder: ({ store, keyChain, authenticator }, counters, log) => {
       const onFault = (error: unknown) => faults.push(error)
       const keystore = new Keystore(store, keyChain, systemClock)
-      const services = { keystore, clock: systemClock, randomBytes, cryptoWork, serverVersion: '1', onFault }
+      const services = {
+        keystore,
+        clock: systemClock,
+        randomBytes,
+        cryptoWork,
+        serverVersion: '1',
+        policy: { tripleDes: false },
+        onFault,
+      }
       return new KmipResponder({
         authenticator,
         executeBatch: (message, principal) => executeBatch(message, principal, services),
