@@ -24,17 +24,20 @@ export function locateStatement(query: LocateQuery, statements: Statements): Bou
     : byTokens({ ...query, tokens }, statements)
 }
 
-/** The statement that answers `indexed`: the list of the rarest token, in its own order. */
+/**
+ * The statement that answers `indexed`: the list of the rarest token, in its own order. For one token, as a name is, it is a constant: putting
+ * its text together, and hashing it to find the prepared statement, took a third as long as SQLite takes to answer it (bench cost, Locate).
+ */
 export function indexedStatement(query: IndexedQuery, statements: Statements): Bound {
+  const { tenant, system, service, tokens, limit } = query
+  if (tokens.length === 1) {
+    const { attribute, token } = tokens[0]!
+    return { sql: listOfOneToken, parameters: [tenant, system, service, attribute, token, limit] }
+  }
   const [rarest, ...others] = rarestFirst(query, statements)
-  const list = new Sql(
-    `SELECT listed.object FROM object_index AS listed WHERE ${scopeOf('listed.')} AND listed.attribute = ? AND listed.token = ?`,
-    ...scope(query),
-    rarest!.attribute,
-    rarest!.token,
-  )
+  const list = new Sql(listOfToken, tenant, system, service, rarest!.attribute, rarest!.token)
   addOthers(list, query, others)
-  return list.add('ORDER BY listed.sequence, listed.object LIMIT ? + 0', query.limit)
+  return list.add(listInOrder, limit)
 }
 
 function byTokens(query: LocateQuery & IndexedQuery, statements: Statements): Bound {
@@ -188,6 +191,10 @@ class Sql implements Bound {
     return this
   }
 }
+
+const listOfToken = `SELECT listed.object FROM object_index AS listed WHERE ${scopeOf('listed.')} AND listed.attribute = ? AND listed.token = ?`
+const listInOrder = 'ORDER BY listed.sequence, listed.object LIMIT ? + 0'
+const listOfOneToken = `${listOfToken} ${listInOrder}`
 
 const selectPair = `SELECT object_type, state FROM objects WHERE ${scopeOf('')}`
 
