@@ -23,8 +23,8 @@ if (require.main === module) {
   console.log('krypton: native addon ' + outcome)
 }
 
-// What came of it, as the end of a sentence. With `configure`, arguments for node-gyp, it is built in any case.
-function build(configure) {
+// What came of it, as the end of a sentence. With `configure`, arguments for node-gyp, it is built in any case, in `folder` where one is given.
+function build(configure, folder) {
   if (process.platform !== 'linux') return skipped('it needs Linux')
   var node = findNode()
   if (node === undefined) return skipped('there is no Node 24 with its headers')
@@ -36,10 +36,10 @@ function build(configure) {
   }
   var nodeGyp = require.resolve('node-gyp/bin/node-gyp.js', { paths: [root] })
   var args = [nodeGyp, 'rebuild', '--nodedir=' + node.headers, '--jobs=max', '--loglevel=warn'].concat(configure || [])
-  var run = childProcess.spawnSync(node.file, args, { cwd: root, encoding: 'utf8', timeout: 300000 })
+  var run = childProcess.spawnSync(node.file, args, { cwd: folder || root, encoding: 'utf8', timeout: 300000 })
   if (run.status === 0) return 'built'
   // A file of an earlier build would look as if it were of this one.
-  fs.rmSync(path.join(root, 'build'), { recursive: true, force: true })
+  fs.rmSync(path.join(folder || root, 'build'), { recursive: true, force: true })
   var lines = String(run.stderr || run.error || '').split('\n')
   var first = lines.filter(function (line) {
     return /error/i.test(line)

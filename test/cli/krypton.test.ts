@@ -4,6 +4,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
+import { removeDirectory, temporaryDirectory } from '../support/counterparts.ts'
 
 const executable = join(import.meta.dirname, '../../bin/krypton')
 
@@ -51,6 +52,25 @@ it('opens no inspector while it stays as the parent of its server, and one reque
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
+})
+
+it('is stopped like any other when it is told to while it starts', async () => {
+  const directory = temporaryDirectory('krypton-early-stop')
+  const ports = ['--kmip-port', '0', '--health-port', '0']
+  const server = spawn(process.execPath, [executable, 'server', '--dev', '--dir', directory, ...ports], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  const exited = once(server, 'exit')
+  let said = ''
+  server.stderr.on('data', (chunk: Buffer) => {
+    const before = said
+    said += chunk.toString()
+    // Its keys are in memory, and it does not listen yet.
+    if (said.includes('"unsealed"') && !before.includes('"unsealed"')) server.kill('SIGTERM')
+  })
+  expect(await exited).toEqual([0, null])
+  expect(said).toContain('"stopped"')
+  removeDirectory(directory)
 })
 
 it('names itself in hints as it was called', () => {

@@ -62,13 +62,21 @@ export const addServerCommand: AddCommand = (program, terminal) => {
       for (const warning of warnings) output.talk(`krypton: warning: ${warning}\n`)
       if (flags.dev === true) await prepareDevelopment(flags, config)
       let files: IdentityFiles | undefined
-      const krypton = await start(config, async ({ addresses }) => {
+      let krypton: Krypton | undefined
+      let isToldToStop = false
+      // Before there is a key in memory: who stops a server that is starting has it stopped as any other, not killed.
+      onStopSignal(() => {
+        isToldToStop = true
+        void krypton?.stop()
+      })
+      krypton = await start(config, async ({ addresses }) => {
         if (flags.dev === true) files = await demoIdentity(addresses.admin, config.server.directory)
       })
       try {
+        if (isToldToStop) return
         if (files === undefined) output.thing({ addresses: krypton.addresses, keys: krypton.keys })
         else greet(krypton, { directory: config.server.directory, files }, output)
-        if ((await untilStopped(krypton)) === 'fatal')
+        if ((await krypton.stopped) === 'fatal')
           throw new KryptonError('store-failed', 'the server stopped by itself: its log says why')
       } finally {
         await krypton.stop()
@@ -114,20 +122,19 @@ function greet(krypton: Krypton, made: { directory: string; files: IdentityFiles
  * The first signal drains, a second one ends the process at once. What comes right after the first is the same one once more: a process group
  * gets it, and the launcher, which an old Node keeps as our parent, hands it on.
  */
-async function untilStopped(krypton: Krypton): Promise<'signal' | 'fatal'> {
+function onStopSignal(stop: () => void): void {
   let firstMs: number | undefined
   const onSignal = (signal: NodeJS.Signals): void => {
     const nowMs = systemClock.monotonic()
     if (firstMs === undefined) {
       firstMs = nowMs
-      void krypton.stop()
+      stop()
     } else if (nowMs - firstMs > limits.signalRepeatMs) {
       process.exit(signal === 'SIGINT' ? 130 : 143)
     }
   }
   process.on('SIGINT', onSignal)
   process.on('SIGTERM', onSignal)
-  return krypton.stopped
 }
 
 function developmentDirectory(directory: string | undefined): string {
