@@ -62,6 +62,27 @@ export const limits = {
   openedKeysSweepMs: 1_000,
   /** How often parsed keys of objects that have changed since are wiped: a key that another thread destroyed is gone so soon. */
   parsedKeysSweepMs: 1_000,
+  // operations in parts, for each thread that serves
+  /** Streams under way: some 2 KiB each, with OpenSSL's context. */
+  streamsMax: 1_024,
+  /** Of one client: as many as it has connections that encrypt files. */
+  streamsPerClientMax: 64,
+  /** Of one tenant, so that it leaves some to others. */
+  streamsPerTenantMax: 256,
+  /** Data that one stream keeps until its last part, as authenticated decryption has to: as much as one request may bring. */
+  streamBytesMax: 16 * 1024 * 1024,
+  streamBytesPerClientMax: 32 * 1024 * 1024,
+  streamBytesPerTenantMax: 64 * 1024 * 1024,
+  /** All streams of a thread together. */
+  streamsBytesMax: 128 * 1024 * 1024,
+  /** A stream whose next part does not come: its client has gone. */
+  streamIdleMs: 60_000,
+  /** From the first part on, whatever comes: a file of 100 GB at 30 MB/s. */
+  streamMs: 3_600_000,
+  /** How often it is looked whether the keys of streams may still be used: one that another thread destroyed is let go so soon. */
+  streamSweepMs: 1_000,
+  /** A part that another thread is asked for: it has long ended by then, or that thread hangs. */
+  streamHandOverMs: 10_000,
   // work off the loop, for each thread that serves
   /** Tasks that a worker thread is given before it has ended the first: it never waits for its next one, and a tenant waits for no more of others. */
   workPerThread: 4,
@@ -243,4 +264,6 @@ if (limits.frameBytesMaxUnknown > limits.frameBytesMaxKnown)
 
 if (limits.handshakeMs + limits.sweepMs > 15_000 || limits.firstByteMs + limits.sweepMs > 15_000)
   throw new Error('limits: a silent client must be cut within 15 s')
+if (limits.streamBytesMax < limits.frameBytesMaxKnown)
+  throw new Error('limits: what fits a request must fit a stream that keeps it')
 if (limits.frameGraceMs > limits.frameMs) throw new Error('limits: the grace of a frame ends before its time')

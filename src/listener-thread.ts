@@ -15,10 +15,12 @@ import { cannotListen } from './listen-refusal.ts'
 import { type ListenerThreadData, type ListenerThreadMessage, stopListening } from './listener-threads.ts'
 import { executeBatch } from './operations/execute-batch.ts'
 import { failureOf } from './operations/result.ts'
+import { Streams } from './operations/streams.ts'
 import { wipeAtEnd } from './process/wipe-at-end.ts'
 import { KmipResponder } from './server/kmip-responder.ts'
 import { Listener } from './server/listener.ts'
 import { connectSqliteStore } from './store/sqlite/sqlite-store.ts'
+import { type StreamMessage, StreamRelay } from './stream-relay.ts'
 import { Counters } from './telemetry/counters.ts'
 import { openLog } from './telemetry/log.ts'
 import { ClientDirectory } from './tenants/client-directory.ts'
@@ -39,14 +41,19 @@ const keyChain = new KeyChain(store, importRootKeys(data.root), systemClock)
 wipeAtEnd(() => keyChain.forget())
 const keystore = new Keystore(store, keyChain, systemClock)
 const cryptoWork = new CryptoWork({ offload: config.crypto.offload, loops: config.server.threads })
+const onFault = (error: unknown): void => log.error('a request failed by a fault of ours', error)
+const tell = (message: ListenerThreadMessage): void => port.postMessage(message)
+const relay = new StreamRelay(data.thread, tell, onFault)
+const streams = new Streams(data.thread, systemClock, relay)
 const services = {
   keystore,
   clock: systemClock,
   randomBytes,
   cryptoWork,
   policy: { tripleDes: config.crypto.tripleDes },
+  streams,
   serverVersion: version,
-  onFault: (error: unknown) => log.error('a request failed by a fault of ours', error),
+  onFault,
 }
 
 const responder = new KmipResponder({
@@ -61,13 +68,12 @@ const responder = new KmipResponder({
 // What requests left on this thread's stack does not outlive them by long, also when no other comes.
 setInterval(wipeStack, limits.sweepMs).unref()
 
-const tell = (message: ListenerThreadMessage): void => port.postMessage(message)
-
 try {
   const listener = await listen()
   tell({ kind: 'listening', address: listener.address })
-  port.on('message', (message) => {
+  port.on('message', (message: typeof stopListening | StreamMessage) => {
     if (message === stopListening) void stop(listener)
+    else relay.receive(message, streams)
   })
 } catch (error) {
   const { code, message } = refusalOf(error)
@@ -102,6 +108,7 @@ async function listen(): Promise<Listener> {
 async function stop(listener: Listener): Promise<void> {
   await listener.stop(config.server.drainMs)
   await cryptoWork.close(0)
+  streams.clear()
   keystore.forget()
   keyChain.forget()
   await store.close()

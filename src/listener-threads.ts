@@ -6,11 +6,14 @@ import { type ErrorCode, KryptonError } from './errors.ts'
 import type { TransferableRootKeys } from './hierarchy/key-chain.ts'
 import { limits } from './limits.ts'
 import type { StoreConnection } from './store/sqlite/sqlite-store.ts'
+import type { StreamMessage } from './stream-relay.ts'
 
 /** What a listener thread is started with. */
 export interface ListenerThreadData {
   readonly config: Config
   readonly port: number
+  /** No other thread of this process has, or had, the same number. */
+  readonly thread: number
   readonly store: StoreConnection
   readonly root: TransferableRootKeys
   /** Memory of this thread's `Counters`. */
@@ -26,12 +29,13 @@ export interface Address {
 export type ListenerThreadMessage =
   | { readonly kind: 'listening'; readonly address: Address }
   | { readonly kind: 'refused'; readonly code: ErrorCode; readonly message: string }
+  | StreamMessage
 
 /** To a listener thread: drain and end. */
 export const stopListening = 'stop'
 
 /** What a thread is started with, made anew for each: a connection to the store and the root's keys are for one thread. */
-export type MakeThreadData = () => Omit<ListenerThreadData, 'port'>
+export type MakeThreadData = () => Omit<ListenerThreadData, 'port' | 'thread'>
 
 /** Who is told of threads that end by themselves, which is a fault of ours. */
 export interface ThreadLosses {
@@ -45,7 +49,8 @@ export interface ThreadLosses {
 export class ListenerThreads {
   readonly #losses: ThreadLosses
   readonly #clock: Clock
-  readonly #workers = new Set<Worker>()
+  /** By the number of the thread. */
+  readonly #workers = new Map<number, Worker>()
   /** Threads that take the place of others and do not listen yet. */
   readonly #replacing = new Set<Promise<void>>()
   /** When threads were lost lately, by the monotonic clock. */
@@ -72,17 +77,20 @@ export class ListenerThreads {
     const port = this.#address?.port ?? data.config.kmip.port
     const entry = new URL(`./listener-thread${extname(import.meta.url)}`, import.meta.url)
     this.#started += 1
+    const thread = this.#started
     const worker = new Worker(entry, {
-      name: `listener-${this.#started}`,
-      workerData: { ...data, port } satisfies ListenerThreadData,
+      name: `listener-${thread}`,
+      workerData: { ...data, port, thread } satisfies ListenerThreadData,
       transferList: [data.store.port],
     })
     this.#address = await listening(worker)
-    this.#workers.add(worker)
+    this.#workers.set(thread, worker)
+    worker.on('message', (message: ListenerThreadMessage) => this.#relay(message))
     let fault: Error | undefined
     worker.on('error', (error) => (fault = error instanceof Error ? error : new Error(String(error))))
     worker.on('exit', (code) => {
-      this.#workers.delete(worker)
+      this.#workers.delete(thread)
+      for (const other of this.#workers.values()) tell(other, { kind: 'stream-lost', thread })
       this.#onExit(fault ?? new Error(`a listener thread ended with code ${code}`), makeData)
     })
   }
@@ -91,7 +99,18 @@ export class ListenerThreads {
   async stop(): Promise<void> {
     this.#stopping = true
     await Promise.all(this.#replacing)
-    await Promise.all([...this.#workers].map(ended))
+    await Promise.all([...this.#workers.values()].map(ended))
+  }
+
+  /** Hands a message about a stream to the thread that it is for; of one that has ended, whoever asks is told. */
+  #relay(message: ListenerThreadMessage): void {
+    if (message.kind !== 'stream-part' && message.kind !== 'stream-answer' && message.kind !== 'stream-end') return
+    const worker = this.#workers.get(message.to)
+    if (worker !== undefined) tell(worker, message)
+    else if (message.kind === 'stream-part') {
+      const asker = this.#workers.get(message.from)
+      if (asker !== undefined) tell(asker, { kind: 'stream-lost', thread: message.to })
+    }
   }
 
   #onExit(fault: Error, makeData: MakeThreadData): void {
@@ -115,6 +134,11 @@ export class ListenerThreads {
   }
 }
 
+function tell(worker: Worker, message: StreamMessage): void {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- the rule is about windows, this is a thread
+  worker.postMessage(message)
+}
+
 /** Asks a thread to stop and waits for its end. */
 async function ended(worker: Worker): Promise<void> {
   await new Promise<void>((resolve) => {
@@ -134,7 +158,7 @@ async function listening(worker: Worker): Promise<Address> {
       worker.off('error', reject)
       worker.off('exit', ended)
       if (message.kind === 'listening') resolve(message.address)
-      else reject(new KryptonError(message.code, message.message))
+      else if (message.kind === 'refused') reject(new KryptonError(message.code, message.message))
     })
   })
 }

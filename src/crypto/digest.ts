@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 
 /** Hash functions that KMIP 1.4 §9.1.3.2.16 names and Node has. */
 export type DigestAlgorithm =
@@ -17,6 +17,17 @@ export type DigestAlgorithm =
 /** The hash of `data`. */
 export function digest(algorithm: DigestAlgorithm, data: Uint8Array): Buffer {
   return hash(algorithm, data, 'buffer')
+}
+
+/** The hash of data that comes in parts: whoever begins one takes its end, or lets it go. There is nothing in it to wipe but the data. */
+export function beginDigest(algorithm: DigestAlgorithm): { update(data: Uint8Array): void; final(): Buffer } {
+  const state = createHash(algorithm)
+  return {
+    update: (data) => {
+      state.update(data)
+    },
+    final: () => state.digest(),
+  }
 }
 
 /** Bytes of a hash. */

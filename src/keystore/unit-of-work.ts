@@ -141,6 +141,16 @@ export class UnitOfWork {
     return bytes
   }
 
+  /** Calls `end` if what happens here is taken back. */
+  whenDropped(end: () => void): void {
+    this.#answers.push({ byteLength: 0, copyInto: () => undefined, wipe: end })
+  }
+
+  /** Another unit over the same objects, for what is not to be taken back with this one. */
+  apart(): UnitOfWork {
+    return new UnitOfWork(this.objects, this.#audit)
+  }
+
   mark(): Mark {
     return { steps: this.#steps.length, answers: this.#answers.length }
   }

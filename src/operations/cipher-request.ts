@@ -1,22 +1,9 @@
+import type { CipherMode } from '../crypto/cipher-form.ts'
 import type { Secret } from '../crypto/secret.ts'
 import { KryptonError } from '../errors.ts'
 import type { MaybePromise } from '../keystore/maybe-promise.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import type { OperationContext } from './handler.ts'
-
-/**
- * A cryptographic operation that comes in one part (KMIP 1.4 section 4): it says nothing of parts, or that the first is the last.
- * @throws KryptonError feature-not-supported
- */
-export function checkSinglePart(request: {
-  readonly correlationValue?: Uint8Array
-  readonly initIndicator?: boolean
-  readonly finalIndicator?: boolean
-}): void {
-  const { correlationValue, initIndicator = false, finalIndicator = false } = request
-  if (correlationValue === undefined && initIndicator === finalIndicator) return
-  throw new KryptonError('feature-not-supported', 'Send the data whole: operations in several parts are not served')
-}
 
 /** @throws KryptonError missing-data */
 export function dataOf({ data }: { readonly data?: Uint8Array }): Uint8Array {
@@ -44,6 +31,15 @@ export function checkNoIv(request: {
   throw new KryptonError('invalid-field', 'Leave out IV/Counter/Nonce, Additional Data and Tag: RSA has none of them')
 }
 
+/** @throws KryptonError invalid-message: nothing is decrypted without the IV that it was encrypted with, where the mode has one */
+export function checkIvPresent(
+  { ivCounterNonce }: { readonly ivCounterNonce?: Uint8Array },
+  { mode }: { readonly mode: CipherMode },
+): void {
+  if (ivCounterNonce !== undefined || modesWithoutIv.has(mode)) return
+  throw new KryptonError('invalid-message', 'Send the IV/Counter/Nonce that the data was encrypted with')
+}
+
 /**
  * The key for one operation; whoever asked wipes it.
  * @throws KryptonError key-value-not-present
@@ -61,3 +57,5 @@ export function checkKeyValuePresent(object: ManagedObject): void {
     'The key was registered without its Key Value: it cannot be used here',
   )
 }
+
+const modesWithoutIv: ReadonlySet<CipherMode> = new Set<CipherMode>(['ecb', 'kw', 'kwp'])

@@ -1,5 +1,3 @@
-import type { CipherMode } from '../crypto/cipher-form.ts'
-import { KryptonError } from '../errors.ts'
 import { bytesCopiedOnce } from '../keystore/copied-once.ts'
 import { andFinally, next } from '../keystore/maybe-promise.ts'
 import type { MaybePromise } from '../keystore/maybe-promise.ts'
@@ -10,20 +8,20 @@ import { cipherUse } from '../objects/algorithms.ts'
 import { rsaPadding } from '../objects/asymmetric-use.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { checkUse, uses } from '../objects/usage.ts'
-import { checkKeyValuePresent, checkNoIv, checkSinglePart, dataOf, openKey } from './cipher-request.ts'
+import { checkIvPresent, checkKeyValuePresent, checkNoIv, dataOf, openKey } from './cipher-request.ts'
+import { decryptPart } from './decrypt-part.ts'
 import type { Handler, OperationContext } from './handler.ts'
+import { comesInParts } from './stream-part.ts'
 
 /** KMIP 1.4 sections 4.30 and 11.31. GCM's tag has a field from 1.4 on; before, and without it, it follows the data. */
 export const decrypt: Handler<typeof Operation.Decrypt> = (request, context) => {
-  checkSinglePart(request)
+  if (comesInParts(request)) return decryptPart(request, context)
   const data = dataOf(request)
   return next(context.unit.get(context.identifier(request.uniqueIdentifier)), (object) => {
     checkUse(object, uses.decrypt, context.now)
     if (object.fields.objectType === ObjectType.PrivateKey) return decryptWithPrivateKey(object, request, data, context)
     const use = cipherUse(object, request.cryptographicParameters, context.policy)
-    if (request.ivCounterNonce === undefined && !modesWithoutIv.has(use.mode)) {
-      throw new KryptonError('invalid-message', 'Send the IV/Counter/Nonce that the data was encrypted with')
-    }
+    checkIvPresent(request, use)
     const { uniqueIdentifier } = object
     return next(openKey(object, context), (key) =>
       andFinally(
@@ -63,5 +61,3 @@ function decryptWithPrivateKey(
     })),
   )
 }
-
-const modesWithoutIv: ReadonlySet<CipherMode> = new Set<CipherMode>(['ecb', 'kw', 'kwp'])

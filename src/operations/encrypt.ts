@@ -10,8 +10,10 @@ import { rsaPadding } from '../objects/asymmetric-use.ts'
 import type { CipherUse } from '../objects/algorithms.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { checkUse, uses } from '../objects/usage.ts'
-import { checkKeyValuePresent, checkNoIv, checkSinglePart, dataOf, openKey } from './cipher-request.ts'
+import { checkKeyValuePresent, checkNoIv, dataOf, openKey } from './cipher-request.ts'
+import { encryptPart } from './encrypt-part.ts'
 import type { Handler, OperationContext } from './handler.ts'
+import { comesInParts } from './stream-part.ts'
 import { allocateUsage } from './usage-allocation.ts'
 
 /**
@@ -19,7 +21,7 @@ import { allocateUsage } from './usage-allocation.ts'
  * IV: the alternative would be no IV at all. Before 1.4 the answer has no place for GCM's tag: it follows the data.
  */
 export const encrypt: Handler<typeof Operation.Encrypt> = (request, context) => {
-  checkSinglePart(request)
+  if (comesInParts(request)) return encryptPart(request, context)
   const data = dataOf(request)
   if (request.ivCounterNonce !== undefined && request.cryptographicParameters?.randomIV === true) {
     throw new KryptonError('invalid-field', 'Leave out IV/Counter/Nonce or Random IV: both at once say two things')

@@ -20,6 +20,7 @@ import type { CryptoPolicy } from '../objects/crypto-policy.ts'
 import { OperationContext, RefusalWithPayload } from './handler.ts'
 import { handlerOf, operationName } from './index.ts'
 import { failureOf } from './result.ts'
+import type { Streams } from './streams.ts'
 
 /** What the operations of a thread work with. */
 export interface Services {
@@ -28,6 +29,7 @@ export interface Services {
   readonly randomBytes: (count: number) => Buffer
   readonly cryptoWork: CryptoWork
   readonly policy: CryptoPolicy
+  readonly streams: Streams
   readonly serverVersion: string
   /** Is told of what goes wrong by our own fault; the client is not. */
   readonly onFault: (error: unknown) => void
@@ -103,6 +105,8 @@ class Execution {
       randomBytes: services.randomBytes,
       cryptoWork: services.cryptoWork,
       policy: services.policy,
+      streams: services.streams,
+      clock,
       serverVersion: services.serverVersion,
     })
   }

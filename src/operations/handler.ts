@@ -1,4 +1,5 @@
 import type { Principal } from '../auth/principal.ts'
+import type { Clock } from '../clock.ts'
 import type { CryptoWork } from '../crypto/crypto-work.ts'
 import type { ErrorCode } from '../errors.ts'
 import { KryptonError } from '../errors.ts'
@@ -7,6 +8,7 @@ import type { UnitOfWork } from '../keystore/unit-of-work.ts'
 import type { RequestPayload, ResponsePayload, ServedOperation } from '../kmip/payloads/index.ts'
 import type { KmipVersion } from '../kmip/version.ts'
 import type { CryptoPolicy } from '../objects/crypto-policy.ts'
+import type { Streams } from './streams.ts'
 
 /**
  * Answers one Batch Item. It returns the payload, or throws a KryptonError, after which what it changed is taken back. Without anything
@@ -29,11 +31,14 @@ export class OperationContext {
   /** Cryptography that may have to leave the event loop, on behalf of `owner`. */
   readonly cryptoWork: CryptoWork
   readonly policy: CryptoPolicy
+  /** Operations that take their data in parts. */
+  readonly streams: Streams
+  readonly clock: Clock
   readonly serverVersion: string
   /** The ID Placeholder (KMIP 1.4 section 4): the identifier that the items before gave. */
   idPlaceholder: string | undefined = undefined
 
-  constructor(parts: Omit<OperationContext, 'idPlaceholder' | 'identifier' | 'owner'>) {
+  constructor(parts: Omit<OperationContext, 'idPlaceholder' | 'identifier' | 'owner' | 'client'>) {
     this.unit = parts.unit
     this.principal = parts.principal
     this.version = parts.version
@@ -41,12 +46,19 @@ export class OperationContext {
     this.randomBytes = parts.randomBytes
     this.cryptoWork = parts.cryptoWork
     this.policy = parts.policy
+    this.streams = parts.streams
+    this.clock = parts.clock
     this.serverVersion = parts.serverVersion
   }
 
   /** Whose work this is, when there is too much: the tenant's. */
   get owner(): string {
     return this.principal.tenant.toString('latin1')
+  }
+
+  /** Who has begun what comes in parts. */
+  get client(): string {
+    return this.principal.client.toString('latin1')
   }
 
   /**

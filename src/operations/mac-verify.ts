@@ -5,15 +5,17 @@ import { ValidityIndicator } from '../kmip/enums.ts'
 import type { Operation } from '../kmip/enums.ts'
 import { macUse } from '../objects/mac-use.ts'
 import { checkUse, uses } from '../objects/usage.ts'
-import { checkSinglePart, dataOf, openKey } from './cipher-request.ts'
+import { dataOf, openKey } from './cipher-request.ts'
+import { macVerifyPart } from './mac-part.ts'
 import type { Handler } from './handler.ts'
+import { comesInParts } from './stream-part.ts'
 
 /**
  * KMIP 1.4 sections 4.34 and 11.35. A MAC that is wrong in any way is Invalid, and the operation a success; one that was shortened is wrong: who made
  * it here got all of it.
  */
 export const macVerify: Handler<typeof Operation.MACVerify> = (request, context) => {
-  checkSinglePart(request)
+  if (comesInParts(request)) return macVerifyPart(request, context)
   const data = dataOf(request)
   const { macData } = request
   if (macData === undefined) throw new KryptonError('missing-data', 'Send MAC Data')

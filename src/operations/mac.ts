@@ -2,13 +2,15 @@ import { andFinally, next } from '../keystore/maybe-promise.ts'
 import type { Operation } from '../kmip/enums.ts'
 import { macUse } from '../objects/mac-use.ts'
 import { checkUse, uses } from '../objects/usage.ts'
-import { checkSinglePart, dataOf, openKey } from './cipher-request.ts'
+import { dataOf, openKey } from './cipher-request.ts'
+import { macPart } from './mac-part.ts'
 import type { Handler } from './handler.ts'
+import { comesInParts } from './stream-part.ts'
 import { allocateUsage } from './usage-allocation.ts'
 
 /** KMIP 1.4 sections 4.33 and 11.34. */
 export const mac: Handler<typeof Operation.MAC> = (request, context) => {
-  checkSinglePart(request)
+  if (comesInParts(request)) return macPart(request, context)
   const data = dataOf(request)
   return next(context.unit.get(context.identifier(request.uniqueIdentifier)), (object) => {
     checkUse(object, uses.macGenerate, context.now)

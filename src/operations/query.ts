@@ -59,7 +59,7 @@ const answers: ReadonlyMap<number, (context: OperationContext) => QueryResponse>
     () => ({
       capabilityInformation: [
         {
-          streamingCapability: false,
+          streamingCapability: true,
           asynchronousCapability: false,
           attestationCapability: false,
           batchUndoCapability: true,

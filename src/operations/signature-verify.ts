@@ -4,13 +4,15 @@ import { ValidityIndicator } from '../kmip/enums.ts'
 import type { Operation } from '../kmip/enums.ts'
 import { signatureScheme } from '../objects/asymmetric-use.ts'
 import { checkUse, uses } from '../objects/usage.ts'
-import { checkKeyValuePresent, checkSinglePart } from './cipher-request.ts'
+import { checkKeyValuePresent } from './cipher-request.ts'
+import { signatureVerifyPart } from './digest-part.ts'
 import type { Handler } from './handler.ts'
+import { comesInParts } from './stream-part.ts'
 import { signedBytes } from './signed-bytes.ts'
 
 /** KMIP 1.4 sections 4.32 and 11.33. A signature that is wrong in any way is Invalid, and the operation a success. */
 export const signatureVerify: Handler<typeof Operation.SignatureVerify> = (request, context) => {
-  checkSinglePart(request)
+  if (comesInParts(request)) return signatureVerifyPart(request, context)
   const signed = signedBytes(request)
   const { signatureData } = request
   if (signatureData === undefined) throw new KryptonError('missing-data', 'Send Signature Data')

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { Operation, ResultReason, State } from '../../src/kmip/enums.ts'
+import { BlockCipherMode, Operation, ResultReason, State } from '../../src/kmip/enums.ts'
 import { Tag } from '../../src/kmip/tags.ts'
 import { removeDirectory, temporaryDirectory } from '../support/counterparts.ts'
 import { KmipConnection } from './kmip-connection.ts'
@@ -14,7 +14,8 @@ import {
   succeeded,
 } from './kmip-messages.ts'
 import { KryptonServer } from './krypton-server.ts'
-import { bytesOf, numberOf, text, textOf } from './ttlv-tree.ts'
+import { boolean, bytes, bytesOf, enumeration, numberOf, structure, text, textOf } from './ttlv-tree.ts'
+import type { Item } from './ttlv-tree.ts'
 
 const directory = temporaryDirectory('threads')
 const connectionCount = 12
@@ -85,6 +86,30 @@ it('gives a name to one of many that ask for it at the same moment', async () =>
   for (let round = 0; round < 20; round++) {
     const answers = await Promise.all(connections.map((connection) => connection.exchange(createKey(`race-${round}`))))
     expect(answers.filter((answer) => resultOf(answer).status === 0)).toHaveLength(1)
+  }
+  for (const connection of connections) connection.close()
+})
+
+it('goes on with an operation in parts on every connection of its client, whichever thread has it', async () => {
+  const connections = await connect()
+  const key = identifierOf(await connections[0]!.exchange(createKey()))
+  succeeded(await connections[0]!.exchange(about(Operation.Activate, key)))
+  const data = Buffer.from(Array.from({ length: 16 * connectionCount }, (_, i) => i))
+  const encrypt = (...more: readonly Item[]) => request(4, Operation.Encrypt, text(Tag.UniqueIdentifier, key), ...more)
+  const parameters = structure(Tag.CryptographicParameters, enumeration(Tag.BlockCipherMode, BlockCipherMode.ECB))
+  const whole = bytesOf(await connections[0]!.exchange(encrypt(parameters, bytes(Tag.Data, data))), Tag.Data)
+  for (const first of connections) {
+    const begin = encrypt(parameters, boolean(Tag.InitIndicator, true))
+    const correlation = bytes(Tag.CorrelationValue, bytesOf(await first.exchange(begin), Tag.CorrelationValue))
+    const made: Buffer[] = []
+    for (const [i, connection] of connections.entries()) {
+      const end = i === connectionCount - 1 ? [boolean(Tag.FinalIndicator, true)] : []
+      const part = bytes(Tag.Data, data.subarray(16 * i, 16 * i + 16))
+      made.push(bytesOf(succeeded(await connection.exchange(encrypt(part, correlation, ...end))), Tag.Data))
+    }
+    expect(Buffer.concat(made)).toEqual(whole)
+    const again = await first.exchange(encrypt(correlation, boolean(Tag.FinalIndicator, true)))
+    expect(resultOf(again).reason).toBe(ResultReason.ItemNotFound)
   }
   for (const connection of connections) connection.close()
 })

@@ -129,8 +129,7 @@ describe('Encrypt and Decrypt', () => {
   })
 
   test.each([
-    ['one part of several', { initIndicator: true }, 'Feature Not Supported'],
-    ['a Correlation Value', { correlationValue: data }, 'Feature Not Supported'],
+    ['a part of what never began', { correlationValue: data, ivCounterNonce: undefined }, 'Item Not Found'],
     ['no data', { data: undefined }, 'Missing Data'],
     [
       'a mode that is not served',

@@ -28,6 +28,7 @@ import type { KmipVersion } from '../../src/kmip/version.ts'
 import type { CryptoPolicy } from '../../src/objects/crypto-policy.ts'
 import { executeBatch } from '../../src/operations/execute-batch.ts'
 import type { Services } from '../../src/operations/execute-batch.ts'
+import { Streams } from '../../src/operations/streams.ts'
 import type { Store } from '../../src/store/store.ts'
 import { newHierarchy, newStaticKey } from '../hierarchy/fixture.ts'
 
@@ -77,6 +78,7 @@ export async function newServer(
     randomBytes,
     cryptoWork,
     policy: { ...usualPolicy, ...policy },
+    streams: new Streams(1, clock),
     serverVersion: '1.2.3',
     onFault: (error) => faults.push(error),
   })

@@ -241,7 +241,6 @@ describe('Sign and Signature Verify', () => {
     ['no data', { data: undefined }, 'Missing Data'],
     ['data and its digest', { digestedData: data }, 'Invalid Field'],
     ['a digest of another length', { data: undefined, digestedData: data }, 'Invalid Field'],
-    ['a part', { initIndicator: true }, 'Feature Not Supported'],
     ['no hash', { cryptographicParameters: { paddingMethod: PaddingMethod.PSS } }, 'Invalid Field'],
     ['MD5', { cryptographicParameters: { hashingAlgorithm: HashingAlgorithm.MD5 } }, 'Invalid Field'],
     ['OAEP', { cryptographicParameters: { ...sha256, paddingMethod: PaddingMethod.OAEP } }, 'Invalid Field'],

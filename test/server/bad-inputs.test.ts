@@ -5,6 +5,7 @@ import { randomBytes } from '../../src/crypto/random.ts'
 import { Keystore } from '../../src/keystore/keystore.ts'
 import { Operation, ResultReason, ResultStatus } from '../../src/kmip/enums.ts'
 import { decodeResponse } from '../../src/kmip/response-message.ts'
+import { Streams } from '../../src/operations/streams.ts'
 import { executeBatch } from '../../src/operations/execute-batch.ts'
 import { failureOf } from '../../src/operations/result.ts'
 import { KmipResponder } from '../../src/server/kmip-responder.ts'
@@ -32,6 +33,7 @@ beforeAll(async () => {
         cryptoWork,
         serverVersion: '1',
         policy: { tripleDes: false },
+        streams: new Streams(1, systemClock),
         onFault,
       }
       return new KmipResponder({

@@ -45,6 +45,7 @@ export const compositionRoots: ReadonlySet<string> = new Set([
   'src/administration.ts',
   'src/listener-thread.ts',
   'src/listener-threads.ts',
+  'src/stream-relay.ts',
 ])
 
 /** What the CLI may import besides: its own command's folder by name, and these. */
