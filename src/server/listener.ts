@@ -231,7 +231,7 @@ function tlsOptions(options: ListenerOptions, bounds: ConnectionLimits) {
 }
 
 /** SSL_OP_CLEANSE_PLAINTEXT of OpenSSL 3 (ssl.h, bit 1), which Node has no name for: received plaintext is wiped when it was handed over. */
-const cleansePlaintext = 2
+export const cleansePlaintext = 2
 
 /** Connections that the kernel holds until they are accepted: a fleet that reconnects at once; the kernel's own bound applies too. */
 const acceptBacklog = 4_096
