@@ -46,11 +46,11 @@ export async function benchConnections(options: ConnectionsOptions): Promise<Sec
     const krypton = await startKrypton(join(directory, 'krypton'), { settings })
     servers.push(krypton)
     const objects = await loadObjects(krypton.target, scenarios.get, 1)
-    const { answer } = await sampleExchange(krypton.target, scenarios.get.steps(objects, 0)[0]!)
+    const { request, answer } = await sampleExchange(krypton.target, scenarios.get.steps(objects, 0)[0]!)
     const echo = await startEcho(certificates, answer)
     servers.push(echo)
     // Before the fleet: memory that a thousand clients left behind would be used again, and an idle connection would seem to cost nothing.
-    const held = await idle(krypton, echo, options)
+    const held = await idle(krypton, echo, request, options)
     const figures = [await atOnce(krypton, echo, objects, options), ...held]
     return goodSection('Connections', figures, [
       `${fleet} clients at once: server CPU for each until all have their answer, beside H, the echo with a full handshake for each request, 8 at a time, in the same ${options.rounds} rounds. ` +
@@ -113,8 +113,13 @@ async function atOnce(
   }
 }
 
-async function idle(krypton: BenchServer, echo: BenchServer, options: ConnectionsOptions): Promise<Figure[]> {
-  const [own, bare] = [await hold(krypton, options), await hold(echo, options)]
+async function idle(
+  krypton: BenchServer,
+  echo: BenchServer,
+  request: Buffer,
+  options: ConnectionsOptions,
+): Promise<Figure[]> {
+  const [own, bare] = [await hold(krypton, request, options), await hold(echo, request, options)]
   const mebibytes = own.rssKiB / 1024
   options.onProgress(`${options.held} held: ${mebibytes.toFixed(0)} MiB, ${own.cpuPercent.toFixed(1)} % of a core`)
   const few = options.held < heldGoal ? [`only ${options.held} were held`] : []
@@ -151,8 +156,10 @@ async function idle(krypton: BenchServer, echo: BenchServer, options: Connection
   ]
 }
 
+/** Connections that have each had one answer and are quiet since. */
 async function hold(
   server: BenchServer,
+  request: Buffer,
   { held, seconds }: ConnectionsOptions,
 ): Promise<{ kibEach: number; rssKiB: number; cpuPercent: number }> {
   const before = processTreeRssKiB(server.pid)
@@ -160,9 +167,10 @@ async function hold(
   try {
     while (connections.length < held) {
       const some = Math.min(gathered, held - connections.length)
-      connections.push(...(await Promise.all(Array.from({ length: some }, () => opened(server.target)))))
+      connections.push(...(await Promise.all(Array.from({ length: some }, () => answered(server.target, request)))))
     }
-    await sleep(1000)
+    // What the storm has left behind is tidied up by then, and not what holding them costs.
+    await sleep(seconds * 10_000)
     const rssKiB = processTreeRssKiB(server.pid)
     const start = processTreeCpu(server.pid)
     await sleep(seconds * 2000)
@@ -175,13 +183,13 @@ async function hold(
 
 const optionsOf = new Map<Target, ReturnType<typeof connectionOptions>>()
 
-function opened(target: Target): Promise<Connection> {
+function answered(target: Target, request: Buffer): Promise<Connection> {
   const options = optionsOf.get(target) ?? connectionOptions(target)
   optionsOf.set(target, options)
   return new Promise((resolve, reject) => {
     const connection: Connection = new Connection(options, {
-      ready: () => resolve(connection),
-      answer: () => undefined,
+      ready: () => connection.send(request),
+      answer: () => resolve(connection),
       closed: (reason) => reject(new Error(`a held connection was lost: ${reason}`)),
     })
   })

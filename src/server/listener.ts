@@ -45,6 +45,8 @@ export class Listener {
   readonly #wipeTraces: () => void
   readonly #gate: HandshakeGate
   readonly #connections = new Set<Connection>()
+  /** Where the look at their timeouts has come to. */
+  #round = this.#connections.values()
   readonly #perCertificate = new Map<string, number>()
   readonly #perAddress = new Map<string, number>()
   /** Sockets in their handshake, for the end. */
@@ -194,10 +196,25 @@ export class Listener {
     const nowMs = this.#around.clock.monotonic()
     this.#gate.enforceTime(nowMs)
     this.#around.strangers.enforceTime(nowMs)
-    for (const connection of this.#connections) connection.enforceTime(nowMs)
+    this.#enforceTimeOfConnections(nowMs)
     // Node decrypts onto the stack, which keeps the last frames for as long as nothing goes as deep; a timer runs above them.
     if (this.#around.sawFrames) this.#wipeTraces()
     this.#around.sawFrames = false
+  }
+
+  /** Of a part of them, so that each has its turn once in `limits.sweepRoundMs`; of few, all. */
+  #enforceTimeOfConnections(nowMs: number): void {
+    const part = Math.ceil((this.#connections.size * limits.sweepMs) / limits.sweepRoundMs)
+    let left = Math.min(Math.max(part, limits.sweepConnectionsMin), this.#connections.size)
+    while (left > 0 && this.#connections.size > 0) {
+      const { value, done } = this.#round.next()
+      if (done === true) {
+        this.#round = this.#connections.values()
+        continue
+      }
+      value.enforceTime(nowMs)
+      left -= 1
+    }
   }
 }
 
