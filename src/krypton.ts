@@ -107,6 +107,7 @@ class RunningServer implements Krypton {
 
   async start(prepare: StartOptions['prepare']): Promise<void> {
     const config = this.#config
+    this.#threads.prepare(config.server.threads)
     this.#instance = await openInstance(config, (error) => this.#fail('the store cannot go on', error))
     const { store, root, keyChain } = this.#instance
     this.#wipeNoMore = wipeAtEnd(() => keyChain.forget())

@@ -1,5 +1,6 @@
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import { Authenticator } from './auth/authenticate.ts'
 import { systemClock } from './clock.ts'
 import { CryptoWork } from './crypto/crypto-work.ts'
@@ -29,8 +30,8 @@ import { version } from './version.ts'
 /** Entry of a listener thread: its own TLS socket, connections, caches and reader of the store; writes go to the one writer. */
 const port = parentPort
 if (port === null) throw new Error('listener-thread is the entry of a worker')
-// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- ListenerThreads starts this thread, with this data
-const data = workerData as ListenerThreadData
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- ListenerThreads starts this thread, and tells it this first
+const [data] = (await once(port, 'message')) as [ListenerThreadData]
 const { config } = data
 decideMaking(config.native)
 const log = openLog(config.log.level)

@@ -8,7 +8,7 @@ import { limits } from './limits.ts'
 import type { StoreConnection } from './store/sqlite/sqlite-store.ts'
 import type { StreamMessage } from './stream-relay.ts'
 
-/** What a listener thread is started with. */
+/** What a listener thread is given first, and serves. */
 export interface ListenerThreadData {
   readonly config: Config
   readonly port: number
@@ -45,12 +45,20 @@ export interface ThreadLosses {
   readonly onGivenUp: (error: Error) => void
 }
 
+/** A thread that loads, with its number. */
+interface Prepared {
+  readonly thread: number
+  readonly worker: Worker
+}
+
 /** The threads that serve KMIP. One that dies is replaced, unless too many have died in a short time. */
 export class ListenerThreads {
   readonly #losses: ThreadLosses
   readonly #clock: Clock
   /** By the number of the thread. */
   readonly #workers = new Map<number, Worker>()
+  /** Threads that have nothing to serve yet. */
+  readonly #prepared: Prepared[] = []
   /** Threads that take the place of others and do not listen yet. */
   readonly #replacing = new Set<Promise<void>>()
   /** When threads were lost lately, by the monotonic clock. */
@@ -70,19 +78,27 @@ export class ListenerThreads {
     return this.#address
   }
 
+  /**
+   * Begins to load so many threads, which takes them as long as all the rest of a start: beside it, that is no time. `start` gives them what
+   * they serve.
+   */
+  prepare(count: number): void {
+    while (this.#prepared.length < count) this.#prepared.push(this.#newWorker())
+  }
+
+  #newWorker(): Prepared {
+    const thread = (this.#started += 1)
+    const entry = new URL(`./listener-thread${extname(import.meta.url)}`, import.meta.url)
+    return { thread, worker: new Worker(entry, { name: `listener-${thread}` }) }
+  }
+
   /** Starts one more; resolves when it listens. Rejects with what kept it from that. */
   async start(makeData: MakeThreadData): Promise<void> {
     const data = makeData()
     // The first thread takes the port; with port 0 the others need the one that it was given.
     const port = this.#address?.port ?? data.config.kmip.port
-    const entry = new URL(`./listener-thread${extname(import.meta.url)}`, import.meta.url)
-    this.#started += 1
-    const thread = this.#started
-    const worker = new Worker(entry, {
-      name: `listener-${thread}`,
-      workerData: { ...data, port, thread } satisfies ListenerThreadData,
-      transferList: [data.store.port],
-    })
+    const { thread, worker } = this.#prepared.shift() ?? this.#newWorker()
+    worker.postMessage({ ...data, port, thread } satisfies ListenerThreadData, [data.store.port])
     this.#address = await listening(worker)
     this.#workers.set(thread, worker)
     worker.on('message', (message: ListenerThreadMessage) => this.#relay(message))
@@ -99,7 +115,10 @@ export class ListenerThreads {
   async stop(): Promise<void> {
     this.#stopping = true
     await Promise.all(this.#replacing)
-    await Promise.all([...this.#workers.values()].map(ended))
+    await Promise.all([
+      ...[...this.#workers.values()].map(ended),
+      ...this.#prepared.map(({ worker }) => worker.terminate()),
+    ])
   }
 
   /** Hands a message about a stream to the thread that it is for; of one that has ended, whoever asks is told. */
