@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { KryptonServer } from '../integration/krypton-server.ts'
-import { removeDirectory, run, sharedFile, temporaryDirectory } from '../support/counterparts.ts'
+import { removeDirectory, temporaryDirectory } from '../support/counterparts.ts'
+import { knownCases, runOasisCases } from './oasis-cases.ts'
 
 const directory = temporaryDirectory('oasis')
-const knownFailures = join(import.meta.dirname, 'known-failures.txt')
 let server: KryptonServer
 
 beforeAll(async () => {
@@ -17,26 +17,14 @@ afterAll(async () => {
 })
 
 it('passes the test cases of OASIS but for those that are known, no more and no fewer', async () => {
-  const identity = await server.addClient('first', 'oasis')
-  const second = await server.addClient('second', 'oasis')
-  const { code, stdout, stderr } = await run(
-    process.execPath,
-    [
-      sharedFile('oasis', 'run.mjs'),
-      `--port=${server.port}`,
-      `--ca=${identity.caFile}`,
-      `--cert=${identity.certFile}`,
-      `--key=${identity.keyFile}`,
-      `--cert2=${second.certFile}`,
-      `--key2=${second.keyFile}`,
-      `--expect-file=${knownFailures}`,
-    ],
-    { timeoutMs: 540_000 },
-  )
+  const { code, stdout, stderr, results } = await runOasisCases(server, join(directory, 'oasis.json'))
   const unexpected = stdout
     .split('\n')
     .filter((line) => /^(not expected to fail|expected to fail, but passed)/.test(line))
   expect(unexpected).toEqual([])
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
   expect(server.process.ended).toBeUndefined()
+
+  const ids = new Set(results.map(({ id }) => id))
+  expect([...knownCases().keys()].filter((id) => !ids.has(id))).toEqual([])
 }, 600_000)
