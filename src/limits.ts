@@ -83,6 +83,13 @@ export const limits = {
   streamSweepMs: 1_000,
   /** A part that another thread is asked for: it has long ended by then, or that thread hangs. */
   streamHandOverMs: 10_000,
+  // nonces that are made here
+  /** Of one key: NIST SP 800-38D section 8.3. */
+  noncesPerKeyMax: 2 ** 32,
+  /** Taken from the store at once: a commit for each 4,096, and a key lives through a million of threads' ends. */
+  nonceLease: 4_096,
+  /** Keys whose leases one thread remembers; that of one that is pushed out is lost, and the next use takes another. */
+  nonceLeasesMax: 32_768,
   // work off the loop, for each thread that serves
   /** Tasks that a worker thread is given before it has ended the first: it never waits for its next one, and a tenant waits for no more of others. */
   workPerThread: 4,

@@ -51,7 +51,7 @@ const services = {
   clock: systemClock,
   randomBytes,
   cryptoWork,
-  policy: { tripleDes: config.crypto.tripleDes },
+  policy: { tripleDes: config.crypto.tripleDes, clientNonces: config.crypto.clientNonces },
   streams,
   serverVersion: version,
   onFault,

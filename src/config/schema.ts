@@ -121,6 +121,11 @@ export const configSchema = Type.Object(
           default: false,
           description: 'Encrypt and Decrypt with keys of 3DES too, for clients that have nothing newer.',
         }),
+        clientNonces: Type.Boolean({
+          default: true,
+          description:
+            'Let clients bring the nonce of GCM, CCM, CTR and ChaCha20. With false the server makes and counts all of them.',
+        }),
       },
       section,
     ),

@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts'
 import type { KeyChain } from '../hierarchy/key-chain.ts'
 import { limits } from '../limits.ts'
 import type { Store } from '../store/store.ts'
+import { NonceCounts } from './nonce-counts.ts'
 import { ObjectCache } from './object-cache.ts'
 import { ObjectsOfService } from './objects-of-service.ts'
 import { OpenedKeys } from './opened-keys.ts'
@@ -20,6 +21,7 @@ export class Keystore {
   readonly #cache: ObjectCache
   readonly #parsedKeys: ParsedKeys
   readonly #openedKeys: OpenedKeys
+  readonly #nonceCounts = new NonceCounts()
   readonly #services = new LRUCache<string, ObjectsOfService>({ max: limits.keyChainEntriesMax })
   #byPrincipal = new WeakMap<Principal, ObjectsOfService>()
   #count = 0
@@ -43,7 +45,12 @@ export class Keystore {
     let objects = this.#services.get(key)
     if (objects === undefined) {
       // The number sets the service's entries in the shared cache apart; it is never used twice.
-      const caches = { objects: this.#cache, parsedKeys: this.#parsedKeys, openedKeys: this.#openedKeys }
+      const caches = {
+        objects: this.#cache,
+        parsedKeys: this.#parsedKeys,
+        openedKeys: this.#openedKeys,
+        nonceCounts: this.#nonceCounts,
+      }
       const number = this.#count++
       objects = new ObjectsOfService(this.#store, this.#keyChain, caches, principal.scope, number, () =>
         this.#nextSequence(),

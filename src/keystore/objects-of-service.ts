@@ -12,6 +12,7 @@ import type { IndexValue } from '../objects/index-values.ts'
 import { ChangeQueue } from './change-queue.ts'
 import { next } from './maybe-promise.ts'
 import type { MaybePromise } from './maybe-promise.ts'
+import type { NonceCounts } from './nonce-counts.ts'
 import type { ObjectCache } from './object-cache.ts'
 import { objectOf, recordContext } from './object-record.ts'
 import type { OpenedKeys } from './opened-keys.ts'
@@ -31,6 +32,7 @@ export class ObjectsOfService {
   readonly #cache: ObjectCache
   readonly #parsedKeys: ParsedKeys
   readonly #openedKeys: OpenedKeys
+  readonly #nonceCounts: NonceCounts
   readonly #number: number
 
   constructor(
@@ -46,6 +48,7 @@ export class ObjectsOfService {
     this.#cache = caches.objects
     this.#parsedKeys = caches.parsedKeys
     this.#openedKeys = caches.openedKeys
+    this.#nonceCounts = caches.nonceCounts
     this.scope = scope
     this.#number = number
     this.nextSequence = nextSequence
@@ -125,6 +128,33 @@ export class ObjectsOfService {
     })
   }
 
+  /** Takes a random nonce for the key: see `NonceCounts`. @throws KryptonError permission-denied */
+  takeNonce(object: ManagedObject): MaybePromise<void> {
+    return this.#nonceCounts.take(this, object)
+  }
+
+  /**
+   * Makes it durable that up to `count` nonces more were given out for the key, of `most` in all; says how many.
+   * @throws KryptonError store-conflict: another thread was faster
+   */
+  async leaseNonces({ fields }: ManagedObject, count: number, most: number): Promise<number> {
+    const key = { ...keyOf(this.scope), object: fields.id }
+    const keys = await this.tenantKeys()
+    const stored = await this.#store.get('nonce_counts', key)
+    if (stored !== undefined) keys.verifyRow('nonce_counts', stored)
+    const { leased = 0, row_version: expectedVersion = 0 } = stored ?? {}
+    const given = Math.min(count, most - leased)
+    if (given <= 0) return 0
+    const row = { ...key, leased: leased + given, row_version: expectedVersion + 1 }
+    const authenticated = { ...row, mac: keys.macRow('nonce_counts', row) }
+    const change =
+      stored === undefined
+        ? ({ table: 'nonce_counts', kind: 'insert', row: authenticated } as const)
+        : ({ table: 'nonce_counts', kind: 'update', row: authenticated, expectedVersion } as const)
+    await this.commit({ section: 'data', changes: [change], audit: [] })
+    return given
+  }
+
   /** Makes a unit durable. */
   commit(unit: Unit): Promise<void> {
     return this.#store.commit(unit)
@@ -172,11 +202,16 @@ export class ObjectsOfService {
   }
 }
 
+function keyOf({ tenant, system, service }: Scope): Scope {
+  return { tenant, system, service }
+}
+
 /** What a thread remembers of all services; the number of each sets it apart. */
 export interface CachesOfThread {
   readonly objects: ObjectCache
   readonly parsedKeys: ParsedKeys
   readonly openedKeys: OpenedKeys
+  readonly nonceCounts: NonceCounts
 }
 
 /** What the store's index holds for these values. */

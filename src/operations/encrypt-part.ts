@@ -13,6 +13,7 @@ import { uses } from '../objects/usage.ts'
 import { openKey } from './cipher-request.ts'
 import { GatheredData } from './gathered-data.ts'
 import type { OperationContext } from './handler.ts'
+import { allocateNonce } from './nonce-allocation.ts'
 import { checkFirstOnly, partWithKey } from './stream-part.ts'
 import type { StreamWork } from './streams.ts'
 
@@ -36,17 +37,21 @@ export function encryptPart(request: EncryptRequest, context: OperationContext):
   function begin(object: ManagedObject): MaybePromise<{ work: StreamWork }> {
     if (object.fields.objectType !== ObjectType.SymmetricKey) throw wholeOnly()
     const use = cipherUse(object, request.cryptographicParameters, context.policy)
-    return next(openKey(object, context), (key) => {
-      let form: CipherForm
-      try {
-        form = cipherForm(use, key.byteLength)
-      } catch (error) {
-        key.wipe()
-        throw error
-      }
-      if (givenIv === undefined && form.ivBytesMax > 0) madeIv = context.randomBytes(use.ivLength ?? form.ivBytesUsual)
-      return { work: workOf(key, use, form, madeIv ?? givenIv) }
-    })
+    const nonce = allocateNonce(object, request, use, context)
+    return next(nonce, () =>
+      next(openKey(object, context), (key) => {
+        let form: CipherForm
+        try {
+          form = cipherForm(use, key.byteLength)
+        } catch (error) {
+          key.wipe()
+          throw error
+        }
+        if (givenIv === undefined && form.ivBytesMax > 0)
+          madeIv = context.randomBytes(use.ivLength ?? form.ivBytesUsual)
+        return { work: workOf(key, use, form, madeIv ?? givenIv) }
+      }),
+    )
   }
 
   function workOf(key: Secret, use: CipherUse, { isWhole }: CipherForm, iv: Uint8Array | undefined): StreamWork {

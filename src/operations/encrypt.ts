@@ -13,6 +13,7 @@ import { checkUse, uses } from '../objects/usage.ts'
 import { checkKeyValuePresent, checkNoIv, dataOf, openKey } from './cipher-request.ts'
 import { encryptPart } from './encrypt-part.ts'
 import type { Handler, OperationContext } from './handler.ts'
+import { allocateNonce } from './nonce-allocation.ts'
 import { comesInParts } from './stream-part.ts'
 import { allocateUsage } from './usage-allocation.ts'
 
@@ -31,18 +32,31 @@ export const encrypt: Handler<typeof Operation.Encrypt> = (request, context) => 
     if (object.fields.objectType === ObjectType.PublicKey) return encryptWithPublicKey(object, request, data, context)
     const use = cipherUse(object, request.cryptographicParameters, context.policy)
     allocateUsage(object, data.byteLength, context)
-    return next(openKey(object, context), (key) =>
-      andFinally(
-        () => {
-          const iv = ivOf(request, use, context)
-          const { authenticatedEncryptionAdditionalData: associatedData } = request
-          const encrypted = context.cryptoWork.encrypt(context.owner, key, use, data, iv, associatedData)
-          return next(encrypted, (made) => answer(object, request, made, context))
-        },
-        () => key.wipe(),
-      ),
-    )
+    const nonce = allocateNonce(object, request, use, context)
+    return nonce instanceof Promise
+      ? nonce.then(() => encryptWithSymmetricKey(object, request, use, data, context))
+      : encryptWithSymmetricKey(object, request, use, data, context)
   })
+}
+
+function encryptWithSymmetricKey(
+  object: ManagedObject,
+  request: EncryptRequest,
+  use: CipherUse,
+  data: Uint8Array,
+  context: OperationContext,
+): MaybePromise<EncryptResponse> {
+  return next(openKey(object, context), (key) =>
+    andFinally(
+      () => {
+        const iv = ivOf(request, use, context)
+        const { authenticatedEncryptionAdditionalData: associatedData } = request
+        const encrypted = context.cryptoWork.encrypt(context.owner, key, use, data, iv, associatedData)
+        return next(encrypted, (made) => answer(object, request, made, context))
+      },
+      () => key.wipe(),
+    ),
+  )
 }
 
 /** RSA has neither IV nor tag: all there is to say is its padding. */

@@ -60,7 +60,7 @@ function derived<const C extends Columns, const K extends keyof C & string>(
 }
 
 /** Version of this schema, kept in each file as `user_version`. */
-export const schemaVersion = 1
+export const schemaVersion = 2
 
 /** Every table whose rows are authenticated. A tenant of zeros is the system itself. */
 export const schema = {
@@ -220,6 +220,13 @@ export const schema = {
       },
     },
   ),
+  // How many random nonces were leased for a key: a row from the first of them on.
+  nonce_counts: authenticated('data', { tenant: id, system: id, service: id, object: id, leased: integer }, [
+    'tenant',
+    'system',
+    'service',
+    'object',
+  ]),
 } as const satisfies Record<string, Table>
 
 /**

@@ -33,7 +33,7 @@ import type { Store } from '../../src/store/store.ts'
 import { newHierarchy, newStaticKey } from '../hierarchy/fixture.ts'
 
 /** As `crypto` of the configuration is when it says nothing. */
-const usualPolicy: CryptoPolicy = { tripleDes: false }
+const usualPolicy: CryptoPolicy = { tripleDes: false, clientNonces: true }
 
 /** A clock that is set by hand. */
 export class FakeClock implements Clock {

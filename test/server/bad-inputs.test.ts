@@ -32,7 +32,7 @@ beforeAll(async () => {
         randomBytes,
         cryptoWork,
         serverVersion: '1',
-        policy: { tripleDes: false },
+        policy: { tripleDes: false, clientNonces: true },
         streams: new Streams(1, systemClock),
         onFault,
       }

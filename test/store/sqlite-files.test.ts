@@ -68,8 +68,22 @@ describe('a file', () => {
     database.close()
     await expect(openSqliteStore({ directory: data, onFatal })).rejects.toMatchObject({
       code: 'store-format',
-      message: expect.stringMatching(/format 7.*format 1/u),
+      message: expect.stringMatching(/format 7.*format 2/u),
     })
+  })
+
+  test('of an older format gets the tables that it does not have', async () => {
+    const { data } = temporaryDirectory()
+    const made = await openSqliteStore({ directory: data, onFatal })
+    await made.commit(unitOf(insertObject(objectRow(1))))
+    await made.close()
+    const database = new DatabaseSync(join(data, 'data.db'))
+    database.exec('DROP TABLE nonce_counts; PRAGMA user_version = 1')
+    database.close()
+    const store = await openSqliteStore({ directory: data, onFatal })
+    expect(store.get('objects', keyOfObject(objectRow(1)))).toEqual(objectRow(1))
+    expect(store.get('nonce_counts', keyOfObject(objectRow(1)))).toBe(undefined)
+    await store.close()
   })
 
   test('that is no database is refused', async () => {

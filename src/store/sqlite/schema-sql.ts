@@ -10,7 +10,7 @@ import {
   tableOf,
 } from '../schema.ts'
 
-/** The statements that make a section's tables and indexes in an empty file. */
+/** The statements that make a section's tables and indexes, those that are not there yet: a new version of the schema adds tables. */
 export function createSection(section: Section): string {
   const statements = [createTable('audit', auditColumns, ['sequence'], { rowid: true })]
   for (const name of changeableTables(section)) {
@@ -49,7 +49,7 @@ function createTable(name: string, columns: Columns, key: readonly string[], opt
     return `  ${column} ${columnSql(column, description)}${primary}`
   })
   if (!options.rowid) lines.push(`  PRIMARY KEY (${key.join(', ')})`)
-  return `CREATE TABLE ${name} (\n${lines.join(',\n')}\n) STRICT${options.rowid ? '' : ', WITHOUT ROWID'}`
+  return `CREATE TABLE IF NOT EXISTS ${name} (\n${lines.join(',\n')}\n) STRICT${options.rowid ? '' : ', WITHOUT ROWID'}`
 }
 
 function createIndexes(name: string, table: Table): string[] {
@@ -57,7 +57,7 @@ function createIndexes(name: string, table: Table): string[] {
     .filter(([, index]) => !beginsKey(table, index))
     .map(([indexName, { columns, unique, where }]) => {
       const condition = where === undefined ? '' : ` WHERE ${conditionSql(where)}`
-      return `CREATE ${unique === true ? 'UNIQUE ' : ''}INDEX ${indexName} ON ${name} (${columns.join(', ')})${condition}`
+      return `CREATE ${unique === true ? 'UNIQUE ' : ''}INDEX IF NOT EXISTS ${indexName} ON ${name} (${columns.join(', ')})${condition}`
     })
 }
 

@@ -71,7 +71,7 @@ function checkPages(database: DatabaseSync, path: string): void {
 function prepareSchema(database: DatabaseSync, section: Section, path: string): void {
   const found = Number(database.prepare('PRAGMA user_version').get()?.['user_version'])
   if (found === schemaVersion) return
-  if (found !== 0) {
+  if (found > schemaVersion || found < 0) {
     throw new KryptonError(
       'store-format',
       `${path} has format ${found}, this server knows format ${schemaVersion}: use the server that wrote it, or a newer one`,
