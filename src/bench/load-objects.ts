@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { KryptonError } from '../errors.ts'
 import { checkAnswer, operationsIn, refusedItem } from './answer.ts'
 import { Connection } from './connection.ts'
 import { createKeys, destroy, queryOperations, revoke } from './messages.ts'
@@ -94,7 +95,8 @@ async function doStep(exchange: Exchange, step: Step, state: ReturnType<typeof n
   const request = step.request(state)
   const frame = await exchange(request.bytes)
   const checked = checkAnswer(frame, request)
-  if (typeof checked === 'string') throw new Error(`the objects could not be loaded: ${checked}`)
+  if (typeof checked === 'string')
+    throw new KryptonError('bench-failed', `the objects that are to be asked for could not be made: ${checked}`)
   step.learn?.(state, frame, checked)
 }
 
@@ -117,7 +119,7 @@ async function withConnections(
         ready: () => opened(),
         answer: (frame) => waiting.shift()?.resolve(Buffer.from(frame)),
         closed: (reason) => {
-          const error = new Error(reason)
+          const error = unreachable(target, reason)
           refused(error)
           for (const { reject } of waiting.splice(0)) reject(error)
         },
@@ -133,5 +135,12 @@ async function withConnections(
         connection.abort()
       }
     }),
+  )
+}
+
+function unreachable({ host, port }: Target, reason: string): KryptonError {
+  return new KryptonError(
+    'bench-failed',
+    `no conversation with ${host}:${port} (${reason}): start the server, or name it with --host and --port; it must know the client certificate`,
   )
 }

@@ -1,4 +1,4 @@
-import { accessSync, constants, mkdirSync, statSync } from 'node:fs'
+import { accessSync, chmodSync, constants, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { KryptonError } from '../errors.ts'
 
@@ -14,6 +14,29 @@ export function makeDirectory(directory: string, flag: string): void {
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown'
     throw new KryptonError('usage', `cannot write into ${path} (${code}): name another directory with ${flag}`, {
+      cause,
+    })
+  }
+}
+
+/**
+ * A directory that is to hold keys and nothing else: made, or taken over when it is empty, for its owner alone. A volume's own `lost+found` does
+ * not count.
+ * @throws KryptonError usage, already-exists
+ */
+export function makeOwnDirectory(directory: string, flag: string): void {
+  makeDirectory(directory, flag)
+  const found = readdirSync(directory).find((name) => name !== 'lost+found')
+  if (found !== undefined) {
+    throw new KryptonError(
+      'already-exists',
+      `${directory} is not empty, it holds ${found}: name a directory that is, or is not there yet, with ${flag}`,
+    )
+  }
+  try {
+    chmodSync(directory, 0o700)
+  } catch (cause) {
+    throw new KryptonError('usage', `${directory} belongs to another user: chown it, or name another with ${flag}`, {
       cause,
     })
   }

@@ -112,6 +112,16 @@ describe('the command', () => {
     expect(written.join('')).toContain('refused, Result Reason 1: no such object')
   })
 
+  test('says in one line that there is no server, and what to do', async () => {
+    await start()
+    await expect(run('--port', '1')).rejects.toMatchObject({
+      code: 'bench-failed',
+      message: expect.stringMatching(
+        /^no conversation with .*:1 \(connection failed: ECONNREFUSED\): start the server/,
+      ),
+    })
+  })
+
   test('ends with bench-invalid when the fleet has more clients than the generator can serve', async () => {
     await start()
     // One core cannot open connections without end and be idle for a tenth of the time.

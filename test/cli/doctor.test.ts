@@ -28,6 +28,11 @@ describe('krypton doctor', () => {
     expect((await runCommand(['doctor', '--dir', instance])).data).toMatch(/^CHECK +STATE +FOUND/)
   })
 
+  it('does not take a directory without an instance for a healthy one', async () => {
+    const { code, talk } = await runCommand(['doctor', '--dir', folder])
+    expect([code, talk]).toEqual([1, expect.stringMatching(/there is no instance in .*: name its directory/)])
+  })
+
   it('ends with 1 and the line that mends it when a key file is open to others', async () => {
     const file = join(instance, 'server.key')
     chmodSync(file, 0o444)

@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { X509Certificate } from 'node:crypto'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -52,6 +52,21 @@ const messages = (): string[] =>
     .map((line) => JSON.parse(line) as { msg: string; level: string })
     .filter(({ level }) => level !== 'warn')
     .map(({ msg }) => msg)
+
+describe('krypton init', () => {
+  it('makes an instance of an empty directory, for its owner alone, and of no other', async () => {
+    const directory = join(folder, 'volume')
+    mkdirSync(join(directory, 'lost+found'), { recursive: true, mode: 0o755 })
+    expect((await runCommand(['init', '--dir', directory])).code).toBe(0)
+    expect(statSync(directory).mode & 0o777).toBe(0o700)
+    const used = join(folder, 'used')
+    mkdirSync(used, { mode: 0o755 })
+    writeFileSync(join(used, 'notes'), '')
+    const { code, talk } = await runCommand(['init', '--dir', used])
+    expect([code, talk]).toEqual([1, expect.stringMatching(/used is not empty, it holds notes: name a directory/)])
+    expect(statSync(used).mode & 0o777).toBe(0o755)
+  })
+})
 
 describe('a server that starts', () => {
   it('says that there is no instance where there is none', async () => {
@@ -214,10 +229,9 @@ describe('a server that runs', () => {
     })
     const { initializeInstance } = await import('../../src/krypton.ts')
     await initializeInstance({ directory, development: true, hosts: [], config })
-    const { code, talk } = await runCommand(['init', '--dir', directory])
-    expect([code, talk]).toEqual([
-      1,
-      expect.stringMatching(/the store of a development server, which init does not take/),
-    ])
+    await expect(initializeInstance({ directory, development: false, hosts: [], config })).rejects.toThrow(
+      /the store of a development server, which init does not take/,
+    )
+    expect((await runCommand(['init', '--dir', directory])).code).toBe(1)
   })
 })

@@ -42,6 +42,11 @@ export const addDoctorCommand: AddCommand = (program, terminal) => {
       const findings =
         asked ?? (await findingsHere({ production, native: file === undefined ? 'auto' : config.native }))
       const hasInstance = file !== undefined || asked !== undefined || existsSync(config.seal.keyFile)
+      if (flags.dir !== undefined && !hasInstance)
+        throw new KryptonError(
+          'not-found',
+          `there is no instance in ${flags.dir}: name its directory with --dir, or leave that out to look at this machine alone`,
+        )
       const all = hasInstance ? [...findings, ...findingsOfFiles(filesOf(config, file))] : findings
       output.talk(
         asked === undefined ? 'No server runs here: this is what one would have.\n' : 'The server answered.\n',

@@ -5,7 +5,7 @@ import { stringify } from 'yaml'
 import { loadConfig, type ConfigFlag } from '../../config.ts'
 import { KryptonError } from '../../errors.ts'
 import { examples, gather, withOutput, type AddCommand } from '../command.ts'
-import { makeDirectory } from '../directory.ts'
+import { makeOwnDirectory } from '../directory.ts'
 import { Output, type OutputFlags } from '../output.ts'
 import { checkHosts } from './server-certificate.ts'
 
@@ -52,7 +52,7 @@ export const addInitCommand: AddCommand = (program, terminal) => {
         flags: [{ path: 'server.directory', flag: '--dir', value: directory }, ...chosen],
       })
       if (flags.listen !== undefined) await checkListen(flags.listen)
-      makeDirectory(directory, '--dir')
+      makeOwnDirectory(directory, '--dir')
       const { initializeInstance } = await import('../../krypton.ts')
       const hosts = [...new Set([...flags.host, config.kmip.host, 'localhost', '127.0.0.1', '::1'].filter(isNameable))]
       const { cluster, verifier, epoch, names, files } = await initializeInstance({
