@@ -10,6 +10,7 @@ import { checkAsymmetricFormat, curveOfNumber, ecAlgorithms } from '../src/objec
 import { derivationMethods } from '../src/objects/derivation.ts'
 import { hashOf } from '../src/objects/hashing.ts'
 import { checkCertificateFormat, keyMaterialAs } from '../src/objects/key-format.ts'
+import { wrappingMethods } from '../src/objects/key-wrapping.ts'
 import { macAlgorithms } from '../src/objects/mac-use.ts'
 import { servedObjectTypes } from '../src/operations/query.ts'
 
@@ -56,6 +57,9 @@ export function kmipPage(): string {
     '## Padding methods',
     'Of ECB and CBC, from 1.2 on. Zeros that fill a block stay when it is decrypted: nothing says how many there were.',
     byVersion('PaddingMethod', (padding) => paddingMethods.has(padding), cryptographySince),
+    '## Wrapping methods',
+    'Of keys that Get gives and Register takes. A key encrypts others by a mode of Encrypt or by RSA, as its Cryptographic Parameters say, with the mask Wrap Key or Unwrap Key.',
+    byVersion('WrappingMethod', (method) => wrappingMethods.has(method)),
     '## Hashing algorithms',
     'Of Hash, and of what takes Cryptographic Parameters, from 1.2 on.',
     byVersion('HashingAlgorithm', (hash) => accepts(() => hashOf(hash)), cryptographySince),

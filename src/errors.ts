@@ -40,6 +40,7 @@ export const errorCodes = [
   'application-namespace-not-supported',
   'key-format-type-not-supported',
   'key-compression-type-not-supported',
+  'encoding-option-error',
   'key-value-not-present',
   'cryptographic-failure',
   'sensitive',

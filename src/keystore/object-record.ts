@@ -18,7 +18,7 @@ export function rowOf(scope: Scope, object: ManagedObject): Unauthenticated<'obj
     deactivation_date: fields.deactivationDate ?? null,
     algorithm: fields.algorithm,
     length_bits: fields.lengthBits,
-    key_format_type: fields.keyFormatType,
+    key_format_type: fields.keyFormatType + fields.keyForm * keyFormUnit,
     data_type: fields.dataType,
     attributes: object.encodedAttributes,
     key_version: fields.keyVersion,
@@ -39,7 +39,8 @@ export function objectOf(row: Row<'objects'>): ManagedObject {
     deactivationDate: row.deactivation_date ?? undefined,
     algorithm: row.algorithm,
     lengthBits: row.length_bits,
-    keyFormatType: row.key_format_type,
+    keyFormatType: row.key_format_type % keyFormUnit,
+    keyForm: Math.floor(row.key_format_type / keyFormUnit) as ObjectFields['keyForm'], // as above
     dataType: row.data_type,
     keyVersion: row.key_version,
     blobVersion: row.blob_version,
@@ -48,6 +49,9 @@ export function objectOf(row: Row<'objects'>): ManagedObject {
   }
   return new ManagedObject(fields, row.attributes)
 }
+
+/** Key Format Types are numbers of 32 bits: above them stands what the record holds. */
+const keyFormUnit = 0x1_0000_0000
 
 /** What an object's record is bound to, besides where the object lives. */
 export function recordContext({ fields }: ManagedObject): ObjectContext {

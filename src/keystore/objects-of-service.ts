@@ -1,10 +1,12 @@
 import { type AsymmetricKey, asymmetricKey, parseKey } from '../crypto/asymmetric-key.ts'
-import type { Secret } from '../crypto/secret.ts'
+import { ownBuffer } from '../crypto/own-buffer.ts'
+import { type Secret, secretFromBytes } from '../crypto/secret.ts'
 import { isKryptonError } from '../errors.ts'
 import type { KeyChain, Scope, ServiceKeys, TenantKeys } from '../hierarchy/key-chain.ts'
 import { limits } from '../limits.ts'
 import { type AsymmetricObjectType, keyPartsOf, privateDerForm } from '../objects/asymmetric-format.ts'
-import type { ManagedObject } from '../objects/managed-object.ts'
+import { materialIn } from '../objects/kept-key-block.ts'
+import { KeyForm, type ManagedObject } from '../objects/managed-object.ts'
 import { parseUniqueIdentifier, uniqueIdentifierOf } from '../objects/unique-identifier.ts'
 import type { Row } from '../store/schema.ts'
 import type { IndexedQuery, LocateQuery, Store, Unit } from '../store/store.ts'
@@ -70,7 +72,7 @@ export class ObjectsOfService {
     return this.#keyChain.service(this.scope)
   }
 
-  /** The key material of an object that has some, for one use: whoever asks for it wipes it. */
+  /** The key material of an object that has some, in the clear, for one use: whoever asks for it wipes it. */
   open(object: ManagedObject): MaybePromise<Secret> {
     const kept = this.#openedKeys.take(object)
     if (kept !== undefined) return kept
@@ -81,8 +83,15 @@ export class ObjectsOfService {
 
   #open(keys: ServiceKeys, object: ManagedObject): Secret {
     const { keyVersion, record } = object.fields
-    const secret = keys.openObject(recordContext(object), keyVersion, record)
+    const opened = keys.openObject(recordContext(object), keyVersion, record)
+    const secret = object.fields.keyForm === KeyForm.Plain ? opened : materialOf(opened)
     return this.#openedKeys.keep(object, secret, this.#placeOf(object))
+  }
+
+  /** What the record of an object holds that was registered wrapped (`keptKeyBlock`): whoever asks for it wipes it. */
+  openKeptKeyBlock(object: ManagedObject): MaybePromise<Buffer> {
+    const { keyVersion, record } = object.fields
+    return next(this.serviceKeys(), (keys) => bytesOf(keys.openObject(recordContext(object), keyVersion, record)))
   }
 
   /** Where the slot of an object stands that is as it is stored; undefined for one that a request has changed, or that is old. */
@@ -221,6 +230,27 @@ function tokensOf(values: readonly IndexValue[], keys: TenantKeys): IndexedQuery
 
 /** What a page is asked for, besides the index values. */
 export type PageQuery = Omit<LocateQuery, 'tenant' | 'system' | 'service' | 'tokens'>
+
+/** The material in a record that holds the Key Block as it came too; that is wiped. */
+function materialOf(opened: Secret): Secret {
+  const kept = bytesOf(opened)
+  try {
+    return secretFromBytes(materialIn(kept), 'object')
+  } finally {
+    kept.fill(0)
+  }
+}
+
+/** The bytes of a secret, which is wiped. */
+function bytesOf(secret: Secret): Buffer {
+  try {
+    const bytes = ownBuffer(secret.byteLength)
+    secret.copyInto(bytes, 0)
+    return bytes
+  } finally {
+    secret.wipe()
+  }
+}
 
 /** Parses a key, where it lies when that is possible, and wipes the material that it was in. */
 function parsedKey({ fields }: ManagedObject, secret: Secret): AsymmetricKey {

@@ -3,7 +3,7 @@ import { ItemType } from '../ttlv/item-type.ts'
 import { TtlvWriter } from '../ttlv/writer.ts'
 import type { ByteSource } from '../ttlv/writer.ts'
 import { WireAttribute } from './attributes-1x.ts'
-import { KeyFormatType } from './enums.ts'
+import { EncodingOption, KeyFormatType } from './enums.ts'
 import { bigInteger, bytes, enumeration, integer, material, secretBigInteger, text } from './kinds.ts'
 import { MessageReader, optional, optionalRepeated, repeated, required, struct } from './struct.ts'
 import type { Kind, ValueOf } from './struct.ts'
@@ -74,6 +74,29 @@ export const KeyValue = struct('Key Value', {
 })
 export type KeyValue = ValueOf<typeof KeyValue>
 
+/** A Key Value as TTLV, which is what is wrapped (2.1.5). The caller wipes it. */
+export function encodeKeyValue(keyValue: KeyValue): Buffer {
+  const writer = new TtlvWriter(KeyValue.size(keyValue, newestVersion))
+  KeyValue.write(writer, Tag.KeyValue, keyValue, newestVersion)
+  return writer.bytes
+}
+
+/**
+ * Reads a Key Value that was wrapped, for a key of that format: views of `bytes`.
+ * @throws KryptonError: the bytes are no TTLV, or no Key Value
+ */
+export function decodeKeyValue(bytes: Uint8Array, keyFormatType: number): KeyValue {
+  const reader = new MessageReader(bytes)
+  if (reader.head(0) !== keyValueHead || reader.next(0) !== bytes.byteLength) {
+    throw new KryptonError('invalid-message', 'Wrap one Key Value structure, and nothing besides')
+  }
+  const keyValue = KeyValue.read(reader, 0)
+  checkKeyMaterial(keyFormatType, keyValue.keyMaterial)
+  return keyValue
+}
+
+const keyValueHead = (Tag.KeyValue << 8) | ItemType.Structure
+
 const wrappingKeyFields = {
   uniqueIdentifier: required(Tag.UniqueIdentifier, text),
   cryptographicParameters: optional(Tag.CryptographicParameters, CryptographicParameters),
@@ -129,12 +152,35 @@ export const KeyBlock = struct(
           )
         }
       }
-      if (keyValue !== undefined) checkKeyMaterial(keyFormatType, keyValue.keyMaterial)
+      if (keyValue === undefined) return keyBlock
+      // Key material that was wrapped without encoding is sent in a Structure too: the OASIS cases have it so.
+      if (keyWrappingData === undefined) checkKeyMaterial(keyFormatType, keyValue.keyMaterial)
+      else checkWrappedAlone(keyWrappingData, keyValue)
       return keyBlock
     },
   },
 )
 export type KeyBlock = ValueOf<typeof KeyBlock>
+
+/** A Key Block as TTLV: how one is kept that came wrapped. */
+export function encodeKeyBlock(keyBlock: KeyBlock): Buffer {
+  const writer = new TtlvWriter(KeyBlock.size(keyBlock, newestVersion))
+  KeyBlock.write(writer, Tag.KeyBlock, keyBlock, newestVersion)
+  return writer.bytes
+}
+
+/** Reads what `encodeKeyBlock` wrote: views of `bytes`. */
+export function decodeKeyBlock(bytes: Uint8Array): KeyBlock {
+  return KeyBlock.read(new MessageReader(bytes), 0)
+}
+
+function checkWrappedAlone({ encodingOption }: KeyWrappingData, { keyMaterial, attributes }: KeyValue): void {
+  if (encodingOption === EncodingOption.NoEncoding && isBytes(keyMaterial) && attributes === undefined) return
+  throw new KryptonError(
+    'invalid-message',
+    'Send a Key Value that is wrapped as a Byte String, or with Encoding Option No Encoding its Key Material as one',
+  )
+}
 
 type TransparentFields = {
   readonly needed: readonly (keyof TransparentKey)[]

@@ -15,14 +15,11 @@ const formats: Readonly<Partial<Record<ObjectType, readonly number[]>>> = {
 }
 
 /**
- * The key material of a Key Block, a view of the frame; undefined when the client keeps it to itself (section 3.41).
- * @throws KryptonError key-format-type-not-supported, key-compression-type-not-supported, feature-not-supported
+ * The key material of a Key Block that is not wrapped, a view of the frame; undefined when the client keeps it to itself (section 3.41).
+ * @throws KryptonError key-format-type-not-supported, key-compression-type-not-supported
  */
 export function materialOf(objectType: ObjectType, keyBlock: KeyBlock): Uint8Array | undefined {
-  if (keyBlock.keyWrappingData !== undefined) {
-    throw new KryptonError('feature-not-supported', 'Register the key unwrapped: wrapped keys are not served')
-  }
-  checkFormat(objectType, keyBlock.keyFormatType)
+  checkKeyFormat(objectType, keyBlock.keyFormatType)
   checkCompression(keyBlock.keyCompressionType)
   const keyMaterial = keyBlock.keyValue?.keyMaterial
   if (keyMaterial === undefined) return undefined
@@ -35,7 +32,7 @@ export function materialOf(objectType: ObjectType, keyBlock: KeyBlock): Uint8Arr
  * @throws KryptonError key-format-type-not-supported
  */
 export function keyMaterialAs(objectType: ObjectType, keyFormatType: number, material: KeyBytes): KeyMaterial {
-  checkFormat(objectType, keyFormatType)
+  checkKeyFormat(objectType, keyFormatType)
   return keyFormatType === KeyFormatType.TransparentSymmetricKey ? { key: material } : material
 }
 
@@ -77,7 +74,8 @@ export function digestInput<T>(keyFormatType: number, material: Uint8Array, use:
   }
 }
 
-function checkFormat(objectType: ObjectType, keyFormatType: number): void {
+/** @throws KryptonError key-format-type-not-supported: no such object has that format */
+export function checkKeyFormat(objectType: ObjectType, keyFormatType: number): void {
   if (formats[objectType]?.includes(keyFormatType) === true) return
   throw new KryptonError(
     'key-format-type-not-supported',

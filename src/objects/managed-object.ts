@@ -5,6 +5,17 @@ import type { Lifecycle } from './state.ts'
 import { decodeStored, encodeStored, hasState } from './stored-attributes.ts'
 import { uniqueIdentifierOf } from './unique-identifier.ts'
 
+/** What the record of an object holds. */
+export const KeyForm = {
+  /** The key material. */
+  Plain: 0,
+  /** The Key Block as it was registered, wrapped by a key that did not open it here. */
+  Wrapped: 1,
+  /** The Key Block as it was registered, wrapped, and the key material that it opened to. */
+  Opened: 2,
+} as const
+export type KeyForm = (typeof KeyForm)[keyof typeof KeyForm]
+
 /** What is known of an object without looking at its attributes. Zero stands for "has none". */
 export interface ObjectFields extends Lifecycle {
   /** 16 bytes. */
@@ -16,6 +27,7 @@ export interface ObjectFields extends Lifecycle {
   readonly lengthBits: number
   /** As it was registered or created. */
   readonly keyFormatType: number
+  readonly keyForm: KeyForm
   /** Secret Data Type or Opaque Data Type. */
   readonly dataType: number
   /** The version of the Service Key that the record is under. */

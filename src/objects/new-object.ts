@@ -6,7 +6,7 @@ import { HashingAlgorithm, ObjectType, RNGAlgorithm, State } from '../kmip/enums
 import type { KmipVersion } from '../kmip/version.ts'
 import { limits } from '../limits.ts'
 import { checkAttributesSize, setRequested } from './attributes.ts'
-import { ManagedObject } from './managed-object.ts'
+import { KeyForm, ManagedObject } from './managed-object.ts'
 import { hasState } from './stored-attributes.ts'
 
 /** What a Create or a Register asks for. */
@@ -20,6 +20,8 @@ export interface NewObject {
   readonly lengthBits: number
   readonly keyFormatType: number
   readonly dataType: number
+  /** Plain when it is left out. */
+  readonly keyForm?: KeyForm
   /** SHA-256 of the key material; undefined where it is not kept (`keepsDigest`). */
   readonly digest: Buffer | undefined
   /** False when the client kept the material to itself (3.41). */
@@ -95,6 +97,7 @@ export function newObject(request: NewObject): ManagedObject {
     algorithm,
     lengthBits,
     keyFormatType,
+    keyForm: request.keyForm ?? KeyForm.Plain,
     dataType: request.dataType,
     keyVersion: 0,
     blobVersion: 1,

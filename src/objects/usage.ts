@@ -56,6 +56,20 @@ export const uses = {
     objectTypes: [ObjectType.SymmetricKey, ObjectType.SecretData],
     needs: 'a Symmetric Key or Secret Data',
   },
+  wrapKey: {
+    name: 'wrapping keys',
+    mask: CryptographicUsageMask.WrapKey,
+    protects: true,
+    objectTypes: [ObjectType.SymmetricKey, ObjectType.PublicKey],
+    needs: 'a Symmetric Key or a Public Key',
+  },
+  unwrapKey: {
+    name: 'unwrapping keys',
+    mask: CryptographicUsageMask.UnwrapKey,
+    protects: false,
+    objectTypes: [ObjectType.SymmetricKey, ObjectType.PrivateKey],
+    needs: 'a Symmetric Key or a Private Key',
+  },
 } as const satisfies Record<string, Use>
 
 /**

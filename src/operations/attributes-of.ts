@@ -2,7 +2,7 @@ import { digest } from '../crypto/digest.ts'
 import { next } from '../keystore/maybe-promise.ts'
 import type { MaybePromise } from '../keystore/maybe-promise.ts'
 import type { Attributes } from '../kmip/attribute.ts'
-import type { ManagedObject } from '../objects/managed-object.ts'
+import { KeyForm, type ManagedObject } from '../objects/managed-object.ts'
 import { digestAttribute, keepsDigest } from '../objects/new-object.ts'
 import type { OperationContext } from './handler.ts'
 
@@ -26,7 +26,7 @@ export function attributesOf(object: ManagedObject, { unit, now }: OperationCont
   })
 }
 
-/** True for an object whose digest is made when it is asked for. */
+/** True for an object whose digest is made when it is asked for: of what is kept wrapped there is none. */
 export function hasUnkeptDigest({ fields }: ManagedObject): boolean {
-  return !keepsDigest(fields.objectType) && fields.record.byteLength > 0
+  return !keepsDigest(fields.objectType) && fields.record.byteLength > 0 && fields.keyForm !== KeyForm.Wrapped
 }

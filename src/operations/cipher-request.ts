@@ -2,7 +2,7 @@ import type { CipherMode } from '../crypto/cipher-form.ts'
 import type { Secret } from '../crypto/secret.ts'
 import { KryptonError } from '../errors.ts'
 import type { MaybePromise } from '../keystore/maybe-promise.ts'
-import type { ManagedObject } from '../objects/managed-object.ts'
+import { KeyForm, type ManagedObject } from '../objects/managed-object.ts'
 import type { OperationContext } from './handler.ts'
 
 /** @throws KryptonError missing-data */
@@ -49,9 +49,15 @@ export function openKey(object: ManagedObject, { unit }: OperationContext): Mayb
   return unit.objects.open(object)
 }
 
-/** @throws KryptonError key-value-not-present */
-export function checkKeyValuePresent(object: ManagedObject): void {
-  if (object.fields.record.byteLength > 0) return
+/** @throws KryptonError key-value-not-present: the key, or the key that wraps it, is not here */
+export function checkKeyValuePresent({ fields }: ManagedObject): void {
+  if (fields.record.byteLength > 0) {
+    if (fields.keyForm !== KeyForm.Wrapped) return
+    throw new KryptonError(
+      'key-value-not-present',
+      'The key is kept wrapped, as it was registered: register it again when its wrapping key is here and may unwrap it',
+    )
+  }
   throw new KryptonError(
     'key-value-not-present',
     'The key was registered without its Key Value: it cannot be used here',

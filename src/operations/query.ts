@@ -7,6 +7,7 @@ import {
   QueryFunction,
   RNGAlgorithm,
   RNGMode,
+  UnwrapMode,
 } from '../kmip/enums.ts'
 import type { Operation } from '../kmip/enums.ts'
 import { payloads, payloadsOf } from '../kmip/payloads/index.ts'
@@ -64,6 +65,7 @@ const answers: ReadonlyMap<number, (context: OperationContext) => QueryResponse>
           attestationCapability: false,
           batchUndoCapability: true,
           batchContinueCapability: true,
+          unwrapMode: UnwrapMode.Processed,
           destroyAction: DestroyAction.KeyMaterialDeleted,
           rngMode: RNGMode.SharedInstantiation,
         },

@@ -9,6 +9,7 @@ import type { GeneratedPair } from '../objects/key-pair-kind.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { checkReplaceable, replacedAttributes, replacementAttributes } from '../objects/replacement.ts'
 import { uniqueIdentifierOf } from '../objects/unique-identifier.ts'
+import { openKey } from './cipher-request.ts'
 import type { Handler, OperationContext } from './handler.ts'
 import { createPair, link, requestedHalves } from './key-pair-halves.ts'
 import { changedObject } from './object-change.ts'
@@ -68,7 +69,7 @@ function notAPair(): KryptonError {
 function pairLike(
   publicKey: ManagedObject,
   requested: readonly WireAttribute[],
-  { unit }: OperationContext,
+  context: OperationContext,
 ): MaybePromise<GeneratedPair> {
   const { algorithm, lengthBits, keyFormatType } = publicKey.fields
   for (const { name, attributeName, value } of requested) {
@@ -77,7 +78,7 @@ function pairLike(
       throw new KryptonError('invalid-field', `Leave out ${attributeName}: the new key pair is like the old one`)
     }
   }
-  return next(unit.objects.open(publicKey), (secret) => {
+  return next(openKey(publicKey, context), (secret) => {
     const material = Buffer.allocUnsafeSlow(secret.byteLength)
     try {
       secret.copyInto(material, 0)

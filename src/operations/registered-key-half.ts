@@ -29,9 +29,6 @@ export function registeredKeyHalf(
   requested: readonly WireAttribute[],
   version: KmipVersion,
 ): Registered {
-  if (keyBlock.keyWrappingData !== undefined) {
-    throw new KryptonError('feature-not-supported', 'Register the key unwrapped: wrapped keys are not served')
-  }
   const { keyFormatType } = keyBlock
   checkAsymmetricFormat(objectType, keyFormatType)
   const attributes = withKeyValueAttributes(requested, keyBlock)

@@ -45,6 +45,7 @@ const reasons: Readonly<Partial<Record<ErrorCode, ResultReason>>> = {
   'application-namespace-not-supported': ResultReason.ApplicationNamespaceNotSupported,
   'key-format-type-not-supported': ResultReason.KeyFormatTypeNotSupported,
   'key-compression-type-not-supported': ResultReason.KeyCompressionTypeNotSupported,
+  'encoding-option-error': ResultReason.EncodingOptionError,
   'key-value-not-present': ResultReason.KeyValueNotPresent,
   'cryptographic-failure': ResultReason.CryptographicFailure,
   sensitive: ResultReason.Sensitive,

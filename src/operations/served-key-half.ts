@@ -4,7 +4,6 @@ import type { MaybePromise } from '../keystore/maybe-promise.ts'
 import { KeyCompressionType, ObjectType } from '../kmip/enums.ts'
 import { decodeTransparentKey } from '../kmip/key-block.ts'
 import type { KeyBlock, KeyMaterial } from '../kmip/key-block.ts'
-import type { GetRequest } from '../kmip/payloads/get.ts'
 import {
   type AsymmetricObjectType,
   checkAsymmetricFormat,
@@ -17,6 +16,8 @@ import {
 } from '../objects/asymmetric-format.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import type { OperationContext } from './handler.ts'
+import type { ServingRequest } from './served-in-the-clear.ts'
+import { openMaterial } from './unwrapped-material.ts'
 
 /**
  * The Key Block of a Public or Private Key for one answer (KMIP 1.4 section 4.11): in the bytes that were kept, unless another format or another form
@@ -26,7 +27,7 @@ import type { OperationContext } from './handler.ts'
 export function keyBlockOfHalf(
   object: ManagedObject,
   objectType: AsymmetricObjectType,
-  request: GetRequest,
+  request: ServingRequest,
   context: OperationContext,
 ): MaybePromise<KeyBlock> {
   const { fields } = object
@@ -38,7 +39,7 @@ export function keyBlockOfHalf(
     cryptographicLength: fields.lengthBits,
   }
   if (fields.record.byteLength === 0) return described
-  return next(context.unit.objects.open(object), (secret) => {
+  return next(openMaterial(object, context), (secret) => {
     const kept = Buffer.allocUnsafeSlow(secret.byteLength)
     let material: Buffer = kept
     try {
@@ -60,7 +61,7 @@ export function keyBlockOfHalf(
 function converted(
   { fields }: ManagedObject,
   objectType: AsymmetricObjectType,
-  { keyFormatType = fields.keyFormatType, keyCompressionType }: GetRequest,
+  { keyFormatType = fields.keyFormatType, keyCompressionType }: ServingRequest,
   kept: Buffer,
 ): Buffer {
   if (keyFormatType === fields.keyFormatType && keyCompressionType === undefined) return kept

@@ -18,6 +18,7 @@ import {
   type RecordContext,
   sealRecord,
 } from '../../src/hierarchy/wrapped-key.ts'
+import { keptKeyBlock, keyBlockIn, materialIn } from '../../src/objects/kept-key-block.ts'
 import { unseal } from '../../src/seal/seal.ts'
 import type { Columns } from '../../src/store/column.ts'
 import { macInput, type Row, schema, type TableName } from '../../src/store/schema.ts'
@@ -97,6 +98,28 @@ test('the page lists every label that there is, and derives what it says', () =>
     )
     expect(page).toContain(`\`${label}\``)
   }
+})
+
+test('a Key Block that came wrapped is kept as these bytes', () => {
+  const vector = named('kept-key-block')
+  const kept = vector.bytes('kept')
+  const keyBlock = keyBlockIn(kept)
+  expect(keyBlock).toMatchObject({
+    keyFormatType: 1,
+    wrappedKeyValue: vector.bytes('wrappedKeyValue'),
+    cryptographicAlgorithm: 3,
+    cryptographicLength: 128,
+    keyWrappingData: {
+      wrappingMethod: 1,
+      encryptionKeyInformation: {
+        uniqueIdentifier: vector.text('wrappingKey'),
+        cryptographicParameters: { blockCipherMode: 13 },
+      },
+      encodingOption: 1,
+    },
+  })
+  expect(materialIn(kept)).toEqual(vector.bytes('material'))
+  expect(keptKeyBlock(keyBlock, vector.bytes('material'))).toEqual(kept)
 })
 
 test.each([1, 2, 3])('KRW1 in suite %i is sealed to these bytes and opens from them', (suite) => {

@@ -9,7 +9,7 @@ import {
   registeredLength,
   setParity,
 } from '../../src/objects/algorithms.ts'
-import { ManagedObject } from '../../src/objects/managed-object.ts'
+import { KeyForm, ManagedObject } from '../../src/objects/managed-object.ts'
 
 const cipherUse = (object: ManagedObject, parameters: CryptographicParameters | undefined) =>
   cipherUseBy(object, parameters, { tripleDes: false, clientNonces: true })
@@ -28,6 +28,7 @@ function key(parameters?: CryptographicParameters, algorithm: number = Cryptogra
       algorithm,
       lengthBits: 256,
       keyFormatType: 1,
+      keyForm: KeyForm.Plain,
       dataType: 0,
       keyVersion: 1,
       blobVersion: 1,

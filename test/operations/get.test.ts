@@ -44,20 +44,9 @@ describe('Get', () => {
     expect((await client.refusal(Operation.Get, transparent)).reason).toBe('Key Format Type Not Supported')
   })
 
-  test('takes both Key Wrap Types: nothing is registered wrapped', async () => {
+  test('refuses to compress', async () => {
     const { client } = server
     const uniqueIdentifier = await client.register(key)
-    for (const keyWrapType of [1, 2]) {
-      const { symmetricKey } = await client.send(Operation.Get, { uniqueIdentifier, keyWrapType })
-      expect(symmetricKey?.keyBlock.keyValue?.keyMaterial).toEqual(key)
-    }
-  })
-
-  test('refuses to wrap and to compress', async () => {
-    const { client } = server
-    const uniqueIdentifier = await client.register(key)
-    const wrapped = { uniqueIdentifier, keyWrappingSpecification: { wrappingMethod: 1, attributeNames: [] } }
-    expect((await client.refusal(Operation.Get, wrapped)).reason).toBe('Feature Not Supported')
     const compressed = { uniqueIdentifier, keyCompressionType: 1 }
     expect((await client.refusal(Operation.Get, compressed)).reason).toBe('Key Compression Type Not Supported')
   })

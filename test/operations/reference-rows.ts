@@ -8,7 +8,9 @@ import {
   Operation,
   RecommendedCurve,
   RevocationReasonCode,
+  WrappingMethod,
 } from '../../src/kmip/enums.ts'
+import type { KeyWrappingData, KeyWrappingSpecification } from '../../src/kmip/key-block.ts'
 import type { ServedOperation } from '../../src/kmip/payloads/index.ts'
 import { attribute, createPayload, custom, item, named, registerKey } from './fixture.ts'
 import type { Item } from './fixture.ts'
@@ -25,11 +27,14 @@ export interface ReferenceRow {
   readonly operation: ServedOperation
   readonly place: string
   readonly request: (reference: Reference) => readonly Item[]
-  /** The object is not looked up: a Link is kept as a text, whoever has the object that it names. */
+  /**
+   * The answer is the same for the owner: a Link is kept as a text, whoever has the object that it names, and a key wrapped by one that may not unwrap
+   * it is kept wrapped, as it is when there is no such key.
+   */
   readonly isText: boolean
 }
 
-type Rows = Readonly<Record<string, (reference: Reference) => Item>>
+type Rows = Readonly<Record<string, (reference: Reference) => Item | readonly Item[]>>
 
 const data = Buffer.alloc(16, 7)
 const signatureData = Buffer.alloc(64, 7)
@@ -79,9 +84,17 @@ const places = {
   [Operation.Register]: {
     Link: (to) => item(Operation.Register, registerKey(data, [link(to)])),
     Name: ({ name }) => item(Operation.Register, registerKey(data, [named(name)])),
+    'Encryption Key Information': ({ uniqueIdentifier }) =>
+      item(Operation.Register, registerWrapped({ encryptionKeyInformation: { uniqueIdentifier } })),
+    'MAC/Signature Key Information': ({ uniqueIdentifier }) =>
+      item(Operation.Register, registerWrapped({ macSignatureKeyInformation: { uniqueIdentifier } })),
   },
   [Operation.Get]: {
     'Unique Identifier': ({ uniqueIdentifier }) => item(Operation.Get, { uniqueIdentifier }),
+    'Encryption Key Information': ({ uniqueIdentifier }) =>
+      getWrapped({ wrappingMethod: WrappingMethod.Encrypt, encryptionKeyInformation: { uniqueIdentifier } }),
+    'MAC/Signature Key Information': ({ uniqueIdentifier }) =>
+      getWrapped({ wrappingMethod: WrappingMethod.MACSign, macSignatureKeyInformation: { uniqueIdentifier } }),
   },
   [Operation.GetAttributes]: {
     'Unique Identifier': ({ uniqueIdentifier }) =>
@@ -166,20 +179,39 @@ function revocation(uniqueIdentifier: string, code: keyof typeof RevocationReaso
   return { uniqueIdentifier, revocationReason: { revocationReasonCode: RevocationReasonCode[code] } }
 }
 
+/** A new object, wrapped by the key that is referred to. */
+function getWrapped(wrapping: Omit<KeyWrappingSpecification, 'attributeNames'>): readonly Item[] {
+  const keyWrappingSpecification = { ...wrapping, attributeNames: [] }
+  return [item(Operation.Create, createPayload()), item(Operation.Get, { keyWrappingSpecification })]
+}
+
+function registerWrapped(wrapping: Omit<KeyWrappingData, 'wrappingMethod' | 'macSignature'>) {
+  const isMac = wrapping.macSignatureKeyInformation !== undefined
+  const wrappingMethod = isMac ? WrappingMethod.MACSign : WrappingMethod.Encrypt
+  const keyWrappingData = { ...wrapping, wrappingMethod, macSignature: isMac ? data : undefined }
+  const request = registerKey(data)
+  const { keyBlock } = request.symmetricKey!
+  return {
+    ...request,
+    symmetricKey: { keyBlock: { ...keyBlock, keyValue: undefined, wrappedKeyValue: data, keyWrappingData } },
+  }
+}
+
 /** The table as a list; each place of an operation on one object also behind a Locate, which gives the ID Placeholder. */
 export const referenceRows: readonly ReferenceRow[] = Object.entries(places).flatMap(([number, rows]) => {
   const operation = Number(number) as ServedOperation // the keys of the table are operations
   return Object.entries(rows as Rows).flatMap(([place, request]): ReferenceRow[] => {
-    const isText = place === 'Link' && operation !== Operation.Locate
-    const direct: ReferenceRow = { operation, place, isText, request: (to) => [request(to)] }
+    const isWrapped = operation === Operation.Register && place.endsWith('Key Information')
+    const isText = (place === 'Link' && operation !== Operation.Locate) || isWrapped
+    const direct: ReferenceRow = { operation, place, isText, request: (to) => [request(to)].flat() }
     if (!place.includes('Unique Identifier') || operation === Operation.Locate) return [direct]
     return [direct, { ...direct, place: `${place} by ID Placeholder`, request: (to) => behindLocate(request, to) }]
   })
 })
 
 /** The same item without its identifier, after a Locate that finds one object by it. */
-function behindLocate(request: (reference: Reference) => Item, to: Reference): Item[] {
-  const { operation, requestPayload } = request(to)
+function behindLocate(request: Rows[string], to: Reference): Item[] {
+  const [{ operation, requestPayload }] = [request(to)].flat() as [Item] // places with an identifier are in one item
   const fields = Object.entries(requestPayload as object).filter(([name]) => !name.endsWith('niqueIdentifier'))
   const filters = [attribute('uniqueIdentifier', to.uniqueIdentifier)]
   return [

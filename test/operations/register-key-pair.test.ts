@@ -308,11 +308,6 @@ describe('Register and Get of a key pair', () => {
       'Key Compression Type Not Supported',
     ],
     [
-      'a wrapped key',
-      registerPrivate(rsa.privateKey, [], { keyBlock: { keyWrappingData: { wrappingMethod: 1 } } }),
-      'Feature Not Supported',
-    ],
-    [
       'a key without material before 1.2',
       registerPrivate(rsa.privateKey, [], { keyBlock: { keyValue: undefined } }),
       'Missing Data',

@@ -213,7 +213,11 @@ describe('Register', () => {
       'Key Format Type Not Supported',
     ],
     ['a compressed key', withBlock({ keyCompressionType: 2 }), 'Key Compression Type Not Supported'],
-    ['a wrapped key', withBlock({ keyWrappingData: { wrappingMethod: 1 } }), 'Feature Not Supported'],
+    [
+      'a key wrapped by no key',
+      withBlock({ keyValue: undefined, wrappedKeyValue: key, keyWrappingData: { wrappingMethod: 1 } }),
+      'Invalid Message',
+    ],
     ['no bytes', registerOpaque(Buffer.alloc(0)), 'Invalid Field'],
     ['too many bytes', registerOpaque(Buffer.alloc(limits.materialBytesMax + 1)), 'Invalid Field'],
     ['an attribute that the server sets', registerKey(key, [attribute('uniqueIdentifier', 'mine')]), 'Invalid Field'],
