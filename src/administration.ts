@@ -4,6 +4,8 @@ import type {
   Client as ClientView,
   CreatedClient,
   Finding,
+  Job,
+  KeyVersion,
   NewClient,
   Status,
   Tenant as TenantView,
@@ -15,6 +17,7 @@ import type { Clock } from './clock.ts'
 import { isKryptonError, KryptonError } from './errors.ts'
 import { nearest } from './config/refusal.ts'
 import type { Instance } from './instance.ts'
+import type { KeyJobs } from './key-jobs.ts'
 import { enumTables } from './kmip/enums.ts'
 import { limits } from './limits.ts'
 import { handlerOf } from './operations/index.ts'
@@ -24,6 +27,7 @@ import { type Client, type KeyIdentity, RecordState, type Tenant } from './tenan
 /** What an administration works with. */
 export interface AdministrationParts {
   readonly instance: Pick<Instance, 'registry' | 'authority'>
+  readonly keyJobs: KeyJobs
   readonly clock: Clock
   readonly status: () => Status
   readonly findings: () => Finding[]
@@ -34,6 +38,7 @@ export interface AdministrationParts {
 /** The acts of an administrator, over what the instance is made of. Whoever reaches the Unix socket is the operator. */
 export class Administration implements AdminServices {
   readonly #instance: AdministrationParts['instance']
+  readonly #keyJobs: KeyJobs
   readonly #clock: Clock
   readonly #status: () => Status
   readonly #findings: () => Finding[]
@@ -41,8 +46,9 @@ export class Administration implements AdminServices {
   /** No certificate outlives its authority; milliseconds since 1970. */
   readonly #authorityEnd: number
 
-  constructor({ instance, clock, status, findings, log }: AdministrationParts) {
+  constructor({ instance, keyJobs, clock, status, findings, log }: AdministrationParts) {
     this.#instance = instance
+    this.#keyJobs = keyJobs
     this.#clock = clock
     this.#status = status
     this.#findings = findings
@@ -94,6 +100,40 @@ export class Administration implements AdminServices {
     const client = await this.#instance.registry.revokeClient(tenant, name, actor)
     this.#log.info('client revoked', { tenant, client: name })
     return this.#clientView(client)
+  }
+
+  listKeys(tenant?: string): Promise<KeyVersion[]> {
+    return this.#keyJobs.versions(tenant)
+  }
+
+  showKey(key: string): Promise<KeyVersion[]> {
+    return this.#keyJobs.versionsWithReferences(key)
+  }
+
+  async rotateKey(key: string): Promise<Job> {
+    const job = await this.#keyJobs.rotate(key, 'command', actor)
+    this.#log.info('rotation asked for', { key, job: job.id })
+    return job
+  }
+
+  async compromiseKey(key: string): Promise<Job> {
+    const job = await this.#keyJobs.rotate(key, 'compromise', actor)
+    this.#log.warn('a key is compromised: it is replaced with all below it', { key, job: job.id })
+    return job
+  }
+
+  listJobs(): Promise<Job[]> {
+    return this.#keyJobs.list()
+  }
+
+  showJob(job: string): Promise<Job> {
+    return this.#keyJobs.show(job)
+  }
+
+  async cancelJob(id: string): Promise<Job> {
+    const job = await this.#keyJobs.cancel(id, actor)
+    this.#log.info('job cancelled', { job: id, subject: job.subject })
+    return job
   }
 
   async #certificate(name: string, csr: string): Promise<{ issued: IssuedCertificate; identity: KeyIdentity }> {

@@ -8,6 +8,7 @@ import { limits } from './limits.ts'
 import { cannotListen } from './listen-refusal.ts'
 import { exportRootKeys } from './hierarchy/key-chain.ts'
 import { type Instance, openInstance } from './instance.ts'
+import { KeyJobs } from './key-jobs.ts'
 import { type Address, ListenerThreads } from './listener-threads.ts'
 import { hardenProcess } from './process/hardening.ts'
 import { wipeAtEnd } from './process/wipe-at-end.ts'
@@ -73,6 +74,7 @@ class RunningServer implements Krypton {
   #serving = false
   #instance: Instance | undefined
   #wipeNoMore: () => void = () => undefined
+  #keyJobs: KeyJobs | undefined
   #admin: AdminHttpServer | undefined
   #health: { readonly server: HealthServer; readonly address: Address } | undefined
 
@@ -132,7 +134,15 @@ class RunningServer implements Krypton {
         counters: own.memory,
       }))
     }
-    await this.#startAdministration()
+    this.#keyJobs = new KeyJobs({
+      instance: this.#instance,
+      users: this.#threads,
+      rotation: config.rotation,
+      clock: systemClock,
+      log: this.#log,
+    })
+    await this.#keyJobs.start()
+    await this.#startAdministration(this.#keyJobs)
     await prepare?.(this)
     if (config.health.enabled) await this.#startHealth(counters)
     this.#serving = true
@@ -145,12 +155,13 @@ class RunningServer implements Krypton {
   }
 
   /** What KMIP does not need is loaded when KMIP is served: the half of what this thread loads. */
-  async #startAdministration(): Promise<void> {
+  async #startAdministration(keyJobs: KeyJobs): Promise<void> {
     const { Administration } = await import('./administration.ts')
     const { startAdminServer } = await import('./admin/http-server.ts')
     const { server, native, admin } = this.#config
     const administration = new Administration({
       instance: this.#opened(),
+      keyJobs,
       clock: systemClock,
       status: () => this.#status(),
       findings: () => findingsOfProcess({ production: server.profile === 'production', native }),
@@ -255,6 +266,7 @@ class RunningServer implements Krypton {
   async #end(reason: 'signal' | 'fatal'): Promise<void> {
     if (this.#serving) this.#log.info('draining', { reason })
     await this.#admin?.close()
+    await this.#keyJobs?.stop()
     await this.#threads.stop()
     await this.#health?.server.stop()
     this.#instance?.keyChain.forget()

@@ -226,6 +226,32 @@ export const limits = {
   adminAnswerBytesMax: 16 * 1024 * 1024,
   /** Time for an answer on the admin socket: a commit on a slow disk and a key pair. */
   adminAnswerMs: 30_000,
+  // jobs
+  /** Jobs that have not ended: each service of 1,000 tenants may have one. */
+  jobsOpenMax: 4_096,
+  /** Jobs that have ended and are still shown. */
+  jobsKeptMax: 1_000,
+  /** Lanes of jobs that are worked on at once: each has some rows in memory, and all share one thread. */
+  jobLanesMax: 4,
+  /** How often the progress of a running job is made durable: so much is done again after a crash. */
+  jobProgressMs: 1_000,
+  /** A job rests so many times as long as it worked: it takes a quarter of one thread, and requests have theirs. */
+  jobRestFactor: 3,
+  /** Rows that a job works on between two rests: some 10 ms of work, and one commit. */
+  jobBatchRows: 64,
+  /** Attempts of a job before it has failed: with the waits between them about ten minutes. */
+  jobAttemptsMax: 10,
+  /** The longest wait between two attempts: it doubles from one second on. */
+  jobRetrySecondsMax: 300,
+  /** How often jobs that are due later are looked at, since the wall clock may be set. */
+  jobLookMs: 60_000,
+  // keys of the hierarchy
+  /** How often every key is looked at for whether its rotation is due. */
+  keyLookMs: 60_000,
+  /** Between two pages of keys that are looked at. */
+  keyLookPauseMs: 20,
+  /** Time for every thread to say that it has opened a new version: a thread that is busy with a batch answers after it. */
+  keyRefreshMs: 30_000,
   // store
   /** Wait for another connection's lock on a section: the writer is alone, so only recovery after a crash holds one. */
   storeBusyMs: 5_000,

@@ -13,7 +13,12 @@ import { importRootKeys, KeyChain } from './hierarchy/key-chain.ts'
 import { Keystore } from './keystore/keystore.ts'
 import { limits } from './limits.ts'
 import { cannotListen } from './listen-refusal.ts'
-import { type ListenerThreadData, type ListenerThreadMessage, stopListening } from './listener-threads.ts'
+import {
+  type ListenerThreadData,
+  type ListenerThreadMessage,
+  type RefreshKeys,
+  stopListening,
+} from './listener-threads.ts'
 import { executeBatch } from './operations/execute-batch.ts'
 import { failureOf } from './operations/result.ts'
 import { Streams } from './operations/streams.ts'
@@ -72,8 +77,9 @@ setInterval(wipeStack, limits.sweepMs).unref()
 try {
   const listener = await listen()
   tell({ kind: 'listening', address: listener.address })
-  port.on('message', (message: typeof stopListening | StreamMessage) => {
+  port.on('message', (message: typeof stopListening | RefreshKeys | StreamMessage) => {
     if (message === stopListening) void stop(listener)
+    else if ('refresh' in message) void refresh(message)
     else relay.receive(message, streams)
   })
 } catch (error) {
@@ -103,6 +109,20 @@ async function listen(): Promise<Listener> {
   } finally {
     privateKey.fill(0)
   }
+}
+
+/** Units go to the store in the order in which they were sent: when the empty one is durable, so is what was sealed before it. */
+async function refresh({ refresh: number, system }: RefreshKeys): Promise<void> {
+  let fault: string | undefined
+  try {
+    // Buffers come from another thread as plain bytes.
+    await keyChain.refresh(system && { tenant: Buffer.from(system.tenant), system: Buffer.from(system.system) })
+    await store.commit({ section: 'data', changes: [], audit: [] })
+  } catch (error) {
+    log.error('the keys as they are stored now do not open in this thread', error)
+    fault = isKryptonError(error) ? error.code : 'internal'
+  }
+  tell({ kind: 'refreshed', number, fault })
 }
 
 /** Answers what has come, then lets go of keys and store; the thread ends by itself when nothing is left. */

@@ -4,6 +4,7 @@ import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
 import { type ErrorCode, KryptonError } from './errors.ts'
 import type { TransferableRootKeys } from './hierarchy/key-chain.ts'
+import type { KeyUsers, SystemOfKeys } from './hierarchy/key-versions.ts'
 import { limits } from './limits.ts'
 import type { StoreConnection } from './store/sqlite/sqlite-store.ts'
 import type { StreamMessage } from './stream-relay.ts'
@@ -30,9 +31,16 @@ export type ListenerThreadMessage =
   | { readonly kind: 'listening'; readonly address: Address }
   | { readonly kind: 'refused'; readonly code: ErrorCode; readonly message: string }
   | StreamMessage
+  | { readonly kind: 'refreshed'; readonly number: number; readonly fault: string | undefined }
 
 /** To a listener thread: drain and end. */
 export const stopListening = 'stop'
+
+/** To a listener thread: open the keys as they are stored now, and say so when nothing waits any more that was sealed under older ones. */
+export interface RefreshKeys {
+  readonly refresh: number
+  readonly system: SystemOfKeys | undefined
+}
 
 /** What a thread is started with, made anew for each: a connection to the store and the root's keys are for one thread. */
 export type MakeThreadData = () => Omit<ListenerThreadData, 'port' | 'thread'>
@@ -52,7 +60,7 @@ interface Prepared {
 }
 
 /** The threads that serve KMIP. One that dies is replaced, unless too many have died in a short time. */
-export class ListenerThreads {
+export class ListenerThreads implements KeyUsers {
   readonly #losses: ThreadLosses
   readonly #clock: Clock
   /** By the number of the thread. */
@@ -64,6 +72,7 @@ export class ListenerThreads {
   /** When threads were lost lately, by the monotonic clock. */
   #lostMs: number[] = []
   #started = 0
+  #refreshes = 0
   #stopping = false
   #address: Address | undefined
 
@@ -109,6 +118,14 @@ export class ListenerThreads {
       for (const other of this.#workers.values()) tell(other, { kind: 'stream-lost', thread })
       this.#onExit(fault ?? new Error(`a listener thread ended with code ${code}`), makeData)
     })
+  }
+
+  /** A thread that ends meanwhile needs no answer: the one in its place begins with the keys as they are stored. */
+  async refresh(system?: SystemOfKeys): Promise<void> {
+    const number = this.#refreshes++
+    // A thread that is still starting may have read older keys.
+    await Promise.all(this.#replacing)
+    await Promise.all([...this.#workers.values()].map((worker) => refreshed(worker, { refresh: number, system })))
   }
 
   /** Drains every thread and waits for their end. */
@@ -164,6 +181,33 @@ async function ended(worker: Worker): Promise<void> {
     worker.once('exit', () => resolve())
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- the rule is about windows, this is a thread
     worker.postMessage(stopListening)
+  })
+}
+
+/** Resolves when the thread has answered, or has ended. Throws 'not-healthy' when it cannot open a key or does not answer. */
+async function refreshed(worker: Worker, message: RefreshKeys): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const refuse = (why: string): void =>
+      settle(() =>
+        reject(new KryptonError('not-healthy', `${worker.threadName ?? 'a thread'} ${why}: its log says more`)),
+      )
+    const onMessage = (answer: ListenerThreadMessage): void => {
+      if (answer.kind !== 'refreshed' || answer.number !== message.refresh) return
+      if (answer.fault === undefined) settle(resolve)
+      else refuse(`cannot open the keys as they are stored (${answer.fault})`)
+    }
+    const onExit = (): void => settle(resolve)
+    const timer = setTimeout(() => refuse('does not answer whether it has opened new keys'), limits.keyRefreshMs)
+    const settle = (act: () => void): void => {
+      clearTimeout(timer)
+      worker.off('message', onMessage)
+      worker.off('exit', onExit)
+      act()
+    }
+    worker.on('message', onMessage)
+    worker.on('exit', onExit)
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- the rule is about windows, this is a thread
+    worker.postMessage(message)
   })
 }
 

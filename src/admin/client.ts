@@ -1,9 +1,9 @@
 import type { Client as HttpClient } from 'undici'
 import { KryptonError, errorCodes, type ErrorCode } from '../errors.ts'
 import { limits } from '../limits.ts'
-import type { Client, Finding, NewClient, Status, Tenant, Address } from './services.ts'
+import type { Client, Finding, Job, KeyVersion, NewClient, Status, Tenant, Address } from './services.ts'
 
-export type { Address, Client, NewClient, Status, Tenant } from './services.ts'
+export type { Address, Client, Job, KeyVersion, NewClient, Status, Tenant } from './services.ts'
 
 /** An answer to `createClient`. */
 export interface IssuedClient {
@@ -54,6 +54,37 @@ export class AdminClient {
   revokeClient(tenant: string, name: string): Promise<Client> {
     const path = `/v1/tenants/${encodeURIComponent(tenant)}/clients/${encodeURIComponent(name)}/revoke`
     return this.#call<Client>('POST', path)
+  }
+
+  listKeys(tenant?: string): Promise<KeyVersion[]> {
+    return this.#call<KeyVersion[]>(
+      'GET',
+      tenant === undefined ? '/v1/keys' : `/v1/keys?tenant=${encodeURIComponent(tenant)}`,
+    )
+  }
+
+  showKey(key: string): Promise<KeyVersion[]> {
+    return this.#call<KeyVersion[]>('GET', `/v1/keys?key=${encodeURIComponent(key)}`)
+  }
+
+  rotateKey(key: string): Promise<Job> {
+    return this.#call<Job>('POST', '/v1/keys/rotate', { key })
+  }
+
+  compromiseKey(key: string): Promise<Job> {
+    return this.#call<Job>('POST', '/v1/keys/compromise', { key })
+  }
+
+  listJobs(): Promise<Job[]> {
+    return this.#call<Job[]>('GET', '/v1/jobs')
+  }
+
+  showJob(job: string): Promise<Job> {
+    return this.#call<Job>('GET', `/v1/jobs/${encodeURIComponent(job)}`)
+  }
+
+  cancelJob(job: string): Promise<Job> {
+    return this.#call<Job>('POST', `/v1/jobs/${encodeURIComponent(job)}/cancel`)
   }
 
   /** Ends the connection; whatever still runs on it fails. */

@@ -1,7 +1,9 @@
 import { clientRoutes } from './routes/clients.ts'
+import { jobRoutes } from './routes/jobs.ts'
+import { keyRoutes } from './routes/keys.ts'
 import type { Routes } from './routes/route.ts'
 import { statusRoutes } from './routes/status.ts'
 import { tenantRoutes } from './routes/tenants.ts'
 
 /** Every route of the admin API: one file and one line for each kind of thing. */
-export const routes: readonly Routes[] = [statusRoutes, tenantRoutes, clientRoutes]
+export const routes: readonly Routes[] = [statusRoutes, tenantRoutes, clientRoutes, keyRoutes, jobRoutes]

@@ -91,6 +91,43 @@ export const CreatedClientAnswer = closed({
   kmip: Address,
 })
 
+const KeyName = Type.String({
+  pattern: `^(ivk|[A-Za-z0-9][A-Za-z0-9._-]{0,63}(/[A-Za-z0-9][A-Za-z0-9._-]{0,63}){1,2})$`,
+  description: 'ivk, TENANT/SYSTEM for a Tenant Key, or TENANT/SYSTEM/SERVICE for a Service Key.',
+})
+
+export const KeyBody = closed({ key: KeyName })
+
+export const KeyQuery = closed({ tenant: Type.Optional(Name), key: Type.Optional(KeyName) })
+
+export const KeyVersionAnswer = closed({
+  key: Type.String(),
+  level: Type.String(),
+  version: Type.Integer(),
+  state: Type.String(),
+  parentVersion: Type.Integer(),
+  created: Time,
+  rotates: Type.Optional(Time),
+  holds: Type.Optional(Type.String()),
+})
+
+export const JobPath = closed({ job: Type.String({ pattern: '^[0-9a-f]{32}$', description: '16 bytes in hex.' }) })
+
+export const JobAnswer = closed({
+  id: Identifier,
+  kind: Type.String(),
+  subject: Type.String(),
+  state: Type.String({ description: 'queued, running, done, failed, cancelled or cancelling.' }),
+  created: Time,
+  due: Time,
+  started: Type.Optional(Time),
+  ended: Type.Optional(Time),
+  attempts: Type.Integer(),
+  done: Type.Integer(),
+  total: Type.Integer(),
+  detail: Type.String(),
+})
+
 export const ProblemAnswer = closed({
   type: Type.String(),
   title: Type.String(),

@@ -12,6 +12,20 @@ export interface AdminServices {
   listClients(tenant: string): Awaitable<Client[]>
   /** Ends what this client may do, on open connections too. Throws 'not-found'. */
   revokeClient(tenant: string, name: string): Awaitable<Client>
+  /** Every version of every key of the hierarchy, or of those of one tenant. Throws 'not-found' for the tenant. */
+  listKeys(tenant?: string): Awaitable<KeyVersion[]>
+  /** The versions of one key, with what is under each. Throws 'not-found', 'invalid-field' for a name that is none. */
+  showKey(key: string): Awaitable<KeyVersion[]>
+  /** Asks for a rotation. Throws 'not-found', 'invalid-field'. */
+  rotateKey(key: string): Awaitable<Job>
+  /** Asks for a rotation, and for a new key in the place of each that the old one wraps. Throws 'not-found', 'invalid-field'. */
+  compromiseKey(key: string): Awaitable<Job>
+  /** The newest first. */
+  listJobs(): Awaitable<Job[]>
+  /** By its identifier in hex. Throws 'not-found'. */
+  showJob(job: string): Awaitable<Job>
+  /** Ends a job that waits, or a running one at its next step; one that has ended stays as it is. Throws 'not-found'. */
+  cancelJob(job: string): Awaitable<Job>
 }
 
 type Awaitable<T> = T | Promise<T>
@@ -82,6 +96,45 @@ export interface Tenant {
   readonly state: string
   /** RFC 3339. */
   readonly created: string
+}
+
+/** A version of a key of the hierarchy. */
+export interface KeyVersion {
+  /** `ivk`, TENANT/SYSTEM or TENANT/SYSTEM/SERVICE. */
+  readonly key: string
+  readonly level: 'IVK' | 'L2' | 'L3'
+  readonly version: number
+  readonly state: string
+  /** Version of the key that wraps it; for the IVK, the epoch of the MasterKey. */
+  readonly parentVersion: number
+  /** RFC 3339. */
+  readonly created: string
+  /** When the active version is to be rotated, RFC 3339. */
+  readonly rotates?: string
+  /** What is under this version, in words: only where one key is shown. */
+  readonly holds?: string
+}
+
+/** A long act of the server. */
+export interface Job {
+  /** Hex. */
+  readonly id: string
+  readonly kind: string
+  /** What it is about. */
+  readonly subject: string
+  readonly state: 'queued' | 'running' | 'done' | 'failed' | 'cancelled' | 'cancelling'
+  /** RFC 3339. */
+  readonly created: string
+  /** When it may run, RFC 3339. */
+  readonly due: string
+  readonly started?: string
+  readonly ended?: string
+  readonly attempts: number
+  /** So many of `total` things are done. */
+  readonly done: number
+  readonly total: number
+  /** Its result, or why the last attempt failed. */
+  readonly detail: string
 }
 
 export interface NewClient {

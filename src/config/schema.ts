@@ -129,6 +129,34 @@ export const configSchema = Type.Object(
       },
       section,
     ),
+    rotation: Type.Object(
+      {
+        ivkDays: count(30, { minimum: 1, maximum: 90 }, 'Days after which the IVK is rotated, a tenth more or less.'),
+        ivkSuite: choice(
+          ['xaes-256-gcm', 'aes-256-gcm'],
+          'xaes-256-gcm',
+          'What the next version of the IVK wraps with. A version keeps what it was made with.',
+        ),
+        tenantKeyDays: count(90, { minimum: 1, maximum: 365 }, 'Days after which a Tenant Key (L2) is rotated.'),
+        serviceKeyDays: count(30, { minimum: 1, maximum: 365 }, 'Days after which a Service Key (L3) is rotated.'),
+        graceHours: count(
+          24,
+          { minimum: 1, maximum: 168 },
+          'Hours for which a version that was replaced stays before it is on its way out.',
+        ),
+        deletionDays: count(
+          7,
+          { minimum: 7, maximum: 365 },
+          'Days in which the deletion of a version can be called back. Not shorter than the time for which backups are kept.',
+        ),
+        itemsPerSecond: count(
+          2_000,
+          { minimum: 1, maximum: 1_000_000 },
+          'Keys and objects that a job wraps anew in a second, at most. It rests three times as long as it works in any case.',
+        ),
+      },
+      section,
+    ),
     audit: Type.Object({}, section),
     limits: Type.Object(
       {

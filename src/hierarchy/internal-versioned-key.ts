@@ -16,19 +16,20 @@ export interface Ivks {
   readonly byVersion: ReadonlyMap<number, WrappingKey>
 }
 
-/** Makes a version of the IVK, active from the start, which wraps in `suite`. */
+/** Makes a version of the IVK, which wraps in `suite`. The first one of a root is active from the start; others are pending. */
 export function newIvk(
   root: RootKeys,
   version: number,
   created: number,
   suite: Suite = Suite.Xaes256Gcm,
 ): Unauthenticated<'ivks'> {
+  const state = version === 1 ? KeyState.Active : KeyState.Pending
   const secret = generateSecret(keyBytes, 'wrapping')
   try {
     const key_id = randomIdentifier()
     const context = ivkContext(root, { key_id, version, suite })
     const record = sealRecord(Purpose.Ivk, root.wrapIvk, context, secret)
-    return { version, key_id, suite, state: KeyState.Active, created, record, row_version: 1 }
+    return { version, key_id, suite, state, created, record, row_version: 1 }
   } finally {
     secret.wipe()
   }
@@ -40,8 +41,13 @@ export function openIvks(root: RootKeys, system: RowKeys, rows: readonly Row<'iv
   let active: WrappingKey | undefined
   for (const row of rows) {
     system.verifyRow('ivks', row)
-    if (!opens(row.state)) continue
+    if (!opens(row.state) && row.state !== KeyState.Pending) continue
     const secret = openRecord(Purpose.Ivk, root.wrapIvk, ivkContext(root, row), row.record, 'wrapping')
+    if (row.state === KeyState.Pending) {
+      // That it opens here is what its becoming active waits for; it neither wraps nor opens before that.
+      secret.wipe()
+      continue
+    }
     const key = { secret, keyId: row.key_id, version: row.version, suite: row.suite }
     byVersion.set(row.version, key)
     if (row.state === KeyState.Active) active = key

@@ -5,9 +5,10 @@ import type { MaybePromise, Store } from '../store/store.ts'
 import { VersionSlot } from '../store/version-table.ts'
 import { OpenServiceKeys, type Scope, type ServiceKeys } from './data-key.ts'
 import { openIntegrityKeys, systemRowMacs } from './integrity-key.ts'
-import { type Ivks, openIvks } from './internal-versioned-key.ts'
+import type { Suite } from '../crypto/aead.ts'
+import { type Ivks, newIvk, openIvks } from './internal-versioned-key.ts'
 import { type RootKeys, wipeRootKeys } from './root-keys.ts'
-import type { RowKeys, RowMacs } from './row-mac.ts'
+import type { RowKeys, RowMacs, Unauthenticated } from './row-mac.ts'
 import { OpenTenantKeys, type TenantKeys } from './tenant-key.ts'
 import { openWrappingKeys, type WrappingKeys, wipeWrappingKeys } from './wrapping-keys.ts'
 
@@ -77,6 +78,12 @@ export class KeyChain {
     })
   }
 
+  /** The row of a new, pending version of the IVK. */
+  newIvk(version: number, created: number, suite: Suite): Unauthenticated<'ivks'> {
+    this.#assertUnsealed()
+    return newIvk(this.#root, version, created, suite)
+  }
+
   /** Keys of a tenant that open nothing: row MACs and index tokens. Throws 'not-found' when the tenant has no keys. */
   tenant(tenant: Buffer): MaybePromise<TenantKeys> {
     return this.#openTenant(tenant)
@@ -103,6 +110,37 @@ export class KeyChain {
         ),
       ),
     )
+  }
+
+  /** The versions of the Service Key of a service, for what wraps records anew: the caller wipes them. */
+  serviceWrappingKeys(scope: Scope): MaybePromise<WrappingKeys> {
+    const { tenant, system, service } = scope
+    return next(this.#openTenant(tenant), (tenantKeys) =>
+      next(this.tenantKeys(tenant, system), (parents) =>
+        next(this.#store.find('service_keys', { tenant, system, service }), (rows) => {
+          try {
+            const owner = { cluster: this.cluster, tenant, system, service }
+            return openWrappingKeys('service_keys', owner, tenantKeys, parents.byVersion, rows)
+          } finally {
+            wipeWrappingKeys(parents)
+          }
+        }),
+      ),
+    )
+  }
+
+  /**
+   * Opens the IVKs as they are stored now, and the Tenant Keys of `system` where one is named, those too that are yet to become active; ends
+   * what this thread had opened before. From then on it wraps under no version that was active before. To be called between requests.
+   */
+  async refresh(system?: { readonly tenant: Buffer; readonly system: Buffer }): Promise<void> {
+    await this.ivks()
+    if (system !== undefined) wipeWrappingKeys(await this.tenantKeys(system.tenant, system.system))
+    for (const [name, opened] of this.#services) {
+      if (opened.keysVersion === this.#keysVersion()) continue
+      this.#services.delete(name)
+      wipeWhenOpen(opened.value, (keys) => keys.wipe())
+    }
   }
 
   /** Ends every key of this thread, the root's too: the server is sealed. */
@@ -142,22 +180,16 @@ export class KeyChain {
   }
 
   #loadService(scope: Scope): MaybePromise<OpenServiceKeys> {
-    const { tenant, system, service } = scope
-    return next(this.#openTenant(tenant), (tenantKeys) =>
-      next(this.tenantKeys(tenant, system), (parents) =>
-        next(this.#store.find('service_keys', { tenant, system, service }), (rows) => {
-          const owner = { cluster: this.cluster, tenant, system, service }
-          const { active, byVersion } = openWrappingKeys('service_keys', owner, tenantKeys, parents.byVersion, rows)
-          wipeWrappingKeys(parents)
-          if (active === undefined) {
-            throw new KryptonError(
-              'not-found',
-              'this service has no active key: add a client of it with krypton client add',
-            )
-          }
-          return new OpenServiceKeys(this.cluster, scope, tenantKeys, { active, byVersion })
-        }),
-      ),
+    return next(this.#openTenant(scope.tenant), (tenantKeys) =>
+      next(this.serviceWrappingKeys(scope), ({ active, byVersion }) => {
+        if (active === undefined) {
+          throw new KryptonError(
+            'not-found',
+            'this service has no active key: add a client of it with krypton client add',
+          )
+        }
+        return new OpenServiceKeys(this.cluster, scope, tenantKeys, { active, byVersion })
+      }),
     )
   }
 

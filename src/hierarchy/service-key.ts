@@ -7,7 +7,7 @@ import type { WrappingKey } from './root-keys.ts'
 import type { Unauthenticated } from './row-mac.ts'
 import { Purpose, sealRecord } from './wrapped-key.ts'
 
-/** Makes a version of the Service Key (L3) of a service, active from the start, wrapped by its Tenant Key. */
+/** Makes a version of the Service Key (L3) of a service, wrapped by its Tenant Key: the first is active from the start, others are pending. */
 export function newServiceKey(
   owner: { cluster: Uint8Array } & Scope,
   tenantKey: WrappingKey,
@@ -24,7 +24,7 @@ export function newServiceKey(
       secret,
     )
     const { tenant, system, service } = owner
-    const state = KeyState.Active
+    const state = version === 1 ? KeyState.Active : KeyState.Pending
     return {
       tenant,
       system,

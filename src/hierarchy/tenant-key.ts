@@ -69,7 +69,7 @@ export class OpenTenantKeys implements TenantKeys {
   }
 }
 
-/** Makes a version of the Tenant Key (L2) of a system, active from the start, wrapped by `ivk`. The caller wipes the key. */
+/** Makes a version of the Tenant Key (L2) of a system, wrapped by `ivk`: the first is active from the start, others are pending. The caller wipes the key. */
 export function newTenantKey(
   owner: { cluster: Uint8Array; tenant: Buffer; system: Buffer },
   ivk: WrappingKey,
@@ -81,9 +81,10 @@ export function newTenantKey(
   const record = sealRecord(Purpose.TenantKey, ivk, keyContext(owner, { key_id, version }, KeyAlgorithm.Aes), secret)
   const { tenant, system } = owner
   const parent_version = ivk.version
+  const state = version === 1 ? KeyState.Active : KeyState.Pending
   return {
     key: { secret, keyId: key_id, version, suite: Suite.Xaes256Gcm },
-    row: { tenant, system, version, key_id, state: KeyState.Active, parent_version, created, record, row_version: 1 },
+    row: { tenant, system, version, key_id, state, parent_version, created, record, row_version: 1 },
   }
 }
 

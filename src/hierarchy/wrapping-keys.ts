@@ -31,7 +31,7 @@ export function openWrappingKeys<T extends 'tenant_keys' | 'service_keys'>(
   let active: WrappingKey | undefined
   for (const row of rows) {
     tenantKeys.verifyRow(table, row)
-    if (!opens(row.state)) continue
+    if (!opens(row.state) && row.state !== KeyState.Pending) continue
     const parent = parents.get(row.parent_version)
     if (parent === undefined) {
       throw new KryptonError(
@@ -40,6 +40,10 @@ export function openWrappingKeys<T extends 'tenant_keys' | 'service_keys'>(
       )
     }
     const secret = openRecord(purpose, parent, keyContext(owner, row, KeyAlgorithm.Aes), row.record, 'wrapping')
+    if (row.state === KeyState.Pending) {
+      secret.wipe()
+      continue
+    }
     const key = { secret, keyId: row.key_id, version: row.version, suite: Suite.Xaes256Gcm }
     byVersion.set(row.version, key)
     if (row.state === KeyState.Active) active = key

@@ -186,6 +186,7 @@ export class UnitOfWork {
       if (turn?.isOver === true) await turn.next()
       this.#addChanges(changes, keys, one)
     }
+    await this.#refuseOldKeys(pending.values())
     try {
       await this.objects.commit({ section: 'data', changes, audit: this.#steps.map(({ audit }) => audit) })
       for (const { stored } of pending.values()) if (stored !== undefined) this.objects.forgetKey(stored)
@@ -193,6 +194,21 @@ export class UnitOfWork {
       for (const uniqueIdentifier of pending.keys()) this.objects.forget(uniqueIdentifier)
       throw error
     }
+  }
+
+  /**
+   * Nothing that is new is sealed under a version of the Service Key that is not the active one when it is sent to the store: once every thread has opened the next version, nothing
+   * more hangs itself on this one.
+   */
+  async #refuseOldKeys(changed: Iterable<Pending>): Promise<void> {
+    let keyVersion: number | undefined
+    for (const { stored, current } of changed) {
+      if (stored === undefined && current.fields.record.byteLength > 0) keyVersion = current.fields.keyVersion
+    }
+    if (keyVersion === undefined) return
+    const { activeVersion } = await this.objects.serviceKeys()
+    if (keyVersion === activeVersion) return
+    throw new KryptonError('store-conflict', 'the Service Key was rotated meanwhile: repeat the request')
   }
 
   #addChanges(changes: Change[], keys: TenantKeys, { stored, current }: Pending): void {

@@ -47,6 +47,14 @@ export class MemoryStore implements Store {
     return rows.slice(offset, offset + (page?.limit ?? rows.length)).map(copyOf) as Row<T>[]
   }
 
+  scan<T extends TableName>(table: T, after: KeyOf<T> | undefined, limit: number): Row<T>[] {
+    const { key } = tableOf(table)
+    const rows = [...this.#rows(table).values()].filter((row) => after === undefined || compareBy(key, row, after) > 0)
+    rows.sort((a, b) => compareBy(key, a, b))
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as in find
+    return rows.slice(0, limit).map(copyOf) as Row<T>[]
+  }
+
   locate(query: LocateQuery): Row<'objects'>[] {
     const scope = ['tenant', 'system', 'service']
     const asked = valuesKey('', scope, { ...query })

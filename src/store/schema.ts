@@ -59,8 +59,25 @@ function derived<const C extends Columns, const K extends keyof C & string>(
   return { section, columns, key, indexes, trust: false, authenticated: false as const } satisfies Table
 }
 
-/** Version of this schema, kept in each file as `user_version`. */
-export const schemaVersion = 2
+/** Version of this schema, kept in each file as `user_version`. A newer version only adds tables, so that rows of an older one keep their MACs. */
+export const schemaVersion = 3
+
+/**
+ * What a record was before it was wrapped anew: it stays until the new one was read back and opened. `holder` is the identifier of the key or
+ * object that the record holds. Not `tenant`: what is written here says nothing of a tenant that a thread should read anew.
+ */
+const previousRecord = {
+  owner: id,
+  holder: id,
+  of_table: text,
+  system: id,
+  service: id,
+  version: integer,
+  parent_version: integer,
+  blob_version: integer,
+  record: bytes,
+} as const
+const previousRecordKey = ['owner', 'holder'] as const
 
 /** Every table whose rows are authenticated. A tenant of zeros is the system itself. */
 export const schema = {
@@ -227,6 +244,32 @@ export const schema = {
     'service',
     'object',
   ]),
+  previous_key_records: authenticated('keys', previousRecord, previousRecordKey),
+  previous_object_records: authenticated('data', previousRecord, previousRecordKey),
+  // Not `tenant`: a job's progress must not make every thread read that tenant's rows anew.
+  jobs: authenticated(
+    'data',
+    {
+      job: id,
+      owner: id,
+      kind: text,
+      lane: text,
+      subject: text,
+      parameters: text,
+      state: integer,
+      sequence: integer,
+      created: integer,
+      due: integer,
+      started: nullable(integer),
+      ended: nullable(integer),
+      attempts: integer,
+      done: integer,
+      total: integer,
+      position: bytes,
+      detail: text,
+    },
+    ['job'],
+  ),
 } as const satisfies Record<string, Table>
 
 /**

@@ -21,6 +21,11 @@ export interface Store {
   find<T extends TableName>(table: T, where: Partial<Row<T>>, page?: Page): MaybePromise<Row<T>[]>
 
   /**
+   * The rows that come after `after` in the order of the primary key, whoever's they are: `limit` of them at most, from the first on when it is undefined. For work in the background that walks a whole table.
+   */
+  scan<T extends TableName>(table: T, after: KeyOf<T> | undefined, limit: number): MaybePromise<Row<T>[]>
+
+  /**
    * Objects of one service, ordered by (sequence, object): `limit` of them, or fewer when they are large (`LocatePage` tells). What an index
    * says is not proven by the rows' MACs: the caller looks whether each object is one that it asked for.
    */

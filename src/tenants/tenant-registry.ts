@@ -73,7 +73,7 @@ export class TenantRegistry {
     checkName('system', system)
     checkName('service', service)
     checkName('client', name)
-    const { tenant } = await this.#tenantNamed(request.tenant)
+    const { tenant } = await this.tenantNamed(request.tenant)
     const keys = await this.#keyChain.tenant(tenant)
     if ((await this.#store.find('clients', { tenant, name })).length > 0) throw nameIsTaken('client', name)
     const created = dateTime(this.#clock)
@@ -98,7 +98,7 @@ export class TenantRegistry {
 
   /** Ends what a client may do, on open connections too; a second time changes nothing. Throws 'not-found'. */
   async revokeClient(tenantName: string, name: string, actor: string): Promise<Client> {
-    const { tenant } = await this.#tenantNamed(tenantName)
+    const { tenant } = await this.tenantNamed(tenantName)
     const keys = await this.#keyChain.tenant(tenant)
     const [found] = await this.#store.find('clients', { tenant, name })
     if (found === undefined) {
@@ -122,7 +122,7 @@ export class TenantRegistry {
   async registerAuthority(request: NewAuthority, actor: string): Promise<Authority> {
     const { certificate, tenant: tenantName } = request
     const read = readAuthorityCertificate(certificate)
-    const tenant = tenantName === undefined ? systemTenant : (await this.#tenantNamed(tenantName)).tenant
+    const tenant = tenantName === undefined ? systemTenant : (await this.tenantNamed(tenantName)).tenant
     const [known] = await this.#store.find('authorities', { public_key_hash: read.publicKeyHash })
     if (known !== undefined) {
       if (!equal(known.tenant, tenant)) throw authorityIsTaken()
@@ -145,6 +145,50 @@ export class TenantRegistry {
     return readAuthority(row)
   }
 
+  /**
+   * The identifiers of a tenant's system, and of its service where one is named.
+   * Throws 'not-found' with what there is not.
+   */
+  async scopeAt(names: {
+    tenant: string
+    system: string
+    service?: string
+  }): Promise<Omit<Scope, 'service'> & Partial<Scope>> {
+    const { tenant } = await this.tenantNamed(names.tenant)
+    const keys = await this.#keyChain.tenant(tenant)
+    const [system] = await this.#store.find('systems', { tenant, name: names.system })
+    if (system === undefined)
+      throw new KryptonError('not-found', `tenant ${names.tenant} has no system ${names.system}`)
+    keys.verifyRow('systems', system)
+    if (names.service === undefined) return { tenant, system: system.system }
+    const [service] = await this.#store.find('services', { tenant, system: system.system, name: names.service })
+    if (service === undefined)
+      throw new KryptonError('not-found', `system ${names.tenant}/${names.system} has no service ${names.service}`)
+    keys.verifyRow('services', service)
+    return { tenant, system: system.system, service: service.service }
+  }
+
+  /** The names of a tenant, its system and service as far as they are given, with slashes between; what has no row is shown by its identifier. */
+  async pathOf({ tenant, system, service }: { tenant: Buffer; system?: Buffer; service?: Buffer }): Promise<string> {
+    const keys = await this.#keyChain.tenant(tenant)
+    const name = <T extends 'tenants' | 'systems' | 'services'>(
+      table: T,
+      row: Row<T> | undefined,
+      id: Buffer,
+    ): string => {
+      if (row === undefined) return id.toString('hex')
+      keys.verifyRow(table, row)
+      return row.name
+    }
+    const path = [name('tenants', await this.#store.get('tenants', { tenant }), tenant)]
+    if (system === undefined) return path.join('/')
+    path.push(name('systems', await this.#store.get('systems', { tenant, system }), system))
+    if (service !== undefined) {
+      path.push(name('services', await this.#store.get('services', { tenant, system, service }), service))
+    }
+    return path.join('/')
+  }
+
   async listTenants(): Promise<Tenant[]> {
     const rows = await this.#store.find('tenants', {})
     return Promise.all(
@@ -158,7 +202,7 @@ export class TenantRegistry {
 
   /** Throws 'not-found' for the tenant. */
   async listClients(tenantName: string): Promise<Client[]> {
-    const { tenant } = await this.#tenantNamed(tenantName)
+    const { tenant } = await this.tenantNamed(tenantName)
     const keys = await this.#keyChain.tenant(tenant)
     const rows = await this.#store.find('clients', { tenant })
     return Promise.all(
@@ -169,7 +213,8 @@ export class TenantRegistry {
     )
   }
 
-  async #tenantNamed(name: string): Promise<Tenant> {
+  /** Throws 'not-found'. */
+  async tenantNamed(name: string): Promise<Tenant> {
     const [row] = await this.#store.find('tenants', { name })
     if (row === undefined)
       throw new KryptonError('not-found', `there is no tenant ${name}: add it with krypton tenant add`)

@@ -166,6 +166,12 @@ describe('the routes', () => {
       '/v1/tenants',
       '/v1/tenants/{tenant}/clients',
       '/v1/tenants/{tenant}/clients/{client}/revoke',
+      '/v1/keys',
+      '/v1/keys/rotate',
+      '/v1/keys/compromise',
+      '/v1/jobs',
+      '/v1/jobs/{job}',
+      '/v1/jobs/{job}/cancel',
     ])
     expect((await server.inject({ url: '/v1/version' })).json()).toMatchObject({ node: process.version })
   })

@@ -1,4 +1,4 @@
-import type { AdminServices, Client, Finding, NewClient, Tenant } from '../../src/admin/services.ts'
+import type { AdminServices, Client, Finding, Job, KeyVersion, NewClient, Tenant } from '../../src/admin/services.ts'
 import { KryptonError } from '../../src/errors.ts'
 
 /** The services of a server without keys: what the routes and the commands see of one, kept in two lists. */
@@ -84,6 +84,55 @@ export class ListedServices implements AdminServices {
     const revoked = { ...client, state: 'revoked', revoked: '2026-01-02T00:00:00.000Z' }
     this.clients[this.clients.indexOf(client)] = revoked
     return revoked
+  }
+
+  readonly jobs: Job[] = [
+    {
+      id: '0'.repeat(32),
+      kind: 'rotate-ivk',
+      subject: 'IVK',
+      state: 'running',
+      created: '2026-01-01T00:00:00.000Z',
+      due: '2026-01-01T00:00:00.000Z',
+      attempts: 1,
+      done: 3,
+      total: 10,
+      detail: '',
+    },
+  ]
+
+  readonly keys: KeyVersion[] = [
+    { key: 'ivk', level: 'IVK', version: 2, state: 'active', parentVersion: 0, created: '2026-01-01T00:00:00.000Z' },
+  ]
+
+  listKeys(tenant?: string): KeyVersion[] {
+    return tenant === undefined ? this.keys : []
+  }
+
+  showKey(key: string): KeyVersion[] {
+    return this.keys.filter((version) => version.key === key).map((version) => ({ ...version, holds: '3 Tenant Keys' }))
+  }
+
+  rotateKey(key: string): Job {
+    return { ...this.jobs[0]!, subject: key }
+  }
+
+  compromiseKey(key: string): Job {
+    return { ...this.jobs[0]!, subject: key, detail: 'compromised' }
+  }
+
+  listJobs(): Job[] {
+    return this.jobs
+  }
+
+  showJob(id: string): Job {
+    const job = this.jobs.find((candidate) => candidate.id === id)
+    if (job === undefined) throw new KryptonError('not-found', `there is no job ${id}`)
+    return job
+  }
+
+  cancelJob(id: string): Job {
+    return { ...this.showJob(id), state: 'cancelling' }
   }
 
   #tenant(name: string): void {

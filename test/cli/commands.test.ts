@@ -120,6 +120,23 @@ describe('commands that ask the server', () => {
     expect((await ask('tenant', 'add', 'a/b')).code).toBe(2)
   })
 
+  it('show keys and jobs, ask for rotations, and cancel jobs', async () => {
+    expect((await ask('key', 'list')).data).toMatch(/^KEY +LEVEL +VERSION.*\nivk +IVK +2 +active/)
+    expect((await ask('key', 'list', '--tenant', 'acme')).talk).toBe('none\n')
+    expect((await ask('key', 'show', 'ivk')).data).toMatch(/3 Tenant Keys$/m)
+    const rotated = await ask('key', 'rotate', 'acme/default')
+    expect([rotated.code, rotated.talk]).toEqual([0, expect.stringContaining(`krypton job show ${'0'.repeat(32)}`)])
+    expect((await ask('key', 'compromise', 'acme/default', '--json')).data).toContain('"compromised"')
+    for (const name of ['acme', 'a/b/c/d', 'acme/', 'ivk/1']) {
+      expect(await ask('key', 'rotate', name), name).toMatchObject(name === 'ivk/1' ? { code: 0 } : { code: 2 })
+    }
+    expect((await ask('job', 'list')).data).toMatch(/rotate-ivk +IVK +running +3\/10/)
+    expect((await ask('job', 'show', '0'.repeat(32))).data).toMatch(/^state +running$/m)
+    expect((await ask('job', 'cancel', '0'.repeat(32))).data).toMatch(/^state +cancelling$/m)
+    expect((await ask('job', 'show', 'f'.repeat(32))).code).toBe(1)
+    expect((await ask('job', 'cancel', 'nonsense')).code).toBe(2)
+  })
+
   it('write the identity of a new client in four files, keys for the owner alone, with snippets that name them', async () => {
     await ask('tenant', 'add', 'acme')
     const out = join(directory, 'orders')

@@ -71,6 +71,7 @@ describe('order of the sources', () => {
         'seal',
         'anchor',
         'native',
+        'rotation',
         'crypto',
         'audit',
         'limits',

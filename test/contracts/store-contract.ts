@@ -101,6 +101,25 @@ export function storeContract(open: () => Promise<Store>): void {
     })
   })
 
+  describe('scan', () => {
+    test('walks a table in the order of its key, across tenants, a page at a time, and misses nothing', async () => {
+      const rows = Array.from({ length: 23 }, (_, n) => ({ ...objectRow(n), tenant: idOf(500 + (n % 3)) }))
+      for (const row of rows) await store.commit(unitOf([{ table: 'objects', kind: 'insert', row }]))
+      const seen: Row<'objects'>[] = []
+      for (;;) {
+        const last = seen.at(-1)
+        const page = await store.scan('objects', last === undefined ? undefined : keyOfObject(last), 5)
+        if (page.length === 0) break
+        expect(page.length).toBe(Math.min(5, rows.length - seen.length))
+        seen.push(...page)
+      }
+      expect(seen).toEqual(await store.find('objects', {}))
+      const from = { ...keyOfObject(seen[7]!), object: Buffer.alloc(16) }
+      const [first] = await store.scan('objects', from, 1)
+      expect(first?.tenant).toEqual(seen[7]!.tenant)
+    })
+  })
+
   describe('commit', () => {
     test('writes the changes and their audit rows, in the section asked for', async () => {
       const row = objectRow(1)

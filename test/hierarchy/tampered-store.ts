@@ -19,6 +19,8 @@ export function tampered(store: Store, tampering: Tampering): Store {
     },
     find: async <T extends TableName>(table: T, where: Partial<Row<T>>, page?: Page) =>
       changed(table, await store.find(table, where, page)),
+    scan: async <T extends TableName>(table: T, after: KeyOf<T> | undefined, limit: number) =>
+      changed(table, await store.scan(table, after, limit)),
     locate: (query) => store.locate(query),
     indexed: (query) => store.indexed(query),
     audit: (section, after, limit) => store.audit(section, after, limit),

@@ -16,6 +16,7 @@ beforeEach(async () => {
       return store.get(table, key)
     },
     find: (...parameters) => store.find(...parameters),
+    scan: (table, after, limit) => store.scan(table, after, limit),
     locate: (query) => store.locate(query),
     indexed: (query) => store.indexed(query),
     audit: (...parameters) => store.audit(...parameters),

@@ -38,6 +38,7 @@ export function changed(store: Store, change: Partial<Store>): Store {
     versions: store.versions,
     get: (...parameters) => store.get(...parameters),
     find: (...parameters) => store.find(...parameters),
+    scan: (table, after, limit) => store.scan(table, after, limit),
     locate: (query) => store.locate(query),
     indexed: (query) => store.indexed(query),
     audit: (...parameters) => store.audit(...parameters),

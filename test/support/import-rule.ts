@@ -43,6 +43,7 @@ export const compositionRoots: ReadonlySet<string> = new Set([
   'src/server-certificate.ts',
   'src/listen-refusal.ts',
   'src/administration.ts',
+  'src/key-jobs.ts',
   'src/listener-thread.ts',
   'src/listener-threads.ts',
   'src/stream-relay.ts',

@@ -7,6 +7,8 @@ import { addDecodeCommand } from './decode.ts'
 import { addDoctorCommand } from './doctor.ts'
 import { addHelpCommand } from './help.ts'
 import { addInitCommand } from './init.ts'
+import { addJobCommand } from './job.ts'
+import { addKeyCommand } from './key.ts'
 import { addServerCertificateCommand } from './server-certificate.ts'
 import { addServerCommand } from './server.ts'
 import { addSnippetCommand } from './snippet.ts'
@@ -22,6 +24,8 @@ export const commands: readonly AddCommand[] = [
   addTenantCommand,
   addClientCommand,
   addSnippetCommand,
+  addKeyCommand,
+  addJobCommand,
   addStatusCommand,
   addDoctorCommand,
   addDecodeCommand,

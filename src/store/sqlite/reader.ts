@@ -51,6 +51,16 @@ export class Reader {
     return found.map((row) => rowOf<T>(columns, row))
   }
 
+  scan<T extends TableName>(table: T, after: KeyOf<T> | undefined, limit: number): Row<T>[] {
+    const { columns, key } = tableOf(table)
+    const names = key.join(', ')
+    const condition = after === undefined ? '' : ` WHERE (${names}) > (${key.map(() => '?').join(', ')})`
+    const sql = `SELECT ${listOf(columns)} FROM ${table}${condition} ORDER BY ${names} LIMIT ? + 0`
+    const place = after === undefined ? [] : parameters(key, after)
+    const found: unknown[] = this.#of(table, sql).all(...place, limit)
+    return found.map((row) => rowOf<T>(columns, row))
+  }
+
   locate(query: LocateQuery): Row<'objects'>[] {
     const { sql, parameters } = locateStatement(query, this.#statements.data)
     const { columns } = tableOf('objects')

@@ -70,6 +70,10 @@ class ConnectedStore implements Store {
     return this.#reader.find(table, where, page)
   }
 
+  scan<T extends TableName>(table: T, after: KeyOf<T> | undefined, limit: number): Row<T>[] {
+    return this.#reader.scan(table, after, limit)
+  }
+
   locate(query: LocateQuery): Row<'objects'>[] {
     return this.#reader.locate(query)
   }

@@ -1,0 +1,112 @@
+import { dateTime } from '../clock.ts'
+import type { Row } from '../store/schema.ts'
+import { limits } from '../limits.ts'
+import { KeyState } from './key-state.ts'
+import { changeState, type KeyWork, retrying, verified, type VersionedTable } from './key-versions.ts'
+import { referencesOf } from './references.ts'
+import type { RotationPolicy } from './rotation.ts'
+import { deletionJob, type KeyAddress, rotationJob } from './rotation-jobs.ts'
+import { keyAt } from './versioned-keys.ts'
+
+/** When keys are rotated, and how long old versions stay. */
+export interface MaintenancePolicy extends RotationPolicy {
+  readonly ivkDays: number
+  /** How long a version that was replaced still opens before it is on its way out. */
+  readonly graceSeconds: number
+  /** Periods of a tenant's keys. */
+  periodsOf(tenant: Buffer): Promise<{ readonly tenantKeyDays: number; readonly serviceKeyDays: number }>
+}
+
+/**
+ * Looks after every key of the hierarchy from time to time: asks for a rotation when one is due, for what an earlier one has left over, and lets versions go that nothing refers to.
+ */
+export class KeyMaintenance {
+  readonly #work: KeyWork
+  readonly #policy: MaintenancePolicy
+
+  constructor(work: KeyWork, policy: MaintenancePolicy) {
+    this.#work = work
+    this.#policy = policy
+  }
+
+  /** One look at every key. After a long absence it finds each due once, whatever time has passed. */
+  async look(): Promise<void> {
+    await this.#lookAt({ table: 'ivks' }, this.#policy.ivkDays)
+    for await (const row of this.#actives('tenant_keys')) {
+      const { tenantKeyDays } = await this.#policy.periodsOf(row.tenant)
+      await this.#lookAt({ table: 'tenant_keys', tenant: row.tenant, system: row.system }, tenantKeyDays)
+    }
+    for await (const row of this.#actives('service_keys')) {
+      const { serviceKeyDays } = await this.#policy.periodsOf(row.tenant)
+      const { tenant, system, service } = row
+      await this.#lookAt({ table: 'service_keys', tenant, system, service }, serviceKeyDays)
+    }
+  }
+
+  async #lookAt(address: KeyAddress, days: number): Promise<void> {
+    const { clock, schedule } = this.#work
+    const key = keyAt(this.#work, address, this.#policy.ivkSuite)
+    const rows = await verified(key)
+    const now = dateTime(clock)
+    for (const row of rows) {
+      if (row.state === KeyState.Active && now >= rotationTime(row, days)) {
+        const subject = await this.#policy.subjectOf(address)
+        await schedule(rotationJob(address, { from: row.version, reason: 'time', actor: 'system', subject }))
+      }
+      const next = rows.find(({ version }) => version > row.version)
+      if (row.state !== KeyState.Grace || next === undefined) continue
+      if (now >= next.created + this.#policy.graceSeconds) await this.#endGrace(address, row)
+    }
+  }
+
+  /** A version on which something still hangs is not let go: what hangs on it is asked to be wrapped anew. */
+  async #endGrace(address: KeyAddress, row: Row<VersionedTable>): Promise<void> {
+    const { clock, schedule, store } = this.#work
+    const subject = await this.#policy.subjectOf(address)
+    const { count } = await referencesOf(store, address, (version) => version === row.version, pause)
+    if (count > 0) {
+      await schedule(rotationJob(address, { from: row.version, reason: 'left over', actor: 'system', subject }))
+      return
+    }
+    const due = dateTime(clock) + this.#policy.deletionSeconds
+    const deletion = { version: row.version, due, actor: 'system', subject: `version ${row.version} of ${subject}` }
+    // The job first: what a crash between the two leaves is asked for again, and is the same job.
+    await schedule(deletionJob(address, deletion))
+    const key = keyAt(this.#work, address, this.#policy.ivkSuite)
+    await retrying(async () => {
+      const current = (await verified(key)).find(({ version }) => version === row.version)
+      if (current?.state !== KeyState.Grace) return
+      await changeState(this.#work, key, current, {
+        state: KeyState.Deprecated,
+        operation: 'KeyGraceEnd',
+        actor: 'system',
+      })
+    })
+  }
+
+  /** The keys of a table, each by its active version. */
+  async *#actives<T extends 'tenant_keys' | 'service_keys'>(table: T): AsyncGenerator<Row<T>> {
+    let last: Row<T> | undefined
+    for (;;) {
+      const rows: Row<T>[] = await this.#work.store.scan(table, last, limits.jobBatchRows)
+      if (rows.length === 0) return
+      for (const row of rows) if (row.state === KeyState.Active) yield row
+      last = rows.at(-1)
+      await pause()
+    }
+  }
+}
+
+/**
+ * When a version's time is over, in seconds since 1970: its period after it was made, a tenth more or less by its random identifier, so that clusters and tenants that were made
+ * together are not rotated together.
+ */
+export function rotationTime(row: { readonly created: number; readonly key_id: Uint8Array }, days: number): number {
+  const random = ((row.key_id[0]! << 8) | row.key_id[1]!) / 0xffff
+  return row.created + Math.round(days * 86_400 * (0.9 + 0.2 * random))
+}
+
+/** Lets whatever else the thread has to do go first. */
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, limits.keyLookPauseMs))
+}

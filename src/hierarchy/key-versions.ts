@@ -1,0 +1,181 @@
+import { auditEvent } from '../audit/audit-event.ts'
+import { type Clock } from '../clock.ts'
+import { isKryptonError, KryptonError } from '../errors.ts'
+import type { NewJob } from '../jobs/job.ts'
+import type { JobRun } from '../jobs/job-run.ts'
+import { limits } from '../limits.ts'
+import type { Row } from '../store/schema.ts'
+import type { Change, Store } from '../store/store.ts'
+import type { KeyChain } from './key-chain.ts'
+import { KeyState } from './key-state.ts'
+import type { AtPoint } from './rewrap.ts'
+import type { RowKeys, Unauthenticated } from './row-mac.ts'
+
+/** Keys that have versions which follow each other. */
+export type VersionedTable = 'ivks' | 'tenant_keys' | 'service_keys'
+
+/** Everybody who uses keys: the threads that serve, in every process of the cluster. */
+export interface KeyUsers {
+  /**
+   * Resolves when each of them has opened the keys as they are stored now, those too that are yet to become active, and what it has sealed under older ones is durable.
+   * @throws KryptonError not-healthy: one of them does not answer, or cannot open a key
+   */
+  refresh(system?: SystemOfKeys): Promise<void>
+}
+
+/** A system whose keys are meant. */
+export interface SystemOfKeys {
+  readonly tenant: Buffer
+  readonly system: Buffer
+}
+
+/** What changes of keys work with. */
+export interface KeyWork {
+  readonly store: Store
+  readonly chain: KeyChain
+  readonly clock: Clock
+  readonly users: KeyUsers
+  /** Asks for a long act; one that is asked for already is not asked for twice. */
+  readonly schedule: (job: NewJob) => Promise<unknown>
+  /** Is told of each step: a test ends the process there. */
+  readonly at: AtPoint
+}
+
+/** A key whose versions are meant. */
+export interface VersionedKey<T extends VersionedTable> {
+  readonly table: T
+  /** For the audit; zeros for the system itself. */
+  readonly owner: Buffer
+  /** Whose keys the users open to say that they have the next version; absent for the IVK. */
+  readonly system?: SystemOfKeys
+  rows(): Promise<readonly Row<T>[]>
+  keys(): Promise<RowKeys>
+  /** A new version, pending. */
+  make(version: number): Promise<Unauthenticated<T>>
+}
+
+/**
+ * Puts the next version of a key in the place of version `from`, in two steps: it is stored as pending and opened by every user, and only then is it the one
+ * that wraps. Run again after a crash, it goes on where it was; when `from` is not the active version any more, all of it is done already. Resolves to the active version.
+ */
+export async function activateNext<T extends VersionedTable>(
+  work: KeyWork,
+  key: VersionedKey<T>,
+  step: { readonly from: number; readonly compromised: boolean; readonly run: JobRun },
+): Promise<number> {
+  const { users, at } = work
+  const before = activeOf(await verified(key))
+  if (before.version === step.from) {
+    await retrying(() => storePending(work, key))
+    at('pending')
+    await users.refresh(key.system)
+    step.run.throwIfStopped()
+    at('acknowledged')
+    await retrying(() => activate(work, key, step.from, step.compromised))
+    at('active')
+  }
+  await users.refresh(key.system)
+  at('in use')
+  return activeOf(await verified(key)).version
+}
+
+/** The rows of a key's versions, each as it was written here. Throws 'row-mac-mismatch'. */
+export async function verified<T extends VersionedTable>(key: VersionedKey<T>): Promise<readonly Row<T>[]> {
+  const keys = await key.keys()
+  const rows = await key.rows()
+  for (const row of rows) keys.verifyRow(key.table, row)
+  return rows
+}
+
+/** The version that wraps. Throws 'not-found' when there is none. */
+export function activeOf<T extends VersionedTable>(rows: readonly Row<T>[]): Row<T> {
+  const active = rows.find(({ state }) => state === KeyState.Active)
+  if (active === undefined)
+    throw new KryptonError('not-found', 'this key has no active version: there is nothing to rotate')
+  return active
+}
+
+/** Puts a version into another state, with a word of it in the audit. `record` is for one whose key goes. */
+export async function changeState<T extends VersionedTable>(
+  work: Pick<KeyWork, 'store' | 'clock'>,
+  key: VersionedKey<T>,
+  row: Row<T>,
+  change: { readonly state: KeyState; readonly operation: string; readonly actor: string; readonly record?: Buffer },
+): Promise<void> {
+  const { state, operation, actor, record = row.record } = change
+  const keys = await key.keys()
+  await work.store.commit({
+    section: 'keys',
+    changes: [updated(key.table, row, { state, record }, keys)],
+    audit: [event(work.clock, key, row, operation, actor)],
+  })
+}
+
+/** A race for a row is run again, as a request's is. */
+export async function retrying<T>(act: () => Promise<T>): Promise<T> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await act()
+    } catch (error) {
+      if (!isKryptonError(error, 'store-conflict') || attempt >= limits.conflictRetriesMax) throw error
+    }
+  }
+}
+
+async function storePending<T extends VersionedTable>(work: KeyWork, key: VersionedKey<T>): Promise<void> {
+  const rows = await verified(key)
+  if (rows.some(({ state }) => state === KeyState.Pending)) return
+  const version = Math.max(...rows.map((row) => row.version)) + 1
+  const made = await key.make(version)
+  const keys = await key.keys()
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- an unauthenticated row of T with its MAC
+  const row = { ...made, mac: keys.macRow(key.table, made) } as unknown as Row<T>
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a row of T, for the table T
+  const change = { table: key.table, kind: 'insert', row } as unknown as Change
+  await work.store.commit({
+    section: 'keys',
+    changes: [change],
+    audit: [event(work.clock, key, row, 'KeyVersionAdd', 'system')],
+  })
+}
+
+async function activate<T extends VersionedTable>(
+  work: KeyWork,
+  key: VersionedKey<T>,
+  from: number,
+  compromised: boolean,
+): Promise<void> {
+  const rows = await verified(key)
+  const old = activeOf(rows)
+  if (old.version !== from) return
+  const pending = rows.find(({ state }) => state === KeyState.Pending)
+  if (pending === undefined) throw new Error('the version that was to become active is gone')
+  const keys = await key.keys()
+  const state = compromised ? KeyState.Compromised : KeyState.Grace
+  await work.store.commit({
+    section: 'keys',
+    changes: [updated(key.table, old, { state }, keys), updated(key.table, pending, { state: KeyState.Active }, keys)],
+    audit: [event(work.clock, key, pending, compromised ? 'KeyCompromise' : 'KeyRotate', 'system')],
+  })
+}
+
+function updated<T extends VersionedTable>(table: T, old: Row<T>, changes: object, keys: RowKeys): Change {
+  const { mac: _, ...rest } = old
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the row as it was, with columns of their own kinds
+  const next = { ...rest, ...changes, row_version: old.row_version + 1 } as unknown as Unauthenticated<T>
+  const row = { ...next, mac: keys.macRow(table, next) }
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a row of T, for the table T
+  return { table, kind: 'update', row, expectedVersion: old.row_version } as unknown as Change
+}
+
+function event<T extends VersionedTable>(
+  clock: Clock,
+  key: VersionedKey<T>,
+  row: Row<T>,
+  operation: string,
+  actor: string,
+) {
+  const { owner: tenant } = key
+  const detail = `${key.table} version ${row.version}`
+  return auditEvent({ clock, tenant, actor, operation, object: row.key_id, result: 'success', detail })
+}

@@ -1,0 +1,45 @@
+import { KryptonError } from '../errors.ts'
+import type { JobRun } from '../jobs/job-run.ts'
+import type { Suite } from '../crypto/aead.ts'
+import { KeyState } from './key-state.ts'
+import { changeState, type KeyWork, retrying, verified, type VersionedTable } from './key-versions.ts'
+import { referencesOf } from './references.ts'
+import { addressOf } from './rotation-jobs.ts'
+import { keyAt } from './versioned-keys.ts'
+
+/**
+ * Deletes a version of a key for good: its record is overwritten, its row stays to say so. Every user has opened the keys anew before the references are counted, so that
+ * none of them can make another.
+ * @throws KryptonError wrong-key-lifecycle-state: it is in use, or something refers to it; the message says what
+ */
+export async function deleteVersion(work: KeyWork, suite: Suite, run: JobRun): Promise<string> {
+  const table = String(run.parameters['table']) as VersionedTable // what deletionJob has written
+  const address = addressOf(table, run.owner, run.parameters)
+  const key = keyAt(work, address, suite)
+  const version = Number(run.parameters['version'])
+  const find = async () => (await verified(key)).find((row) => row.version === version)
+  const row = await find()
+  if (row === undefined || row.state === KeyState.Retired) return 'it is gone already'
+  if (row.state !== KeyState.Deprecated && row.state !== KeyState.Compromised) {
+    throw new KryptonError('wrong-key-lifecycle-state', `version ${version} is in use: rotate its key first`)
+  }
+  await work.users.refresh(key.system)
+  const isThis = (parent: number): boolean => parent === version
+  const { count, held } = await referencesOf(work.store, address, isThis, async () => run.step(0, run.progress))
+  if (count > 0) {
+    throw new KryptonError(
+      'wrong-key-lifecycle-state',
+      `version ${version} holds ${held}: rotate its key, which wraps them anew, and try again`,
+    )
+  }
+  run.throwIfStopped()
+  await retrying(async () => {
+    const current = await find()
+    if (current === undefined || current.state === KeyState.Retired) return
+    const gone = { state: KeyState.Retired, operation: 'KeyVersionDelete', actor: 'system', record: Buffer.alloc(0) }
+    await changeState(work, key, current, gone)
+  })
+  work.at('deleted')
+  await work.users.refresh(key.system)
+  return `version ${version} is deleted; copies of the database that were made before still hold it`
+}

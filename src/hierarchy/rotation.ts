@@ -1,0 +1,253 @@
+import { dateTime } from '../clock.ts'
+import type { Suite } from '../crypto/aead.ts'
+import type { JobKind, JobRun } from '../jobs/job-run.ts'
+import { limits } from '../limits.ts'
+import type { KeyOf, Row } from '../store/schema.ts'
+import type { Scope } from './data-key.ts'
+import { KeyState } from './key-state.ts'
+import { activateNext, type KeyWork, type SystemOfKeys } from './key-versions.ts'
+import { noTenant } from './key-record.ts'
+import { referencesOf } from './references.ts'
+import { deleteVersion } from './retirement.ts'
+import { type Parents, Rewrapper } from './rewrap.ts'
+import { deletionJob, idOf, type KeyAddress, KeyJobKind, rotationJob } from './rotation-jobs.ts'
+import { ivkOf, serviceKeyOf, tenantKeyOf } from './versioned-keys.ts'
+import { objectRows, type Place, serviceKeyRows, tenantIntegrityKeyRows, tenantKeyRows } from './wrapped-rows.ts'
+import { wipeWrappingKeys, type WrappingKeys } from './wrapping-keys.ts'
+
+/** What is asked of rotations. */
+export interface RotationPolicy {
+  /** The suite in which the IVK's next version wraps. */
+  readonly ivkSuite: Suite
+  /** Time in which the deletion of a version can be called back. */
+  readonly deletionSeconds: number
+  /** A key by its names, for people. */
+  subjectOf(address: KeyAddress): Promise<string>
+}
+
+/**
+ * The jobs of keys. A rotation makes the next version, in two steps, then wraps anew what hangs on the older ones (KEYS.md 7): of the IVK, the Tenant Keys and tenants'
+ * integrity keys; of a Tenant Key, its Service Keys; of a Service Key, its objects. No read wraps anything anew. One more deletes a version that nothing refers to.
+ */
+export function keyJobKinds(work: KeyWork, policy: RotationPolicy): Map<string, JobKind> {
+  const rotation = new Rotation(work, policy)
+  return new Map<string, JobKind>([
+    [KeyJobKind.RotateIvk, (run) => rotation.ivk(run)],
+    [KeyJobKind.RotateTenantKey, (run) => rotation.tenantKey(run)],
+    [KeyJobKind.RotateServiceKey, (run) => rotation.serviceKey(run)],
+    [KeyJobKind.DeleteVersion, (run) => deleteVersion(work, policy.ivkSuite, run)],
+  ])
+}
+
+class Rotation {
+  readonly #work: KeyWork
+  readonly #policy: RotationPolicy
+  readonly #rewrapper: Rewrapper
+
+  constructor(work: KeyWork, policy: RotationPolicy) {
+    this.#work = work
+    this.#policy = policy
+    this.#rewrapper = new Rewrapper(work.store, work.chain, work.at)
+  }
+
+  async ivk(run: JobRun): Promise<string> {
+    const step = stepOf(run)
+    const version = await activateNext(this.#work, ivkOf(this.#work, this.#policy.ivkSuite), step)
+    const { chain } = this.#work
+    const parents = async () => ({ ...(await chain.ivks()), end: () => undefined })
+    await this.#rewrapper.settle(tenantIntegrityKeyRows, parents)
+    await this.#rewrapper.settle(tenantKeyRows, parents)
+    await this.#setTotal(run, { table: 'ivks' }, version)
+    const integrityKeys = await this.#eachPage(run, 'integrity_keys', async (rows) =>
+      this.#rewrapper.rewrap(
+        tenantIntegrityKeyRows,
+        await chain.ivks(),
+        rows.filter(({ tenant }) => !tenant.equals(noTenant)),
+      ),
+    )
+    const tenantKeys = await this.#eachPage(run, 'tenant_keys', async (rows) =>
+      this.#rewrapper.rewrap(tenantKeyRows, await chain.ivks(), rows),
+    )
+    const result = `version ${version} is active, ${integrityKeys + tenantKeys} keys were wrapped anew`
+    if (!step.compromised) return result
+    const count = await this.#replaceTenantKeys(run)
+    await this.#scheduleDeletion({ table: 'ivks' }, step.from)
+    return `${result}; ${count} Tenant Keys are replaced by jobs of their own`
+  }
+
+  /** Not before their own wrapping key is a new one: they would be told with the old one again. */
+  async #replaceTenantKeys(run: JobRun): Promise<number> {
+    return this.#eachPage(run, 'tenant_keys', async (rows) => {
+      const active = rows.filter(({ state }) => state === KeyState.Active)
+      for (const { tenant, system, version: from } of active) {
+        const address = { table: 'tenant_keys', tenant, system } as const
+        const subject = await this.#policy.subjectOf(address)
+        await this.#work.schedule(rotationJob(address, { from, reason: 'compromise', actor: 'system', subject }))
+      }
+      return active.length
+    })
+  }
+
+  async tenantKey(run: JobRun): Promise<string> {
+    const address = tenantKeyAddress(run)
+    const { tenant, system } = address
+    const step = stepOf(run)
+    const version = await activateNext(this.#work, tenantKeyOf(this.#work, address), step)
+    const below = step.compromised ? await this.#replaceServiceKeys(run, address, version) : ''
+    await this.#setTotal(run, address, version)
+    const count = await this.#rewrapServiceKeys(run, { tenant, system })
+    if (step.compromised) await this.#scheduleDeletion(address, step.from)
+    return `version ${version} is active, ${count} Service Keys were wrapped anew${below}`
+  }
+
+  async serviceKey(run: JobRun): Promise<string> {
+    const address = serviceKeyAddress(run)
+    const step = stepOf(run)
+    const version = await activateNext(this.#work, serviceKeyOf(this.#work, address), step)
+    await this.#setTotal(run, address, version)
+    const count = await this.#rewrapObjects(run, address, positionOf(version))
+    if (step.compromised) await this.#scheduleDeletion(address, step.from)
+    return `version ${version} is active, ${count} objects were wrapped anew`
+  }
+
+  /**
+   * Who has a Tenant Key may have had what it wraps: those keys go too, and what they wrap is moved. A Service Key that is not under the new version yet is one of them;
+   * they are wrapped anew only after that, so that a crash leaves them to be told.
+   */
+  async #replaceServiceKeys(run: JobRun, { tenant, system }: SystemOfKeys, version: number): Promise<string> {
+    let objects = 0
+    const rows = await this.#work.store.find('service_keys', { tenant, system })
+    const active = rows.filter(({ state }) => state === KeyState.Active)
+    for (const { service, version: from, parent_version: parent } of active) {
+      const address = { table: 'service_keys', tenant, system, service } as const
+      const key = serviceKeyOf(this.#work, address)
+      if (parent !== version) await activateNext(this.#work, key, { from, compromised: true, run })
+      objects += await this.#rewrapObjects(run, address, noPosition)
+      if (parent !== version) await this.#scheduleDeletion(address, from)
+    }
+    return `; ${active.length} Service Keys below it were replaced and ${objects} objects wrapped anew`
+  }
+
+  /** What is left to do, for who watches: what is under any version but the active one. */
+  async #setTotal(run: JobRun, address: KeyAddress, version: number): Promise<void> {
+    const pause = (): Promise<void> => run.step(0, run.progress)
+    const { count } = await referencesOf(this.#work.store, address, (parent) => parent !== version, pause)
+    await run.step(0, { ...run.progress, total: run.progress.done + count })
+  }
+
+  /** A version that somebody else may know goes as soon as it may; the others when their grace is over. */
+  async #scheduleDeletion(address: KeyAddress, version: number): Promise<void> {
+    const due = dateTime(this.#work.clock) + this.#policy.deletionSeconds
+    const subject = `version ${version} of ${await this.#policy.subjectOf(address)}`
+    await this.#work.schedule(deletionJob(address, { version, due, actor: 'system', subject }))
+  }
+
+  async #rewrapServiceKeys(run: JobRun, system: SystemOfKeys): Promise<number> {
+    const { chain, store } = this.#work
+    const parentsOf = async ({ owner, system: below }: Pick<Place, 'owner' | 'system'>) =>
+      ending(await chain.tenantKeys(owner, below))
+    await this.#rewrapper.settle(serviceKeyRows, parentsOf)
+    const parents = await parentsOf({ owner: system.tenant, system: system.system })
+    try {
+      let count = 0
+      for (let offset = 0; ; offset += limits.jobBatchRows) {
+        const rows = await store.find('service_keys', system, { limit: limits.jobBatchRows, offset })
+        if (rows.length === 0) return count
+        const wrapped = await this.#rewrapper.rewrap(serviceKeyRows, parents, rows)
+        count += wrapped
+        await run.step(wrapped, { ...run.progress, done: run.progress.done + wrapped })
+      }
+    } finally {
+      parents.end()
+    }
+  }
+
+  /** `position` begins what the job remembers of where it is: what begins otherwise is of another pass. */
+  async #rewrapObjects(run: JobRun, { tenant, system, service }: Scope, position: Buffer): Promise<number> {
+    const scope = { tenant, system, service }
+    const { chain, store } = this.#work
+    const parentsOf = async (place: Omit<Place, 'holder' | 'version'>) =>
+      ending(await chain.serviceWrappingKeys({ tenant: place.owner, system: place.system, service: place.service }))
+    await this.#rewrapper.settle(objectRows, parentsOf)
+    const parents = await parentsOf({ owner: tenant, system, service })
+    const isOurs = (row: Row<'objects'>): boolean =>
+      row.tenant.equals(tenant) && row.system.equals(system) && row.service.equals(service)
+    let count = 0
+    try {
+      let after: KeyOf<'objects'> = { ...scope, object: objectAt(run, position) ?? firstObject }
+      for (;;) {
+        const rows = (await store.scan('objects', after, limits.jobBatchRows)).filter(isOurs)
+        if (rows.length === 0) return count
+        const wrapped = await this.#rewrapper.rewrap(objectRows, parents, rows)
+        count += wrapped
+        after = objectRows.keyOf(rows.at(-1)!)
+        const passed = position.byteLength === 0 ? position : Buffer.concat([position, after.object])
+        await run.step(wrapped, { ...run.progress, done: run.progress.done + wrapped, position: passed })
+      }
+    } finally {
+      parents.end()
+    }
+  }
+
+  /** Acts on every row of a table of keys, a page at a time. Resolves to the sum of what was done. */
+  async #eachPage<T extends 'integrity_keys' | 'tenant_keys'>(
+    run: JobRun,
+    table: T,
+    act: (rows: Row<T>[]) => Promise<number>,
+  ): Promise<number> {
+    let count = 0
+    let last: Row<T> | undefined
+    for (;;) {
+      const rows: Row<T>[] = await this.#work.store.scan(table, last, limits.jobBatchRows)
+      if (rows.length === 0) return count
+      const acted = await act(rows)
+      count += acted
+      last = rows.at(-1)
+      await run.step(acted, { ...run.progress, done: run.progress.done + acted })
+    }
+  }
+}
+
+/** Parents that were opened for one use. */
+function ending(keys: WrappingKeys): Parents & { readonly end: () => void } {
+  if (keys.active === undefined) throw new Error('keys below a key without an active version')
+  return { active: keys.active, byVersion: keys.byVersion, end: () => wipeWrappingKeys(keys) }
+}
+
+function stepOf(run: JobRun): Parameters<typeof activateNext>[2] {
+  return { from: Number(run.parameters['from']), compromised: isCompromised(run), run }
+}
+
+function isCompromised(run: JobRun): boolean {
+  return run.parameters['compromised'] === 1
+}
+
+function tenantKeyAddress({ owner, parameters }: JobRun): SystemOfKeys & { readonly table: 'tenant_keys' } {
+  return { table: 'tenant_keys', tenant: owner, system: idOf(parameters, 'system') }
+}
+
+function serviceKeyAddress({ owner, parameters }: JobRun): Scope & { readonly table: 'service_keys' } {
+  const [system, service] = [idOf(parameters, 'system'), idOf(parameters, 'service')]
+  return { table: 'service_keys', tenant: owner, system, service }
+}
+
+/** The last object that a pass with that beginning has done. */
+function objectAt({ progress }: JobRun, position: Buffer): Buffer | undefined {
+  const passed = Buffer.from(progress.position)
+  const fits = position.byteLength > 0 && passed.byteLength === position.byteLength + firstObject.byteLength
+  return fits && passed.subarray(0, position.byteLength).equals(position)
+    ? passed.subarray(position.byteLength)
+    : undefined
+}
+
+function positionOf(version: number): Buffer {
+  const position = Buffer.alloc(4)
+  position.writeUInt32BE(version)
+  return position
+}
+
+/** Of a pass that begins anew after a crash. */
+const noPosition = Buffer.alloc(0)
+
+/** Before every object: identifiers are random. */
+const firstObject = Buffer.alloc(16)

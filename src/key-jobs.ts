@@ -1,0 +1,239 @@
+import type { Job, KeyVersion } from './admin/services.ts'
+import type { Clock } from './clock.ts'
+import type { Config } from './config.ts'
+import { Suite } from './crypto/aead.ts'
+import { randomIdentifier } from './crypto/random.ts'
+import { KryptonError } from './errors.ts'
+import { KeyMaintenance, type MaintenancePolicy, rotationTime } from './hierarchy/key-maintenance.ts'
+import { KeyState } from './hierarchy/key-state.ts'
+import { activeOf, type KeyUsers, type KeyWork, verified, type VersionedTable } from './hierarchy/key-versions.ts'
+import { referencesOf } from './hierarchy/references.ts'
+import { keyJobKinds } from './hierarchy/rotation.ts'
+import { type KeyAddress, rotationJob, type RotationReason } from './hierarchy/rotation-jobs.ts'
+import { keyAt } from './hierarchy/versioned-keys.ts'
+import type { Instance } from './instance.ts'
+import { type JobRow, JobState } from './jobs/job.ts'
+import { JobQueue } from './jobs/job-queue.ts'
+import { limits } from './limits.ts'
+import type { Row } from './store/schema.ts'
+import type { Log } from './telemetry/log.ts'
+
+/** What the jobs of keys are made of. */
+export interface KeyJobsParts {
+  readonly instance: Pick<Instance, 'store' | 'root' | 'keyChain' | 'registry'>
+  readonly users: KeyUsers
+  readonly rotation: Config['rotation']
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** The background work of a server: its queue of jobs, the look at every key from time to time, and what an administrator asks of both. */
+export class KeyJobs {
+  readonly #parts: KeyJobsParts
+  readonly #work: KeyWork
+  readonly #policy: MaintenancePolicy
+  readonly #maintenance: KeyMaintenance
+  readonly #queue: JobQueue
+  #timer: NodeJS.Timeout | undefined
+  #looking: Promise<void> = Promise.resolve()
+
+  constructor(parts: KeyJobsParts) {
+    this.#parts = parts
+    const { instance, users, rotation, clock, log } = parts
+    const { store, keyChain: chain } = instance
+    this.#work = { store, chain, clock, users, schedule: (job) => this.#queue.add(job), at: () => undefined }
+    this.#policy = {
+      ivkDays: rotation.ivkDays,
+      ivkSuite: rotation.ivkSuite === 'aes-256-gcm' ? Suite.Aes256Gcm : Suite.Xaes256Gcm,
+      graceSeconds: rotation.graceHours * 3_600,
+      deletionSeconds: rotation.deletionDays * 86_400,
+      periodsOf: async () => rotation,
+      subjectOf: (address) => this.#nameOf(address),
+    }
+    this.#maintenance = new KeyMaintenance(this.#work, this.#policy)
+    this.#queue = new JobQueue({
+      store,
+      keys: () => chain.system(),
+      clock,
+      newIdentifier: randomIdentifier,
+      kinds: keyJobKinds(this.#work, this.#policy),
+      pace: { itemsPerSecond: rotation.itemsPerSecond },
+      report: (message, error) => log.error(message, error),
+    })
+  }
+
+  /** Takes up what the last run has left, and looks at the keys. */
+  async start(): Promise<void> {
+    await this.#queue.start()
+    this.#look()
+    this.#timer = setInterval(() => this.#look(), limits.keyLookMs).unref()
+  }
+
+  /** Lets what runs end its step. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#queue.stop()
+    await this.#looking
+  }
+
+  async list(): Promise<Job[]> {
+    return (await this.#queue.list()).map(jobView)
+  }
+
+  async show(job: string): Promise<Job> {
+    return jobView(await this.#queue.get(Buffer.from(job, 'hex')))
+  }
+
+  async cancel(job: string, actor: string): Promise<Job> {
+    return jobView(await this.#queue.cancel(Buffer.from(job, 'hex'), actor))
+  }
+
+  /** Asks for the rotation of the key of that name. Throws 'not-found', 'invalid-field'. */
+  async rotate(name: string, reason: RotationReason, actor: string): Promise<Job> {
+    const address = await this.#addressOf(name)
+    const { version: from } = activeOf(await verified(this.#keyAt(address)))
+    return jobView(await this.#queue.add(rotationJob(address, { from, reason, actor, subject: name })))
+  }
+
+  /** The versions of the keys of a tenant, or of all. */
+  async versions(tenant: string | undefined): Promise<KeyVersion[]> {
+    const only = tenant === undefined ? undefined : (await this.#parts.instance.registry.tenantNamed(tenant)).tenant
+    const found: KeyVersion[] = []
+    if (only === undefined)
+      found.push(...(await this.#versionsAt({ table: 'ivks' }, await this.#nameOf({ table: 'ivks' }))))
+    for (const table of ['tenant_keys', 'service_keys'] as const) {
+      for (const address of await this.#addresses(table, only)) {
+        found.push(...(await this.#versionsAt(address, await this.#nameOf(address))))
+      }
+    }
+    return found.toSorted((a, b) =>
+      a.level === 'IVK' ? -1 : b.level === 'IVK' ? 1 : a.key < b.key ? -1 : a.key > b.key ? 1 : a.version - b.version,
+    )
+  }
+
+  /** The versions of a key, with what is under each. Throws 'not-found', 'invalid-field'. */
+  async versionsWithReferences(name: string): Promise<KeyVersion[]> {
+    const address = await this.#addressOf(name)
+    const views = await this.#versionsAt(address, name)
+    return Promise.all(
+      views.map(async (view) => {
+        const isThis = (version: number): boolean => version === view.version
+        return { ...view, holds: (await referencesOf(this.#work.store, address, isThis, turn)).held }
+      }),
+    )
+  }
+
+  #look(): void {
+    this.#looking = this.#looking
+      .then(() => this.#maintenance.look())
+      .catch((error: unknown) =>
+        this.#parts.log.error('the keys could not be looked at for whether a rotation is due', error),
+      )
+  }
+
+  async #versionsAt(address: KeyAddress, name: string): Promise<KeyVersion[]> {
+    const rows = await verified(this.#keyAt(address))
+    const days = await this.#daysOf(address)
+    return rows.map((row) => ({
+      key: name,
+      level: levels[address.table],
+      version: row.version,
+      state: stateNames[row.state] ?? String(row.state),
+      parentVersion: 'parent_version' in row ? row.parent_version : this.#parts.instance.root.epoch,
+      created: timeText(row.created),
+      ...(row.state === KeyState.Active ? { rotates: timeText(rotationTime(row, days)) } : {}),
+    }))
+  }
+
+  async #daysOf(address: KeyAddress): Promise<number> {
+    if (address.table === 'ivks') return this.#policy.ivkDays
+    const { tenantKeyDays, serviceKeyDays } = await this.#policy.periodsOf(address.tenant)
+    return address.table === 'tenant_keys' ? tenantKeyDays : serviceKeyDays
+  }
+
+  /** The keys of a table, each once. */
+  async #addresses(table: 'tenant_keys' | 'service_keys', only: Buffer | undefined): Promise<KeyAddress[]> {
+    const found = new Map<string, KeyAddress>()
+    const { store } = this.#work
+    const rows: Row<typeof table>[] =
+      only === undefined ? await store.find(table, {}) : await store.find(table, { tenant: only })
+    for (const row of rows) {
+      const { tenant, system } = row
+      const address: KeyAddress =
+        'service' in row
+          ? { table: 'service_keys', tenant, system, service: row.service }
+          : { table: 'tenant_keys', tenant, system }
+      found.set(JSON.stringify(address), address)
+    }
+    return [...found.values()]
+  }
+
+  #keyAt(address: KeyAddress) {
+    return keyAt(this.#work, address, this.#policy.ivkSuite)
+  }
+
+  async #addressOf(name: string): Promise<KeyAddress> {
+    if (name === 'ivk') return { table: 'ivks' }
+    const [tenant, system, service, ...more] = name.split('/')
+    if (tenant === undefined || system === undefined || more.length > 0)
+      throw new KryptonError('invalid-field', 'name a key by ivk, TENANT/SYSTEM or TENANT/SYSTEM/SERVICE')
+    const scope = await this.#parts.instance.registry.scopeAt({
+      tenant,
+      system,
+      ...(service === undefined ? {} : { service }),
+    })
+    return scope.service === undefined
+      ? { table: 'tenant_keys', tenant: scope.tenant, system: scope.system }
+      : { table: 'service_keys', tenant: scope.tenant, system: scope.system, service: scope.service }
+  }
+
+  async #nameOf(address: KeyAddress): Promise<string> {
+    return address.table === 'ivks' ? 'ivk' : this.#parts.instance.registry.pathOf(address)
+  }
+}
+
+function jobView(row: JobRow): Job {
+  return {
+    id: row.job.toString('hex'),
+    kind: row.kind,
+    subject: row.subject,
+    state: jobStates[row.state] ?? 'failed',
+    created: timeText(row.created),
+    due: timeText(row.due),
+    ...(row.started === null ? {} : { started: timeText(row.started) }),
+    ...(row.ended === null ? {} : { ended: timeText(row.ended) }),
+    attempts: row.attempts,
+    done: row.done,
+    total: row.total,
+    detail: row.detail,
+  }
+}
+
+const jobStates: Readonly<Record<number, Job['state']>> = {
+  [JobState.Queued]: 'queued',
+  [JobState.Running]: 'running',
+  [JobState.Done]: 'done',
+  [JobState.Failed]: 'failed',
+  [JobState.Cancelled]: 'cancelled',
+  [JobState.Cancelling]: 'cancelling',
+}
+
+const stateNames: Readonly<Record<number, string>> = {
+  [KeyState.Pending]: 'pending',
+  [KeyState.Active]: 'active',
+  [KeyState.Grace]: 'grace',
+  [KeyState.Deprecated]: 'deprecated',
+  [KeyState.Retired]: 'retired',
+  [KeyState.Compromised]: 'compromised',
+}
+
+const levels: Readonly<Record<VersionedTable, KeyVersion['level']>> = {
+  ivks: 'IVK',
+  tenant_keys: 'L2',
+  service_keys: 'L3',
+}
+
+const timeText = (seconds: number): string => new Date(seconds * 1000).toISOString()
+
+/** Lets whatever else the thread has to do go first. */
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
