@@ -39,6 +39,8 @@ export const limits = {
   derivedBitsMax: 4_096,
   /** What Derive Key derives over: labels and contexts, each read once for each block. */
   derivationDataBytesMax: 4_096,
+  /** Iterations of one PBKDF2, over all of its blocks: 4 s of a worker thread with SHA-256, which everybody else does without meanwhile. */
+  passwordIterationsMax: 10_000_000,
   /** Lease Time of every object: for so long a client may go on without looking whether a key was revoked. */
   leaseSeconds: 3_600,
   /** Key material of one object: the largest is an Opaque Object. */
@@ -292,6 +294,8 @@ export const placement = {
   privateUs: { rsa: never, prime256v1: 30, secp256k1: 290, secp384r1: 570, secp521r1: 1_390 },
   /** To verify or encrypt; RSA's is that of 4,096 bits. */
   publicUs: { rsa: 100, prime256v1: 70, secp256k1: 260, secp384r1: 490, secp521r1: 1_110 },
+  /** An iteration of PBKDF2: 0.4 µs with SHA-256, 0.7 with SHA-512, 1.1 with SHA3-512. */
+  iterationUs: 1,
   /** To look whether a point is on its curve, P-521's compressed, or to parse a modulus. */
   publicKeyCheckUs: 75,
 } as const

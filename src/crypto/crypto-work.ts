@@ -6,6 +6,7 @@ import type { CipherParameters } from './cipher-form.ts'
 import { digest, type DigestAlgorithm } from './digest.ts'
 import { checkKey } from './key-check.ts'
 import { type PrivateParts, writePkcs8, writeSubjectPublicKeyInfo } from './key-encoding.ts'
+import { deriveByPassword, passwordCost } from './key-derivation.ts'
 import { checkParts, type KeyParts } from './key-parts.ts'
 import type { KeyPairKind, NewKeyPair } from './key-pair.ts'
 import { LoopBudget } from './loop-budget.ts'
@@ -102,6 +103,26 @@ export class CryptoWork {
       .run(owner, 'mac', { key: lendSecret(key), algorithm, data: bytes })
       .then(bufferOf)
       .finally(() => wipeCopy(bytes, data))
+  }
+
+  /** `deriveByPassword` of key-derivation.ts. The password is in use until the key is there; the caller wipes that. */
+  async deriveByPassword(
+    owner: string,
+    password: Secret,
+    parameters: { readonly hash: DigestAlgorithm; readonly salt: Uint8Array; readonly iterations: number },
+    byteLength: number,
+  ): Promise<Buffer> {
+    const { hash, salt, iterations } = parameters
+    const costUs = passwordCost(hash, iterations, byteLength) * placement.iterationUs
+    if (this.#isInline(costUs, nothing)) return deriveByPassword(password, parameters, byteLength)
+    const output = sharedBytes(byteLength)
+    try {
+      const input = { key: lendSecret(password), hash, salt: ownBytes(salt), iterations, output }
+      await this.#work.run(owner, 'deriveByPassword', input)
+      return ownCopy(output)
+    } finally {
+      output.fill(0)
+    }
   }
 
   /** `digest` of digest.ts. */

@@ -5,6 +5,7 @@ import type { CipherParameters } from './cipher-form.ts'
 import { ellipticCurves, type EllipticCurve } from './elliptic-curve.ts'
 import { digest, type DigestAlgorithm } from './digest.ts'
 import { checkKey } from './key-check.ts'
+import { deriveByPassword } from './key-derivation.ts'
 import { readPkcs8, readSubjectPublicKeyInfo } from './key-encoding.ts'
 import { generateKeyPair } from './key-pair.ts'
 import { type MacAlgorithm, macWithKey } from './message-mac.ts'
@@ -29,6 +30,14 @@ export interface RsaInput {
   readonly key: TransferableKey
   readonly padding: RsaPadding
   readonly data: SharedBytes
+}
+
+export interface PasswordInput {
+  readonly key: LentSecret
+  readonly hash: DigestAlgorithm
+  readonly salt: Uint8Array
+  readonly iterations: number
+  readonly output: SharedBytes
 }
 
 export interface CipherInput {
@@ -82,6 +91,16 @@ export const workerFunctions = {
 
   hash: ({ algorithm, data }: { algorithm: DigestAlgorithm; data: SharedBytes }): Uint8Array =>
     alone(digest(algorithm, data)),
+
+  /** Puts what a password gives by PBKDF2 into `output`. */
+  deriveByPassword: ({ key, salt, output, ...parameters }: PasswordInput): void => {
+    const secret = borrowSecret(key)
+    try {
+      handOver(deriveByPassword(secret, { ...parameters, salt }, output.byteLength), output)
+    } finally {
+      secret.wipe()
+    }
+  },
 
   /** Checks a private key in PKCS #8, or a public one as SubjectPublicKeyInfo. Nobody changes the memory meanwhile. */
   checkKey: ({ der, isPrivate }: { der: SharedBytes; isPrivate: boolean }): void =>

@@ -1,27 +1,45 @@
 import type { DigestAlgorithm } from '../crypto/digest.ts'
+import type { KeyDerivation } from '../crypto/key-derivation.ts'
+import type { MacAlgorithm } from '../crypto/message-mac.ts'
 import { KryptonError } from '../errors.ts'
-import { CryptographicUsageMask, DerivationMethod, ObjectType } from '../kmip/enums.ts'
+import { BlockCipherMode, CryptographicUsageMask, DerivationMethod, ObjectType } from '../kmip/enums.ts'
 import type { CryptographicParameters } from '../kmip/structures.ts'
 import { hashOf } from './hashing.ts'
-import { macAlgorithms } from './mac-use.ts'
+import type { CryptoPolicy } from './crypto-policy.ts'
+import { macAlgorithms, macUse } from './mac-use.ts'
 import type { ManagedObject } from './managed-object.ts'
 import { checkProtects } from './usage.ts'
 
-/** The Derivation Methods that are served. */
-export const derivationMethods: ReadonlySet<number> = new Set([
-  DerivationMethod.HASH,
-  DerivationMethod.HMAC,
-  DerivationMethod.NIST800_108C,
+/** The Derivation Methods that are served, each with the objects that it derives from. */
+export const derivationMethods: ReadonlyMap<number, readonly ObjectType[]> = new Map<number, readonly ObjectType[]>([
+  [DerivationMethod.PBKDF2, [ObjectType.SymmetricKey, ObjectType.SecretData]],
+  [DerivationMethod.HASH, [ObjectType.SymmetricKey, ObjectType.SecretData]],
+  [DerivationMethod.HMAC, [ObjectType.SymmetricKey, ObjectType.SecretData]],
+  [DerivationMethod.ENCRYPT, [ObjectType.SymmetricKey, ObjectType.SecretData]],
+  [DerivationMethod.NIST800_108C, [ObjectType.SymmetricKey, ObjectType.SecretData]],
+  [DerivationMethod.NIST800_108F, [ObjectType.SymmetricKey, ObjectType.SecretData]],
+  [DerivationMethod.NIST800_108DPI, [ObjectType.SymmetricKey, ObjectType.SecretData]],
+  [DerivationMethod.AsymmetricKey, [ObjectType.PrivateKey, ObjectType.PublicKey]],
+])
+
+/** The functions of SP 800-108 among them. */
+export const derivationModes: ReadonlyMap<number, KeyDerivation['mode']> = new Map<number, KeyDerivation['mode']>([
+  [DerivationMethod.NIST800_108C, 'counter'],
+  [DerivationMethod.NIST800_108F, 'feedback'],
+  [DerivationMethod.NIST800_108DPI, 'double-pipeline'],
 ])
 
 /**
- * May a key be derived from the object at `now` (KMIP 1.4 sections 4.6 and 11.7)?
+ * May a key be derived from the object by that method at `now` (KMIP 1.4 sections 4.6 and 11.7)?
  * @throws KryptonError invalid-field, wrong-key-lifecycle-state, permission-denied
  */
-export function checkDerivesKeys(object: ManagedObject, now: number): void {
+export function checkDerivesKeys(object: ManagedObject, method: number, now: number): void {
   const { objectType } = object.fields
-  if (objectType !== ObjectType.SymmetricKey && objectType !== ObjectType.SecretData) {
-    throw new KryptonError('invalid-field', 'Derive from a Symmetric Key or Secret Data')
+  if (derivationMethods.get(method)?.includes(objectType) !== true) {
+    throw new KryptonError(
+      'invalid-field',
+      'Derive from a Symmetric Key or Secret Data; by Asymmetric Key from a Private and a Public Key',
+    )
   }
   checkProtects(object, now)
   if (((object.attributes.first('cryptographicUsageMask') ?? 0) & CryptographicUsageMask.DeriveKey) !== 0) return
@@ -42,7 +60,8 @@ export function derivationRoles(
 }
 
 /**
- * The hash of a derivation: for a key of an HMAC its own, else that of the request's Cryptographic Parameters or of the key's first.
+ * The hash of a derivation: for a key of an HMAC its own, else that of the request's Cryptographic Parameters or of the key's first. PBKDF2 has SHA-1 where
+ * nobody says (RFC 8018 appendix B.1).
  * @throws KryptonError invalid-field, unsupported-cryptographic-parameters
  */
 export function derivationHash(
@@ -50,8 +69,25 @@ export function derivationHash(
   key: ManagedObject,
   requested: CryptographicParameters | undefined,
 ): DigestAlgorithm {
-  const own = method === DerivationMethod.HASH ? undefined : macAlgorithms.get(key.fields.algorithm)
+  const isKeyed = method !== DerivationMethod.HASH && method !== DerivationMethod.PBKDF2
+  const own = isKeyed ? macAlgorithms.get(key.fields.algorithm) : undefined
   const hash = own ?? hashOf((requested ?? key.attributes.first('cryptographicParameters'))?.hashingAlgorithm)
   if (hash !== undefined) return hash
+  if (method === DerivationMethod.PBKDF2) return 'sha1'
   throw new KryptonError('invalid-field', 'Send Cryptographic Parameters with the Hashing Algorithm to derive by')
+}
+
+/**
+ * The pseudorandom function of SP 800-108: HMAC with the derivation's hash, or CMAC where the Cryptographic Parameters name it.
+ * @throws KryptonError invalid-field, unsupported-cryptographic-parameters
+ */
+export function derivationPrf(
+  method: number,
+  key: ManagedObject,
+  requested: CryptographicParameters | undefined,
+  policy: CryptoPolicy,
+): MacAlgorithm {
+  const { blockCipherMode } = requested ?? key.attributes.first('cryptographicParameters') ?? {}
+  if (blockCipherMode === BlockCipherMode.CMAC) return macUse(key, requested, policy)
+  return derivationHash(method, key, requested)
 }

@@ -1,6 +1,8 @@
+import { diffieHellman, generateKeyPairSync, pbkdf2Sync } from 'node:crypto'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { WireAttribute } from '../../src/kmip/attributes-1x.ts'
 import {
+  BlockCipherMode,
   CryptographicAlgorithm,
   CryptographicUsageMask,
   DerivationMethod,
@@ -12,6 +14,7 @@ import {
   RevocationReasonCode,
   SecretDataType,
 } from '../../src/kmip/enums.ts'
+import { p256, registerPrivate, registerPublic, secp256k1 } from './key-pairs.ts'
 import type { DerivationParameters, DeriveKeyRequest } from '../../src/kmip/payloads/derive-key.ts'
 import { limits } from '../../src/limits.ts'
 import { attribute, item, named, newServer, refusalOf, registerKey, registerOpaque, registerSecret } from './fixture.ts'
@@ -25,6 +28,19 @@ const sha256 = { hashingAlgorithm: HashingAlgorithm.SHA256 }
 const known = {
   hash: '630dcd2966c4336691125448bbb25b4ff412a49c732db2c8abc1b8581bd710dd',
   hmac: '8f59e7b5a0844bdf632c592f5c0507cab2da64b1cf89506bf2118baed8279ba7',
+  // OpenSSL 3.0: KBKDF in feedback mode without use-l and use-separator, and with the key's bytes for a seed; KBKDF with AES-256-CMAC.
+  feedback:
+    '18b8910606f09c475658fb393a63521855b7deee922916562c76d87ba4f91aa8a3ffd992e13c77dbfee2dd3b86eb345883ad4102a1377d72de574b7a4299f581',
+  seeded:
+    'cb1772063922d82e672c5a88bbc2f14f137db0536470d2bdb3acf58b648023e2c605f5042dba513e41a1bae8f4e10eb40cdcfe43143a8586b1e89f1f1fd3b39c',
+  cmac: '0d66ab4d4ae92d34ae719cda65f2cc871e76bfd931e008bfd9cb540307780c43',
+  // Python's hmac by the formula of SP 800-108r1 section 4.3, and its hashlib.
+  pipeline:
+    '80d3e0462dfaf65bdca1b3602dd52bd373e6c927a1a184164c6b71fe08fc665b5bb5a1a7788f40db135c5f3095d0974e45dbd350e0feaa4fdd9108b203068c0a',
+  password: 'bf64323d327eb441cef464796c21e1ac90f17e5cafeee28df2eb16c7e5538248',
+  passwordBySha1: 'ac7add97f572099bd4f642780a5d5bf313db928eac012475ee43d2f2d8ab036c',
+  // openssl enc -aes-256-cbc -nopad
+  encrypted: '54f2be9b47ae84527ef975feb6ae920047a9e86ab0cb1eecc98759e4b801cbc3',
   counter:
     '18b8910606f09c475658fb393a63521855b7deee922916562c76d87ba4f91aa88d4d4fe95ec82226c6c2bead07a2dfcae6d7c533a683da11b3d108126b583047',
 }
@@ -82,6 +98,17 @@ const valueOf = async (uniqueIdentifier: string) => {
 
 const byHmac = { method: DerivationMethod.HMAC, parameters: { cryptographicParameters: sha256, derivationData } }
 const byCounter = { ...byHmac, method: DerivationMethod.NIST800_108C }
+const byFeedback = { ...byHmac, method: DerivationMethod.NIST800_108F }
+const byPipeline = { ...byHmac, method: DerivationMethod.NIST800_108DPI }
+const salt = Buffer.from('salt')
+const password = { cryptographicParameters: sha256, salt, iterationCount: 1000 }
+const byPassword = { method: DerivationMethod.PBKDF2, parameters: password }
+const encrypting = {
+  cryptographicParameters: { blockCipherMode: BlockCipherMode.CBC },
+  derivationData: Buffer.from('thirty-two bytes of data to them'),
+  initializationVector: Buffer.from('00000000000000000000000000000001', 'hex'),
+}
+const byEncrypt = { method: DerivationMethod.ENCRYPT, parameters: encrypting }
 const asSecret = { objectType: ObjectType.SecretData, algorithm: undefined }
 
 describe('Derive Key', () => {
@@ -104,6 +131,63 @@ describe('Derive Key', () => {
     expect(await valueOf(await derive([key], { ...byCounter, ...asSecret, length: 264 }))).toBe(
       known.counter.slice(0, 66),
     )
+  })
+
+  test('by NIST800-108-F and -DPI feeds back, from the vector where there is one', async () => {
+    const longer = { ...asSecret, length: 512 }
+    expect(await valueOf(await derive([key], { ...byFeedback, ...longer }))).toBe(known.feedback)
+    const seeded = { ...byFeedback.parameters, initializationVector: bytes }
+    expect(await valueOf(await derive([key], { ...byFeedback, ...longer, parameters: seeded }))).toBe(known.seeded)
+    expect(await valueOf(await derive([key], { ...byPipeline, ...longer }))).toBe(known.pipeline)
+  })
+
+  test('by NIST800-108-C with CMAC for the function', async () => {
+    const cryptographicParameters = { blockCipherMode: BlockCipherMode.CMAC }
+    const byCmac = { ...byCounter, parameters: { cryptographicParameters, derivationData } }
+    expect(await valueOf(await derive([key], byCmac))).toBe(known.cmac)
+  })
+
+  test('by PBKDF2 takes the object for the password, with SHA-1 where nobody says', async () => {
+    const { cryptographicParameters: _, ...usual } = password
+    for (const secret of [key, await newSecret(bytes)]) {
+      expect(await valueOf(await derive([secret], byPassword))).toBe(known.password)
+      expect(await valueOf(await derive([secret], { ...byPassword, parameters: usual }))).toBe(known.passwordBySha1)
+    }
+    const long = { ...password, iterationCount: 20_000 }
+    const derived = await valueOf(await derive([key], { ...byPassword, parameters: long }))
+    expect(derived).toBe(pbkdf2Sync(bytes, salt, 20_000, 32, 'sha256').toString('hex'))
+  })
+
+  test('by ENCRYPT gives the leading bytes of what is encrypted, data or a secret', async () => {
+    expect(await valueOf(await derive([key], byEncrypt))).toBe(known.encrypted)
+    const { derivationData: plain, ...parameters } = encrypting
+    const data = await newSecret(plain)
+    expect(await valueOf(await derive([key, data], { ...byEncrypt, parameters }))).toBe(known.encrypted)
+  })
+
+  test('by Asymmetric Key agrees on a secret with the other side', async () => {
+    const other = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const ownId = await register(registerPrivate(p256.privateKey, [active], { mask }))
+    const otherId = await register(registerPublic(other.publicKey, [active], { mask }))
+    const byAgreement = { method: DerivationMethod.AsymmetricKey, parameters: {} }
+    const shared = diffieHellman({ privateKey: other.privateKey, publicKey: p256.publicKey }).toString('hex')
+    for (const from of [
+      [ownId, otherId],
+      [otherId, ownId],
+    ]) {
+      const derived = await derive(from, byAgreement)
+      expect(await valueOf(derived)).toBe(shared)
+      expect(await client.attributes(derived, ['Link'])).toMatchObject({ Link: [{}, {}] })
+    }
+    expect(await refusal([ownId], byAgreement)).toBe('Invalid Field')
+    expect(await refusal([otherId], byAgreement)).toBe('Invalid Field')
+    expect(await refusal([ownId, otherId], { ...byAgreement, parameters: { derivationData } })).toBe('Invalid Field')
+    expect(await refusal([ownId, otherId], { ...byAgreement, ...asSecret, length: 264 })).toBe('Cryptographic Failure')
+    const elsewhere = await register(registerPublic(secp256k1.publicKey, [active], { mask }))
+    expect(await refusal([ownId, elsewhere], byAgreement)).toBe('Invalid Field')
+    const unmasked = await register(registerPublic(other.publicKey, [active]))
+    expect(await refusal([ownId, unmasked], byAgreement)).toBe('Invalid Field')
+    expect(await refusal([ownId], {})).toBe('Invalid Field')
   })
 
   test('takes the hash from the key that is for one HMAC, then from the request, then from the key', async () => {
@@ -175,7 +259,36 @@ describe('Derive Key', () => {
   })
 
   test.each<[string, Asked, string]>([
-    ['another method', { ...byHmac, method: DerivationMethod.PBKDF2 }, 'Invalid Field'],
+    ['another method', { ...byHmac, method: 9 as DerivationMethod }, 'Invalid Field'],
+    ['PBKDF2 without a salt', { ...byPassword, parameters: { iterationCount: 1000 } }, 'Invalid Field'],
+    ['PBKDF2 without a count', { ...byPassword, parameters: { salt } }, 'Invalid Field'],
+    ['PBKDF2 with no count at all', { ...byPassword, parameters: { salt, iterationCount: 0 } }, 'Invalid Field'],
+    [
+      'PBKDF2 with an empty salt',
+      { ...byPassword, parameters: { ...password, salt: Buffer.alloc(0) } },
+      'Invalid Field',
+    ],
+    [
+      'PBKDF2 that takes too long',
+      { ...byPassword, parameters: { ...password, iterationCount: 2 ** 30 } },
+      'Invalid Field',
+    ],
+    ['PBKDF2 over data', { ...byPassword, parameters: { ...password, derivationData } }, 'Invalid Field'],
+    [
+      'ENCRYPT without a vector',
+      { ...byEncrypt, parameters: { ...encrypting, initializationVector: undefined } },
+      'Invalid Field',
+    ],
+    [
+      'ENCRYPT that authenticates',
+      {
+        ...byEncrypt,
+        parameters: { ...encrypting, cryptographicParameters: { blockCipherMode: BlockCipherMode.GCM } },
+      },
+      'Invalid Field',
+    ],
+    ['more than ENCRYPT gives', { ...asSecret, ...byEncrypt, length: 264 }, 'Cryptographic Failure'],
+    ['a symmetric key to agree by', { method: DerivationMethod.AsymmetricKey, parameters: {} }, 'Invalid Field'],
     ['HASH with data', { parameters: byHmac.parameters }, 'Invalid Field'],
     ['HMAC without data', { ...byHmac, parameters: { cryptographicParameters: sha256 } }, 'Invalid Field'],
     ['a vector', { parameters: { cryptographicParameters: sha256, initializationVector: bytes } }, 'Invalid Field'],
