@@ -1,0 +1,74 @@
+import { KeyState } from '../../src/hierarchy/key-state.ts'
+import type { RotationLedger } from './ledger.ts'
+import type { RotationRealm } from './realm.ts'
+
+/** What is wrong with a store after a rotation was killed: lines for people. `ledger` is brought up to what was found. */
+export async function look(
+  { store, chain }: RotationRealm,
+  ledger: RotationLedger,
+  isFinished: boolean,
+): Promise<string[]> {
+  const wrong: string[] = []
+  for (const scopeText of ledger.scopes) {
+    const [tenant, system, service] = [scopeText.tenant, scopeText.system, scopeText.service].map((id) =>
+      Buffer.from(id, 'hex'),
+    )
+    const scope = { tenant: tenant!, system: system!, service: service! }
+    const keys = await chain.service(scope)
+    for (const id of scopeText.objects) {
+      const object = Buffer.from(id, 'hex')
+      const row = store.get('objects', { ...scope, object })
+      try {
+        keys.verifyRow('objects', row!)
+        const { object_type: objectType, algorithm, length_bits: lengthBits, blob_version: blobVersion } = row!
+        const context = { object, objectVersion: 1, objectType, algorithm, lengthBits, blobVersion }
+        const secret = keys.openObject(context, row!.key_version, row!.record)
+        const material = Buffer.alloc(secret.byteLength)
+        secret.copyInto(material, 0)
+        secret.wipe()
+        if (material.toString('hex') !== ledger.objects[id]) wrong.push(`lost: object ${id} opens to another key`)
+        if (isFinished && row!.key_version !== keys.activeVersion)
+          wrong.push(`left: object ${id} is under version ${row!.key_version}`)
+      } catch (error) {
+        wrong.push(`lost: object ${id}: ${String(error)}`)
+      }
+    }
+  }
+  const versions = [
+    ...store.find('ivks', {}).map((row) => ({ ...row, key: 'ivk' })),
+    ...store.find('tenant_keys', {}).map((row) => ({ ...row, key: `L2 ${row.system.toString('hex')}` })),
+    ...store.find('service_keys', {}).map((row) => ({ ...row, key: `L3 ${row.service.toString('hex')}` })),
+  ]
+  const [ivk] = versions.filter(({ key, state }) => key === 'ivk' && state === KeyState.Active)
+  for (const row of isFinished ? versions : []) {
+    if (row.record.byteLength === 0 || !('parent_version' in row)) continue
+    const parent =
+      'service' in row
+        ? versions.find((other) => other.key === `L2 ${row.system.toString('hex')}` && other.state === KeyState.Active)
+        : ivk
+    if (row.parent_version !== parent?.version)
+      wrong.push(`left: ${row.key} ${row.version} is under version ${row.parent_version}`)
+  }
+  const active: Record<string, number> = {}
+  for (const key of new Set(versions.map((row) => row.key))) {
+    const own = versions.filter((row) => row.key === key)
+    const wrapping = own.filter(({ state }) => state === KeyState.Active)
+    if (wrapping.length !== 1) wrong.push(`${key} has ${wrapping.length} active versions`)
+    if (isFinished && own.some(({ state }) => state === KeyState.Pending))
+      wrong.push(`left: ${key} has a pending version`)
+    active[key] = wrapping[0]?.version ?? 0
+    if (active[key] < (ledger.active[key] ?? 1)) wrong.push(`resurrected: ${key} is back at version ${active[key]}`)
+    if (isFinished && active[key] > (ledger.active[key] ?? 1) + 2) wrong.push(`${key} was rotated twice at once`)
+  }
+  const retired = versions.filter(({ state, record }) => state === KeyState.Retired && record.byteLength === 0)
+  const retiredNames = retired.map(({ key, version }) => `${key} ${version}`)
+  for (const name of ledger.retired)
+    if (!retiredNames.includes(name)) wrong.push(`resurrected: ${name} was deleted and is back`)
+  if (isFinished) {
+    const previous = [...store.find('previous_key_records', {}), ...store.find('previous_object_records', {})]
+    if (previous.length > 0) wrong.push(`left: ${previous.length} old records`)
+    ledger.active = active
+  }
+  ledger.retired = retiredNames
+  return wrong
+}

@@ -1,0 +1,155 @@
+import { mkdirSync, readFileSync, existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import type { KeyOf } from '../../src/store/schema.ts'
+import { removeDirectory, temporaryDirectory } from '../support/counterparts.ts'
+import { defects } from './defects.ts'
+import { Kills, points } from './kills.ts'
+import { type LoadOutcome, rotateUnderLoad } from './under-load.ts'
+
+/*
+ * npm run test:hierarchy -- [--ivk N] [--l2 N] [--l3 N] [--rate R] [--threads T] [--cycles N] [--state DIRECTORY]
+ *
+ * Rotates the keys of a whole server while clients ask it at a steady rate: no request may fail, every key must be what it was, nothing may be left under an old version. Then kills rotations at every
+ * named step and at any moment, `--cycles` times, and looks at what they left before and after they were finished. What is planted must be found first. With --state a campaign of kills that was broken off goes on.
+ */
+const { values } = parseArgs({
+  options: {
+    ivk: { type: 'string', default: '100' },
+    l2: { type: 'string', default: '20' },
+    l3: { type: 'string', default: '5' },
+    rate: { type: 'string', default: '1000' },
+    threads: { type: 'string', default: '2' },
+    cycles: { type: 'string', default: '300' },
+    state: { type: 'string' },
+  },
+})
+const [ivk, l2, l3, rate, threads, cycles] = [
+  values.ivk,
+  values.l2,
+  values.l3,
+  values.rate,
+  values.threads,
+  values.cycles,
+].map(Number)
+if (![ivk, l2, l3, rate, threads, cycles].every((count) => Number.isInteger(count) && count! >= 1))
+  throw new Error(
+    'usage: npm run test:hierarchy -- [--ivk N] [--l2 N] [--l3 N] [--rate R] [--threads T] [--cycles N]: whole numbers from 1',
+  )
+
+let ok = true
+const say = (line: string): void => void process.stdout.write(`${line}\n`)
+const found = (what: string, faults: readonly string[]): void => {
+  say(`planted '${what}': ${faults.length === 0 ? 'NOT FOUND' : `found: ${faults[0]}`}`)
+  if (faults.length === 0) ok = false
+}
+
+for (const defect of defects) {
+  const rotations = ['ivk', 'demo/default/default', 'ivk'].map((key) => ({ key, count: 1 }))
+  found(defect, (await rotateUnderLoad({ threads: threads!, connections: 10, rate: 200, rotations, defect })).faults)
+}
+await findPlantedLosses()
+
+const outcome = await rotateUnderLoad({
+  threads: threads!,
+  connections: 40,
+  rate: rate!,
+  rotations: [
+    { key: 'ivk', count: ivk! },
+    { key: 'demo/default', count: l2! },
+    { key: 'demo/default/default', count: l3! },
+  ],
+})
+for (const fault of outcome.faults.slice(0, 20)) say(`fault: ${fault}`)
+if (outcome.faults.length > 0) ok = false
+const kills = await killRotations()
+printTable(outcome, kills)
+say(ok ? 'hierarchy: ok' : 'hierarchy: FAILED')
+process.exit(ok ? 0 : 1)
+
+/** What the look after a kill must tell: a rotation that was never finished, an object under another key, a deleted version that is back. */
+async function findPlantedLosses(): Promise<void> {
+  const directory = temporaryDirectory('rotations-planted')
+  const kills = new Kills(directory)
+  await kills.prepare()
+  const unfinished = await kills.cycle('active', { nth: 1, spoil: async () => undefined })
+  found(
+    'a rotation that is not taken up again',
+    unfinished.filter((line) => line.includes('left: ')),
+  )
+  const lost = await kills.cycle('active', {
+    nth: 1,
+    spoil: async ({ store, chain }) => {
+      const [row] = store.scan('objects', undefined, 1)
+      const key: KeyOf<'objects'> = row!
+      const { mac: _, ...old } = store.get('objects', key)!
+      const spoiled = {
+        ...old,
+        record: Buffer.from(old.record).fill(0, old.record.byteLength - 1),
+        row_version: old.row_version + 1,
+      }
+      const keys = await chain.tenant(old.tenant)
+      await store.commit({
+        section: 'data',
+        changes: [
+          {
+            table: 'objects',
+            kind: 'update',
+            row: { ...spoiled, mac: keys.macRow('objects', spoiled) },
+            expectedVersion: old.row_version,
+          },
+        ],
+        audit: [],
+      })
+    },
+  })
+  found(
+    'an object whose record is spoiled',
+    lost.filter((line) => line.includes('lost: ')),
+  )
+  removeDirectory(directory)
+}
+
+interface KillOutcome {
+  readonly cycles: number
+  readonly killed: Readonly<Record<string, number>>
+  readonly wrong: readonly string[]
+}
+
+/** Kills until there were so many cycles; what was done before a break is counted. */
+async function killRotations(): Promise<KillOutcome> {
+  const directory = values.state ?? temporaryDirectory('rotations-killed')
+  mkdirSync(directory, { recursive: true })
+  const stateFile = join(directory, 'progress.json')
+  // What this very function has written.
+  const before = existsSync(stateFile) ? (JSON.parse(readFileSync(stateFile, 'utf8')) as KillOutcome) : undefined
+  const kills = new Kills(join(directory, 'store'))
+  Object.assign(kills.killed, before?.killed)
+  const wrong = [...(before?.wrong ?? [])]
+  await kills.prepare()
+  for (let cycle = before?.cycles ?? 0; cycle < cycles!; cycle++) {
+    const lines = await kills.cycle(points[cycle % points.length]!)
+    for (const line of lines.slice(0, 5)) say(`wrong: ${line}`)
+    wrong.push(...lines)
+    const progress: KillOutcome = { cycles: cycle + 1, killed: kills.killed, wrong }
+    writeFileSync(stateFile, JSON.stringify(progress))
+  }
+  if (wrong.length > 0) ok = false
+  if (values.state === undefined) removeDirectory(directory)
+  return { cycles: cycles!, killed: kills.killed, wrong }
+}
+
+function printTable(load: LoadOutcome, kills: KillOutcome): void {
+  const killed = Object.entries(kills.killed).map(([point, count]) => `${point} ${count}`)
+  const rows = [
+    ['requests beside rotations', `${load.requests}, at ${rate} in a second`],
+    ['rotations', `${load.rotations}: IVK ${ivk}, L2 ${l2}, L3 ${l3}`],
+    ['failed requests, wrong keys, references left', String(load.faults.length)],
+    ['keys asked for again after a restart', String(load.keys)],
+    ['p99 quiet / while rotating', `${load.quietP99Ms.toFixed(2)} / ${load.rotatingP99Ms.toFixed(2)} ms`],
+    ['cycles with a killed rotation', String(kills.cycles)],
+    ['killed at', killed.join(', ')],
+    ['lost, resurrected, left over', String(kills.wrong.length)],
+  ]
+  for (const [name, value] of rows) say(`${name!.padEnd(46)} ${value}`)
+}
