@@ -79,6 +79,7 @@ const cryptographySince: KmipVersion = 12
 const formatTypes = [
   ObjectType.SymmetricKey,
   ObjectType.SecretData,
+  ObjectType.SplitKey,
   ObjectType.PGPKey,
   ObjectType.PublicKey,
   ObjectType.PrivateKey,

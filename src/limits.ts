@@ -41,6 +41,12 @@ export const limits = {
   derivationDataBytesMax: 4_096,
   /** Iterations of one PBKDF2, over all of its blocks: 4 s of a worker thread with SHA-256, which everybody else does without meanwhile. */
   passwordIterationsMax: 10_000_000,
+  /** Parts of a Split Key: custodians who each hold one. */
+  splitKeyPartsMax: 16,
+  /** A key that is split: with the most parts, all of them needed, that takes 8 ms; AES-256 in five parts takes 10 µs. */
+  splitKeyBytesMax: 4 * 1024,
+  /** A Prime Field Size: a prime that is larger than keys of 512 bits. Longer ones are shared in GF(2^8). */
+  primeFieldBitsMax: 576,
   /** Lease Time of every object: for so long a client may go on without looking whether a key was revoked. */
   leaseSeconds: 3_600,
   /** Key material of one object: the largest is an Opaque Object. */

@@ -1,10 +1,12 @@
+import { TtlvWriter } from '../ttlv/writer.ts'
 import { WireAttribute } from './attributes-1x.ts'
 import { ObjectType } from './enums.ts'
-import { bigInteger, enumeration, integer, material } from './kinds.ts'
+import { bigInteger, bytes, enumeration, integer, material } from './kinds.ts'
 import { KeyBlock } from './key-block.ts'
-import { oneOrMore, optional, required, struct } from './struct.ts'
+import { MessageReader, oneOrMore, optional, required, struct } from './struct.ts'
 import type { ValueOf } from './struct.ts'
 import { Tag } from './tags.ts'
+import { newestVersion } from './version.ts'
 
 /** Managed Objects on the wire (KMIP 1.4 section 2.2). */
 
@@ -23,15 +25,32 @@ export type PublicKey = ValueOf<typeof PublicKey>
 export const PrivateKey = struct('Private Key', { keyBlock: required(Tag.KeyBlock, KeyBlock) })
 export type PrivateKey = ValueOf<typeof PrivateKey>
 
-export const SplitKey = struct('Split Key', {
+const splitFields = {
   splitKeyParts: required(Tag.SplitKeyParts, integer),
   keyPartIdentifier: required(Tag.KeyPartIdentifier, integer),
   splitKeyThreshold: required(Tag.SplitKeyThreshold, integer),
   splitKeyMethod: required(Tag.SplitKeyMethod, enumeration('SplitKeyMethod')),
   primeFieldSize: optional(Tag.PrimeFieldSize, bigInteger),
-  keyBlock: required(Tag.KeyBlock, KeyBlock),
-})
+}
+
+export const SplitKey = struct('Split Key', { ...splitFields, keyBlock: required(Tag.KeyBlock, KeyBlock) })
 export type SplitKey = ValueOf<typeof SplitKey>
+
+/** What is kept of a Split Key beside its Key Block. Parts that were made here together have the same `splitId`. */
+const Split = struct('Split Key', { ...splitFields, splitId: optional(Tag.NonceValue, bytes) })
+export type Split = ValueOf<typeof Split>
+
+/** The item of TTLV that is kept. */
+export function encodeSplit(split: Split): Buffer {
+  const writer = new TtlvWriter(Split.size(split, newestVersion))
+  Split.write(writer, Tag.SplitKey, split, newestVersion)
+  return writer.bytes
+}
+
+/** Reads what `encodeSplit` wrote: views of `item`. */
+export function decodeSplit(item: Uint8Array): Split {
+  return Split.read(new MessageReader(item), 0)
+}
 
 export const Template = struct('Template', { attributes: oneOrMore(Tag.Attribute, WireAttribute) })
 export type Template = ValueOf<typeof Template>

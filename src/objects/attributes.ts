@@ -144,6 +144,7 @@ const cryptographicObjects = [
   ObjectType.PrivateKey,
   ObjectType.Certificate,
   ObjectType.SecretData,
+  ObjectType.SplitKey,
   ObjectType.PGPKey,
 ]
 
@@ -152,12 +153,12 @@ const applications: Readonly<Partial<Record<AttributeName, readonly ObjectType[]
   cryptographicDomainParameters: [ObjectType.PublicKey, ObjectType.PrivateKey],
   cryptographicAlgorithm: cryptographicObjects,
   cryptographicLength: cryptographicObjects,
-  processStartDate: [ObjectType.SymmetricKey],
-  protectStopDate: [ObjectType.SymmetricKey],
-  usageLimits: [ObjectType.SymmetricKey, ObjectType.PublicKey, ObjectType.PrivateKey],
+  processStartDate: [ObjectType.SymmetricKey, ObjectType.SplitKey],
+  protectStopDate: [ObjectType.SymmetricKey, ObjectType.SplitKey],
+  usageLimits: [ObjectType.SymmetricKey, ObjectType.PublicKey, ObjectType.PrivateKey, ObjectType.SplitKey],
   activationDate: cryptographicObjects,
   deactivationDate: cryptographicObjects,
-  keyValueLocation: [ObjectType.SymmetricKey, ObjectType.PrivateKey, ObjectType.SecretData],
+  keyValueLocation: [ObjectType.SymmetricKey, ObjectType.PrivateKey, ObjectType.SplitKey, ObjectType.SecretData],
 }
 
 function appliesTo(name: string, objectType: ObjectType): boolean {

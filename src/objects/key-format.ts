@@ -3,6 +3,7 @@ import { KeyFormatType, ObjectType } from '../kmip/enums.ts'
 import { isBytes } from '../kmip/key-block.ts'
 import type { KeyBlock, KeyMaterial } from '../kmip/key-block.ts'
 import { Tag } from '../kmip/tags.ts'
+import type { ManagedObject } from './managed-object.ts'
 
 /** Key material as bytes, or as what writes them into an answer. */
 export type KeyBytes = Extract<KeyMaterial, { readonly byteLength: number }>
@@ -12,6 +13,14 @@ const formats: Readonly<Partial<Record<ObjectType, readonly number[]>>> = {
   [ObjectType.SymmetricKey]: [KeyFormatType.Raw, KeyFormatType.Opaque, KeyFormatType.TransparentSymmetricKey],
   [ObjectType.SecretData]: [KeyFormatType.Raw, KeyFormatType.Opaque],
   [ObjectType.PGPKey]: [KeyFormatType.Raw, KeyFormatType.Opaque],
+  // A part keeps the format of the key that it is a part of.
+  [ObjectType.SplitKey]: [
+    KeyFormatType.Raw,
+    KeyFormatType.Opaque,
+    KeyFormatType.PKCS1,
+    KeyFormatType.PKCS8,
+    KeyFormatType.ECPrivateKey,
+  ],
 }
 
 /**
@@ -54,6 +63,12 @@ export function checkCertificateFormat(keyFormatType: number | undefined): void 
   )
 }
 
+/** @throws KryptonError key-format-type-not-supported: a part of a key is in the format of the key, and in no other */
+export function checkOwnFormat({ fields }: ManagedObject, keyFormatType: number | undefined): void {
+  if (keyFormatType === undefined || keyFormatType === fields.keyFormatType) return
+  throw new KryptonError('key-format-type-not-supported', 'Leave out Key Format Type: a Split Key has its own alone')
+}
+
 /**
  * Calls `use` with what a Digest is taken over (section 3.17): the bytes of the material, or for a transparent key the encoding of its
  * Key Material structure, which is wiped afterwards.
@@ -81,6 +96,8 @@ export function checkKeyFormat(objectType: ObjectType, keyFormatType: number): v
     'key-format-type-not-supported',
     objectType === ObjectType.SymmetricKey
       ? 'Use Key Format Type Raw, Opaque or Transparent Symmetric Key'
-      : 'Use Key Format Type Raw or Opaque',
+      : objectType === ObjectType.SplitKey
+        ? 'Use Key Format Type Raw, Opaque, PKCS#1, PKCS#8 or ECPrivateKey'
+        : 'Use Key Format Type Raw or Opaque',
   )
 }

@@ -2,7 +2,7 @@ import type { Attributes } from '../kmip/attribute.ts'
 import type { ObjectType, State } from '../kmip/enums.ts'
 import { stateAt } from './state.ts'
 import type { Lifecycle } from './state.ts'
-import { decodeStored, encodeStored, hasState } from './stored-attributes.ts'
+import { decodeStored, encodeStored, hasState, structureOf } from './stored-attributes.ts'
 import { uniqueIdentifierOf } from './unique-identifier.ts'
 
 /** What the record of an object holds. */
@@ -56,16 +56,22 @@ export class ManagedObject {
   readonly uniqueIdentifier: string
   #encoded: Uint8Array | undefined
   #attributes: Attributes | undefined
+  #structure: Uint8Array | undefined
   #serving: Serving | undefined
 
-  /** `attributes` are all of them, or what `encodedAttributes` gave; then `encoded`, when it is known already, is what that gives. */
-  constructor(fields: ObjectFields, attributes: Attributes | Uint8Array, encoded?: Uint8Array) {
+  /** `attributes` are what `encodedAttributes` gave, or all of them; then what it gives may be known already, and `structure` is what it ends in. */
+  constructor(
+    fields: ObjectFields,
+    attributes: Attributes | Uint8Array,
+    { encoded, structure }: { readonly encoded?: Uint8Array; readonly structure?: Uint8Array } = {},
+  ) {
     this.fields = fields
     this.uniqueIdentifier = uniqueIdentifierOf(fields.id)
     if (attributes instanceof Uint8Array) this.#encoded = attributes
     else {
       this.#attributes = attributes
       this.#encoded = encoded
+      this.#structure = structure
     }
   }
 
@@ -75,10 +81,15 @@ export class ManagedObject {
     return this.#attributes
   }
 
-  /** The attributes in the form that is stored: without what the fields say. */
+  /** The attributes in the form that is stored: without what the fields say, and with the object's structure after them. */
   get encodedAttributes(): Uint8Array {
-    this.#encoded ??= encodeStored(this.attributes)
+    this.#encoded ??= encodeStored(this.attributes, this.#structure)
     return this.#encoded
+  }
+
+  /** What the object's own structure says beside its Key Block, as an item of TTLV; most objects have nothing of the kind. */
+  get structure(): Uint8Array | undefined {
+    return this.#structure ?? (this.#encoded && structureOf(this.#encoded))
   }
 
   get serving(): Serving {
@@ -107,7 +118,10 @@ export class ManagedObject {
   /** The object after a change. `attributes`, when given, are all of them: dates and state in the fields follow from them. */
   with(change: Partial<ObjectFields>, attributes?: Attributes): ManagedObject {
     if (attributes === undefined)
-      return new ManagedObject({ ...this.fields, ...change }, this.attributes, this.#encoded)
+      return new ManagedObject({ ...this.fields, ...change }, this.attributes, {
+        encoded: this.#encoded,
+        structure: this.structure,
+      })
     const fields = {
       ...this.fields,
       ...change,
@@ -115,6 +129,6 @@ export class ManagedObject {
       deactivationDate: attributes.first('deactivationDate'),
     }
     if (hasState(fields.objectType)) attributes.set('state', fields.state)
-    return new ManagedObject(fields, attributes)
+    return new ManagedObject(fields, attributes, { structure: this.structure })
   }
 }

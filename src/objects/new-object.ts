@@ -28,6 +28,8 @@ export interface NewObject {
   readonly keyValuePresent: boolean
   /** What the object says of itself, where it does. */
   readonly implied?: Partial<AttributeValues>
+  /** What the object's own structure says beside its Key Block, as it is kept. */
+  readonly structure?: Uint8Array
   /** Made here, rather than by the client. */
   readonly generated: boolean
   readonly version: KmipVersion
@@ -104,7 +106,7 @@ export function newObject(request: NewObject): ManagedObject {
     record: new Uint8Array(0),
     rowVersion: 0,
   }
-  const object = new ManagedObject(fields, attributes)
+  const object = new ManagedObject(fields, attributes, { structure: request.structure })
   attributes.set('uniqueIdentifier', object.uniqueIdentifier)
   attributes.set('objectType', objectType)
   if (hasState(objectType)) attributes.set('leaseTime', limits.leaseSeconds)

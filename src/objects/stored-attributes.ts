@@ -5,18 +5,30 @@ import type { ObjectFields } from './managed-object.ts'
 
 /**
  * Attributes are stored without what an object's own fields say already, and without what is true of nearly every object: each fact has
- * one place, and rows stay small.
+ * one place, and rows stay small. After them stands the object's structure, an item of TTLV, where it has one.
  */
-export function encodeStored(attributes: Attributes): Uint8Array {
+export function encodeStored(attributes: Attributes, structure?: Uint8Array): Uint8Array {
   const stored = attributes.clone()
   for (const name of fieldAttributes) stored.remove(name)
   for (const [name, value] of usual) if (stored.first(name) === value) stored.remove(name)
-  return encodeAttributes(stored)
+  const encoded = encodeAttributes(stored)
+  return structure === undefined ? encoded : Buffer.concat([encoded, structure])
+}
+
+/** The item after the attributes. */
+export function structureOf(stored: Uint8Array): Uint8Array | undefined {
+  const end = attributesEnd(stored)
+  return end === stored.byteLength ? undefined : stored.subarray(end)
+}
+
+/** Where the item ends that holds the attributes: its length stands in the second word of its header. */
+function attributesEnd(stored: Uint8Array): number {
+  return 8 + new DataView(stored.buffer, stored.byteOffset, stored.byteLength).getUint32(4)
 }
 
 /** All attributes of an object, those of its fields included. `state` is the one that was last written. */
 export function decodeStored(fields: ObjectFields, uniqueIdentifier: string, bytes: Uint8Array): Attributes {
-  const attributes = decodeAttributes(bytes)
+  const attributes = decodeAttributes(bytes.subarray(0, attributesEnd(bytes)))
   for (const [name, value] of usual) if (!attributes.has(name)) attributes.set(name, value)
   setFieldAttributes(attributes, fields, uniqueIdentifier)
   return attributes

@@ -4,6 +4,7 @@ import { activate } from './activate.ts'
 import { addAttribute } from './add-attribute.ts'
 import { check } from './check.ts'
 import { createKeyPair } from './create-key-pair.ts'
+import { createSplitKey } from './create-split-key.ts'
 import { create } from './create.ts'
 import { decrypt } from './decrypt.ts'
 import { deleteAttribute } from './delete-attribute.ts'
@@ -17,6 +18,7 @@ import { getUsageAllocation } from './get-usage-allocation.ts'
 import { get } from './get.ts'
 import type { Handler } from './handler.ts'
 import { hash } from './hash.ts'
+import { joinSplitKey } from './join-split-key.ts'
 import { locate } from './locate.ts'
 import { mac } from './mac.ts'
 import { macVerify } from './mac-verify.ts'
@@ -38,6 +40,8 @@ const handlers = {
   [Operation.Query]: query,
   [Operation.Create]: create,
   [Operation.CreateKeyPair]: createKeyPair,
+  [Operation.CreateSplitKey]: createSplitKey,
+  [Operation.JoinSplitKey]: joinSplitKey,
   [Operation.DeriveKey]: deriveKey,
   [Operation.ReKey]: reKey,
   [Operation.ReKeyKeyPair]: reKeyKeyPair,

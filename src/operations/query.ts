@@ -89,6 +89,7 @@ export const servedObjectTypes: readonly ObjectType[] = [
   ObjectType.SymmetricKey,
   ObjectType.PublicKey,
   ObjectType.PrivateKey,
+  ObjectType.SplitKey,
   ObjectType.SecretData,
   ObjectType.OpaqueObject,
   ObjectType.PGPKey,

@@ -10,6 +10,7 @@ import { materialOf } from '../objects/key-format.ts'
 import { agreed, checkSize, withKeyValueAttributes } from './key-block-attributes.ts'
 import { registeredCertificate } from './registered-certificate.ts'
 import { registeredKeyHalf } from './registered-key-half.ts'
+import { registeredSplitKey } from './registered-split-key.ts'
 import type { Registered } from './registered.ts'
 import { requestedAttributes } from './requested-attributes.ts'
 
@@ -18,7 +19,8 @@ import { requestedAttributes } from './requested-attributes.ts'
  * @throws KryptonError with the reasons of section 11.4
  */
 export function registeredObject(request: RegisterRequest, version: KmipVersion): Registered {
-  const { objectType, certificate, symmetricKey, publicKey, privateKey, secretData, opaqueObject, pgpKey } = request
+  const { objectType, certificate, symmetricKey, publicKey, privateKey, secretData, opaqueObject, pgpKey, splitKey } =
+    request
   const requested = requestedAttributes(request.templateAttribute)
   if (objectsIn(request)[0] !== objectFieldOfType[objectType as ObjectType]) {
     throw new KryptonError('invalid-field', 'Send an object of the Object Type that the request names')
@@ -41,10 +43,11 @@ export function registeredObject(request: RegisterRequest, version: KmipVersion)
       material,
     }
   }
+  if (splitKey !== undefined) return registeredSplitKey(splitKey, requested, version)
   if (pgpKey !== undefined) return registeredPgpKey(pgpKey.keyBlock, pgpKey.pgpKeyVersion, requested, version)
   throw new KryptonError(
     'invalid-field',
-    'Register a Certificate, a Symmetric, Public or Private Key, a Secret Data, an Opaque Object or a PGP Key',
+    'Register a Certificate, a Symmetric, Public, Private or Split Key, a Secret Data, an Opaque Object or a PGP Key',
   )
 }
 

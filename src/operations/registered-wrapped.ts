@@ -11,6 +11,7 @@ import { checkAsymmetricFormat, isAsymmetric } from '../objects/asymmetric-forma
 import { checkKeyFormat } from '../objects/key-format.ts'
 import type { OperationContext } from './handler.ts'
 import { agreed, checkSize } from './key-block-attributes.ts'
+import { numbersOf } from './registered-split-key.ts'
 import type { Registered } from './registered.ts'
 import { requestedAttributes } from './requested-attributes.ts'
 import { isUnavailable, prepareUnwrapping, unwrapKeyBlock, wrappedBytes } from './unwrap-key-block.ts'
@@ -74,7 +75,8 @@ export function registeredWrapped(request: RegisterRequest, keyBlock: KeyBlock):
   const kept = { objectType, requested, keyFormatType, dataType, material: undefined, wrapped: keyBlock }
   if (!isAsymmetric(objectType) && objectType !== ObjectType.SymmetricKey) {
     if (length !== undefined && length !== 0) checkLength(length)
-    return { ...kept, algorithm: algorithm ?? 0, lengthBits: length ?? 0 }
+    const numbers = request.splitKey && numbersOf(request.splitKey, undefined)
+    return { ...kept, algorithm: algorithm ?? 0, lengthBits: length ?? 0, ...numbers }
   }
   if (algorithm === undefined || length === undefined) {
     throw new KryptonError(

@@ -9,7 +9,7 @@ import type { OperationContext } from './handler.ts'
 /** What a Register asks to be kept. */
 export interface Registered extends Pick<
   NewObject,
-  'objectType' | 'requested' | 'algorithm' | 'lengthBits' | 'keyFormatType' | 'dataType' | 'implied'
+  'objectType' | 'requested' | 'algorithm' | 'lengthBits' | 'keyFormatType' | 'dataType' | 'implied' | 'structure'
 > {
   /** The Key Block as it came, of a key that came wrapped: it is kept too. */
   readonly wrapped?: KeyBlock

@@ -5,8 +5,9 @@ import { ObjectType } from '../kmip/enums.ts'
 import type { KeyBlock } from '../kmip/key-block.ts'
 import type { GetRequest, GetResponse } from '../kmip/payloads/get.ts'
 import { isAsymmetric } from '../objects/asymmetric-format.ts'
-import { checkCertificateFormat, checkCompression, keyMaterialAs } from '../objects/key-format.ts'
+import { checkCertificateFormat, checkCompression, checkOwnFormat, keyMaterialAs } from '../objects/key-format.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
+import { splitOf } from '../objects/split-key.ts'
 import type { OperationContext } from './handler.ts'
 import { keyBlockOfHalf } from './served-key-half.ts'
 import { openMaterialForAnswer } from './unwrapped-material.ts'
@@ -26,6 +27,7 @@ export function serveInTheClear(
   }
   checkCompression(request.keyCompressionType)
   if (objectType === ObjectType.Certificate) checkCertificateFormat(request.keyFormatType)
+  else if (objectType === ObjectType.SplitKey) checkOwnFormat(object, request.keyFormatType)
   if (object.fields.record.byteLength === 0) return answer(object, request, undefined)
   return next(openMaterialForAnswer(object, context), (material) => answer(object, request, material))
 }
@@ -41,7 +43,8 @@ export function markServed(object: ManagedObject, { unit }: OperationContext): v
 }
 
 /** The answer with an object that has a Key Block. */
-export function answerWith({ uniqueIdentifier, fields }: ManagedObject, keyBlock: KeyBlock): GetResponse {
+export function answerWith(object: ManagedObject, keyBlock: KeyBlock): GetResponse {
+  const { uniqueIdentifier, fields } = object
   const { objectType, dataType } = fields
   switch (objectType) {
     case ObjectType.SymmetricKey:
@@ -50,6 +53,10 @@ export function answerWith({ uniqueIdentifier, fields }: ManagedObject, keyBlock
       return { objectType, uniqueIdentifier, publicKey: { keyBlock } }
     case ObjectType.PrivateKey:
       return { objectType, uniqueIdentifier, privateKey: { keyBlock } }
+    case ObjectType.SplitKey: {
+      const { splitId: _, ...split } = splitOf(object)
+      return { objectType, uniqueIdentifier, splitKey: { ...split, keyBlock } }
+    }
     case ObjectType.SecretData:
       return { objectType, uniqueIdentifier, secretData: { secretDataType: dataType, keyBlock } }
     case ObjectType.PGPKey:
@@ -66,6 +73,7 @@ function answer(object: ManagedObject, request: ServingRequest, material: Answer
     case ObjectType.SymmetricKey:
     case ObjectType.SecretData:
     case ObjectType.PGPKey:
+    case ObjectType.SplitKey:
       return answerWith(object, keyBlockOf(object, request, material))
     case ObjectType.Certificate:
       return {

@@ -20,19 +20,30 @@ export function serve(
   request: ServingRequest,
   context: OperationContext,
 ): MaybePromise<GetResponse> {
-  const { sensitive, extractable, fresh } = object.serving
-  if (isDestroyed(object.stateAt(context.now))) {
-    throw new KryptonError('illegal-operation', 'The object is destroyed: only its attributes are left')
-  }
-  if (!extractable) throw new KryptonError('not-extractable', 'The object is not Extractable: use it on the server')
+  checkServable(object, context.now)
   const { keyWrappingSpecification, keyWrapType } = request
   if (keyWrappingSpecification !== undefined) return serveWrapped(object, request, keyWrappingSpecification, context)
   if (object.fields.keyForm !== KeyForm.Plain && isAskedAsRegistered(object, keyWrapType)) {
     return serveAsRegistered(object, request, context)
   }
-  if (sensitive) throw new KryptonError('sensitive', 'The object is Sensitive: ask for it wrapped, by another key')
-  if (fresh) markServed(object, context)
+  checkNotSensitive(object)
+  if (object.serving.fresh) markServed(object, context)
   return serveInTheClear(object, request, context)
+}
+
+/** @throws KryptonError illegal-operation, not-extractable: the object leaves the server in no way */
+export function checkServable(object: ManagedObject, now: number): void {
+  if (isDestroyed(object.stateAt(now))) {
+    throw new KryptonError('illegal-operation', 'The object is destroyed: only its attributes are left')
+  }
+  if (object.serving.extractable) return
+  throw new KryptonError('not-extractable', 'The object is not Extractable: use it on the server')
+}
+
+/** @throws KryptonError sensitive: the object leaves the server only under another key */
+export function checkNotSensitive({ serving }: ManagedObject): void {
+  if (!serving.sensitive) return
+  throw new KryptonError('sensitive', 'The object is Sensitive: ask for it wrapped, by another key')
 }
 
 /** What was never opened comes as it was registered, unless it is asked for otherwise; what was opened the other way round. */

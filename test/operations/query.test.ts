@@ -36,8 +36,8 @@ describe('Query', () => {
 
   test.each(supportedVersions)('answers every function, those that version %i does not know too', async (version) => {
     const answer = await server.client.send(Operation.Query, { queryFunctions: everything }, { version })
-    const { Certificate, SymmetricKey, PublicKey, PrivateKey, SecretData, OpaqueObject, PGPKey } = ObjectType
-    const always = [Certificate, SymmetricKey, PublicKey, PrivateKey, SecretData, OpaqueObject]
+    const { Certificate, SymmetricKey, PublicKey, PrivateKey, SplitKey, SecretData, OpaqueObject, PGPKey } = ObjectType
+    const always = [Certificate, SymmetricKey, PublicKey, PrivateKey, SplitKey, SecretData, OpaqueObject]
     expect(answer.objectTypes).toEqual(version >= 12 ? [...always, PGPKey] : always)
     expect(answer.vendorIdentification).toBe('Krypton 1.2.3')
     expect(answer.serverInformation?.byteLength).toBe(0)

@@ -9,6 +9,7 @@ import {
   RecommendedCurve,
   RevocationReasonCode,
   WrappingMethod,
+  SplitKeyMethod,
 } from '../../src/kmip/enums.ts'
 import type { KeyWrappingData, KeyWrappingSpecification } from '../../src/kmip/key-block.ts'
 import type { ServedOperation } from '../../src/kmip/payloads/index.ts'
@@ -69,6 +70,15 @@ const places = {
   },
   [Operation.DeriveKey]: {
     'Unique Identifier': ({ uniqueIdentifier }) => item(Operation.DeriveKey, derivation(uniqueIdentifier)),
+  },
+  [Operation.CreateSplitKey]: {
+    // Without it a new key is split, whatever the ID Placeholder is.
+    'key to be split': ({ uniqueIdentifier }) => item(Operation.CreateSplitKey, splitting(uniqueIdentifier)),
+    Link: (to) => item(Operation.CreateSplitKey, splitting(undefined, [link(to)])),
+  },
+  [Operation.JoinSplitKey]: {
+    'Unique Identifier': ({ uniqueIdentifier }) =>
+      item(Operation.JoinSplitKey, { objectType: ObjectType.SymmetricKey, uniqueIdentifiers: [uniqueIdentifier] }),
   },
   [Operation.ReKey]: {
     'Unique Identifier': ({ uniqueIdentifier }) => item(Operation.ReKey, { uniqueIdentifier }),
@@ -164,6 +174,17 @@ const places = {
       item(Operation.MACVerify, { uniqueIdentifier, data, macData: Buffer.alloc(32) }),
   },
 } satisfies { readonly [O in ServedOperation]: Rows }
+
+function splitting(uniqueIdentifier: string | undefined, attributes: WireAttribute[] = []) {
+  return {
+    objectType: ObjectType.SplitKey,
+    uniqueIdentifier,
+    splitKeyParts: 2,
+    splitKeyThreshold: 2,
+    splitKeyMethod: SplitKeyMethod.XOR,
+    templateAttribute: createPayload(attributes).templateAttribute,
+  }
+}
 
 function derivation(uniqueIdentifier: string) {
   return {

@@ -180,14 +180,14 @@ describe('Register', () => {
       'Invalid Field',
     ],
     [
-      'a Split Key',
+      'a Split Key of XOR that needs not all parts',
       {
         objectType: ObjectType.SplitKey,
         templateAttribute: { names: [], attributes: [] },
         splitKey: {
           splitKeyParts: 2,
           keyPartIdentifier: 1,
-          splitKeyThreshold: 2,
+          splitKeyThreshold: 1,
           splitKeyMethod: 1,
           keyBlock: registerKey(key).symmetricKey!.keyBlock,
         },

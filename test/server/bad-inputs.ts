@@ -364,6 +364,8 @@ const withoutFields = {
   [Operation.Locate]: undefined,
   [Operation.Create]: 'MissingData',
   [Operation.CreateKeyPair]: 'InvalidMessage',
+  [Operation.CreateSplitKey]: 'MissingData',
+  [Operation.JoinSplitKey]: 'MissingData',
   [Operation.DeriveKey]: 'InvalidMessage',
   [Operation.ReKey]: 'ItemNotFound',
   [Operation.ReKeyKeyPair]: 'ItemNotFound',

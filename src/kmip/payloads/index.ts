@@ -4,6 +4,7 @@ import { ActivateRequest, ActivateResponse } from './activate.ts'
 import { AddAttributeRequest, AddAttributeResponse } from './add-attribute.ts'
 import { CheckRequest, CheckResponse } from './check.ts'
 import { CreateKeyPairRequest, CreateKeyPairResponse } from './create-key-pair.ts'
+import { CreateSplitKeyRequest, CreateSplitKeyResponse } from './create-split-key.ts'
 import { CreateRequest, CreateResponse } from './create.ts'
 import { DecryptRequest, DecryptResponse } from './decrypt.ts'
 import { DeleteAttributeRequest, DeleteAttributeResponse } from './delete-attribute.ts'
@@ -16,6 +17,7 @@ import { GetAttributesRequest, GetAttributesResponse } from './get-attributes.ts
 import { GetUsageAllocationRequest, GetUsageAllocationResponse } from './get-usage-allocation.ts'
 import { GetRequest, GetResponse } from './get.ts'
 import { HashRequest, HashResponse } from './hash.ts'
+import { JoinSplitKeyRequest, JoinSplitKeyResponse } from './join-split-key.ts'
 import { LocateRequest, LocateResponse } from './locate.ts'
 import { MacRequest, MacResponse } from './mac.ts'
 import { MacVerifyRequest, MacVerifyResponse } from './mac-verify.ts'
@@ -37,6 +39,8 @@ export const payloads = {
   [Operation.Query]: { request: QueryRequest, response: QueryResponse },
   [Operation.Create]: { request: CreateRequest, response: CreateResponse },
   [Operation.CreateKeyPair]: { request: CreateKeyPairRequest, response: CreateKeyPairResponse },
+  [Operation.CreateSplitKey]: { request: CreateSplitKeyRequest, response: CreateSplitKeyResponse },
+  [Operation.JoinSplitKey]: { request: JoinSplitKeyRequest, response: JoinSplitKeyResponse },
   [Operation.DeriveKey]: { request: DeriveKeyRequest, response: DeriveKeyResponse },
   [Operation.ReKey]: { request: ReKeyRequest, response: ReKeyResponse },
   [Operation.ReKeyKeyPair]: { request: ReKeyKeyPairRequest, response: CreateKeyPairResponse },
