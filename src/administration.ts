@@ -1,26 +1,39 @@
 import { X509Certificate } from 'node:crypto'
 import type {
   AdminServices,
+  CertificateAuthority as CertificateAuthorityView,
   Client as ClientView,
   CreatedClient,
   Finding,
   Job,
   KeyVersion,
+  NewCertificateAuthority,
   NewClient,
+  ServiceName,
   Status,
   Tenant as TenantView,
+  UsedCertificateAuthority,
 } from './admin/services.ts'
 import { readAuthorityCertificate } from './certificates/authority-certificate.ts'
 import type { IssuedCertificate } from './certificates/certificate-authority.ts'
 import { verifyClientCertificate } from './certificates/verify-client-certificate.ts'
 import type { Clock } from './clock.ts'
+import { readCertificate } from './crypto/x509-certificate.ts'
 import { isKryptonError, KryptonError } from './errors.ts'
 import { nearest } from './config/refusal.ts'
 import type { Instance } from './instance.ts'
 import type { KeyJobs } from './key-jobs.ts'
 import { enumTables } from './kmip/enums.ts'
 import { limits } from './limits.ts'
+import { distinguishedName } from './objects/certificate-names.ts'
+import {
+  certificateAuthorityOf,
+  createCertificateAuthority,
+  useCertificateAuthority,
+} from './operations/certificate-authority.ts'
+import type { CertificateIssuer } from './operations/certificate-issuer.ts'
 import { handlerOf } from './operations/index.ts'
+import type { ServiceActs } from './service-acts.ts'
 import type { Log } from './telemetry/log.ts'
 import { type Client, type KeyIdentity, RecordState, type Tenant } from './tenants/records.ts'
 
@@ -33,6 +46,7 @@ export interface AdministrationParts {
   readonly findings: () => Finding[]
   /** Each act is told to it, with names. */
   readonly log: Log
+  readonly acts: ServiceActs
 }
 
 /** The acts of an administrator, over what the instance is made of. Whoever reaches the Unix socket is the operator. */
@@ -43,16 +57,18 @@ export class Administration implements AdminServices {
   readonly #status: () => Status
   readonly #findings: () => Finding[]
   readonly #log: Log
+  readonly #acts: ServiceActs
   /** No certificate outlives its authority; milliseconds since 1970. */
   readonly #authorityEnd: number
 
-  constructor({ instance, keyJobs, clock, status, findings, log }: AdministrationParts) {
+  constructor({ instance, keyJobs, clock, status, findings, log, acts }: AdministrationParts) {
     this.#instance = instance
     this.#keyJobs = keyJobs
     this.#clock = clock
     this.#status = status
     this.#findings = findings
     this.#log = log
+    this.#acts = acts
     this.#authorityEnd = new X509Certificate(instance.authority.certificate).validToDate.getTime()
   }
 
@@ -136,6 +152,35 @@ export class Administration implements AdminServices {
     return job
   }
 
+  async createCertificateAuthority(
+    service: ServiceName,
+    request: NewCertificateAuthority,
+  ): Promise<CertificateAuthorityView> {
+    const act = { actor, operation: 'CertificateAuthorityCreate' }
+    const issuer = await this.#acts.run(service, act, (context) => createCertificateAuthority(request, context))
+    return this.#namedAuthority('certificate authority made', service, issuer)
+  }
+
+  async useCertificateAuthority(
+    service: ServiceName,
+    request: UsedCertificateAuthority,
+  ): Promise<CertificateAuthorityView> {
+    const act = { actor, operation: 'CertificateAuthorityUse' }
+    const issuer = await this.#acts.run(service, act, (context) => useCertificateAuthority(request, context))
+    return this.#namedAuthority('certificate authority named', service, issuer)
+  }
+
+  async certificateAuthority(service: ServiceName): Promise<CertificateAuthorityView> {
+    const act = { actor, operation: 'CertificateAuthorityShow' }
+    return authorityView(await this.#acts.run(service, act, certificateAuthorityOf))
+  }
+
+  #namedAuthority(message: string, service: ServiceName, issuer: CertificateIssuer): CertificateAuthorityView {
+    const view = authorityView(issuer)
+    this.#log.info(message, { ...service, subject: view.subject, privateKey: view.privateKey })
+    return view
+  }
+
   async #certificate(name: string, csr: string): Promise<{ issued: IssuedCertificate; identity: KeyIdentity }> {
     const { authority } = this.#instance
     try {
@@ -184,6 +229,17 @@ export class Administration implements AdminServices {
       revoked: client.revoked === undefined ? undefined : timeText(client.revoked),
       certificateUntil: new Date(until).toISOString(),
     }
+  }
+}
+
+function authorityView({ privateKey, certificate, der }: CertificateIssuer): CertificateAuthorityView {
+  const { validToDate } = new X509Certificate(der)
+  return {
+    privateKey: privateKey.uniqueIdentifier,
+    certificate: certificate.uniqueIdentifier,
+    subject: distinguishedName(readCertificate(der).subject),
+    notAfter: validToDate.toISOString(),
+    certificatePem: `-----BEGIN CERTIFICATE-----\n${der.toString('base64').replaceAll(/.{64}/g, '$&\n').trimEnd()}\n-----END CERTIFICATE-----\n`,
   }
 }
 

@@ -12,6 +12,7 @@ import { KeyJobs } from './key-jobs.ts'
 import { type Address, ListenerThreads } from './listener-threads.ts'
 import { hardenProcess } from './process/hardening.ts'
 import { wipeAtEnd } from './process/wipe-at-end.ts'
+import type { ServiceActs } from './service-acts.ts'
 import { Counters } from './telemetry/counters.ts'
 import type { HealthServer } from './telemetry/health-server.ts'
 import type { Log } from './telemetry/log.ts'
@@ -76,6 +77,7 @@ class RunningServer implements Krypton {
   #wipeNoMore: () => void = () => undefined
   #keyJobs: KeyJobs | undefined
   #admin: AdminHttpServer | undefined
+  #acts: ServiceActs | undefined
   #health: { readonly server: HealthServer; readonly address: Address } | undefined
 
   constructor(config: Config, log: Log) {
@@ -158,10 +160,14 @@ class RunningServer implements Krypton {
   async #startAdministration(keyJobs: KeyJobs): Promise<void> {
     const { Administration } = await import('./administration.ts')
     const { startAdminServer } = await import('./admin/http-server.ts')
-    const { server, native, admin } = this.#config
+    const { ServiceActs } = await import('./service-acts.ts')
+    const { server, native, admin, crypto } = this.#config
+    const instance = this.#opened()
+    this.#acts = new ServiceActs({ ...instance, clock: systemClock, policy: crypto })
     const administration = new Administration({
-      instance: this.#opened(),
+      instance,
       keyJobs,
+      acts: this.#acts,
       clock: systemClock,
       status: () => this.#status(),
       findings: () => findingsOfProcess({ production: server.profile === 'production', native }),
@@ -267,6 +273,7 @@ class RunningServer implements Krypton {
     if (this.#serving) this.#log.info('draining', { reason })
     await this.#admin?.close()
     await this.#keyJobs?.stop()
+    await this.#acts?.close()
     await this.#threads.stop()
     await this.#health?.server.stop()
     this.#instance?.keyChain.forget()

@@ -147,6 +147,16 @@ export const limits = {
   rsaCertificateBitsMin: 2_048,
   /** A certificate: one of RSA-8192 with a hundred names stays under it. */
   certificateBytesMax: 16 * 1024,
+  /** Life of a certificate authority that an operator makes for a service. */
+  certificateAuthorityDaysMax: 7_300,
+  /** Certificates of one Validate: the longest chains of public authorities have five, and each is tried as the issuer of each. */
+  chainCertificatesMax: 8,
+  /** Certificates of one issuer and serial number that are looked at: more than one is a second registration of the same. */
+  sameCertificatesMax: 16,
+  /** Validity of a certificate that Certify issues when nobody asks for less. */
+  issuedCertificateDays: 397,
+  /** Its validity begins a little before it is issued, because clients' clocks differ. */
+  certificateBackdateSeconds: 3_600,
   /** Public keys that one certificate is tried with: the fitting ones come first, and a stranger gets no more work out of us. */
   authorityTrialsMax: 16,
   /** Certificates whose outcome one thread remembers: some 2 KiB each, more than a large fleet has. */

@@ -1,9 +1,32 @@
 import type { Client as HttpClient } from 'undici'
 import { KryptonError, errorCodes, type ErrorCode } from '../errors.ts'
 import { limits } from '../limits.ts'
-import type { Client, Finding, Job, KeyVersion, NewClient, Status, Tenant, Address } from './services.ts'
+import type {
+  Address,
+  CertificateAuthority,
+  Client,
+  Finding,
+  Job,
+  KeyVersion,
+  NewCertificateAuthority,
+  NewClient,
+  ServiceName,
+  Status,
+  Tenant,
+  UsedCertificateAuthority,
+} from './services.ts'
 
-export type { Address, Client, Job, KeyVersion, NewClient, Status, Tenant } from './services.ts'
+export type {
+  Address,
+  CertificateAuthority,
+  Client,
+  Job,
+  KeyVersion,
+  NewCertificateAuthority,
+  NewClient,
+  Status,
+  Tenant,
+} from './services.ts'
 
 /** An answer to `createClient`. */
 export interface IssuedClient {
@@ -87,6 +110,18 @@ export class AdminClient {
     return this.#call<Job>('POST', `/v1/jobs/${encodeURIComponent(job)}/cancel`)
   }
 
+  createCertificateAuthority(service: ServiceName, request: NewCertificateAuthority): Promise<CertificateAuthority> {
+    return this.#call<CertificateAuthority>('POST', authorityPath(service), request)
+  }
+
+  useCertificateAuthority(service: ServiceName, request: UsedCertificateAuthority): Promise<CertificateAuthority> {
+    return this.#call<CertificateAuthority>('POST', authorityPath(service, '/use'), request)
+  }
+
+  certificateAuthority(service: ServiceName): Promise<CertificateAuthority> {
+    return this.#call<CertificateAuthority>('GET', authorityPath(service))
+  }
+
   /** Ends the connection; whatever still runs on it fails. */
   async close(): Promise<void> {
     await this.#http?.destroy()
@@ -134,6 +169,11 @@ export class AdminClient {
       )
     }
   }
+}
+
+function authorityPath({ tenant, system, service }: ServiceName, act = ''): string {
+  const query = new URLSearchParams({ system, service }).toString()
+  return `/v1/tenants/${encodeURIComponent(tenant)}/certificate-authority${act}?${query}`
 }
 
 function refused(status: number, answer: unknown): Error {

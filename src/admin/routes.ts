@@ -1,3 +1,4 @@
+import { certificateAuthorityRoutes } from './routes/certificate-authority.ts'
 import { clientRoutes } from './routes/clients.ts'
 import { jobRoutes } from './routes/jobs.ts'
 import { keyRoutes } from './routes/keys.ts'
@@ -6,4 +7,11 @@ import { statusRoutes } from './routes/status.ts'
 import { tenantRoutes } from './routes/tenants.ts'
 
 /** Every route of the admin API: one file and one line for each kind of thing. */
-export const routes: readonly Routes[] = [statusRoutes, tenantRoutes, clientRoutes, keyRoutes, jobRoutes]
+export const routes: readonly Routes[] = [
+  statusRoutes,
+  tenantRoutes,
+  clientRoutes,
+  certificateAuthorityRoutes,
+  keyRoutes,
+  jobRoutes,
+]

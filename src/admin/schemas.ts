@@ -1,5 +1,6 @@
 import { Type, type TProperties } from 'typebox'
 import { limits } from '../limits.ts'
+import type { NewCertificateAuthority } from './services.ts'
 
 /** Bodies, parameters and answers of the routes, in JSON Schema; /v1/openapi.json is made of them. */
 const closed = <T extends TProperties>(properties: T) => Type.Object(properties, { additionalProperties: false })
@@ -126,6 +127,29 @@ export const JobAnswer = closed({
   done: Type.Integer(),
   total: Type.Integer(),
   detail: Type.String(),
+})
+
+export const ServiceQuery = closed({ system: Type.Optional(Name), service: Type.Optional(Name) })
+
+const ObjectIdentifier = Type.String({ minLength: 1, maxLength: 64, description: 'Unique Identifier of an object.' })
+
+export const CertificateAuthorityBody = closed({
+  name: Type.String({ minLength: 1, maxLength: 128, description: "Name of the certificate's object." }),
+  subject: Type.String({ minLength: 1, maxLength: 512, description: 'CN=Example CA,O=Example' }),
+  key: Type.Union(
+    ['p256', 'p384', 'p521', 'rsa-3072', 'rsa-4096'].map((key) => Type.Literal(key as NewCertificateAuthority['key'])),
+  ),
+  days: Type.Integer({ minimum: 1, maximum: limits.certificateAuthorityDaysMax }),
+})
+
+export const UsedCertificateAuthorityBody = closed({ privateKey: ObjectIdentifier, certificate: ObjectIdentifier })
+
+export const CertificateAuthorityAnswer = closed({
+  privateKey: Type.String(),
+  certificate: Type.String(),
+  subject: Type.String(),
+  notAfter: Time,
+  certificatePem: Type.String(),
 })
 
 export const ProblemAnswer = closed({

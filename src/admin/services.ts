@@ -26,6 +26,12 @@ export interface AdminServices {
   showJob(job: string): Awaitable<Job>
   /** Ends a job that waits, or a running one at its next step; one that has ended stays as it is. Throws 'not-found'. */
   cancelJob(job: string): Awaitable<Job>
+  /** Makes the certificate authority of a service. Throws 'not-found', 'certificate-invalid' for the subject, 'invalid-field' for the name. */
+  createCertificateAuthority(service: ServiceName, request: NewCertificateAuthority): Awaitable<CertificateAuthority>
+  /** Names a key of the service, with its certificate, its authority. Throws 'not-found', 'item-not-found', 'invalid-field', 'certificate-invalid'. */
+  useCertificateAuthority(service: ServiceName, request: UsedCertificateAuthority): Awaitable<CertificateAuthority>
+  /** Throws 'not-found'. */
+  certificateAuthority(service: ServiceName): Awaitable<CertificateAuthority>
 }
 
 type Awaitable<T> = T | Promise<T>
@@ -173,4 +179,34 @@ export interface CreatedClient {
   readonly notAfter: string
   /** Where the client finds the server, for the snippets. */
   readonly kmip: Address
+}
+
+/** A service, by the names of what it belongs to. */
+export interface ServiceName {
+  readonly tenant: string
+  readonly system: string
+  readonly service: string
+}
+
+export interface NewCertificateAuthority {
+  /** Name of the certificate's object. */
+  readonly name: string
+  /** As `CN=Example CA,O=Example`. */
+  readonly subject: string
+  readonly key: 'p256' | 'p384' | 'p521' | 'rsa-3072' | 'rsa-4096'
+  readonly days: number
+}
+
+/** Unique Identifiers of two objects. */
+export interface UsedCertificateAuthority {
+  readonly privateKey: string
+  readonly certificate: string
+}
+
+/** What signs for Certify in a service. */
+export interface CertificateAuthority extends UsedCertificateAuthority {
+  readonly subject: string
+  /** RFC 3339. */
+  readonly notAfter: string
+  readonly certificatePem: string
 }

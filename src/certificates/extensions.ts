@@ -3,7 +3,7 @@ import { x509 } from './x509.ts'
 
 /** The extensions that decide (RFC 5280 section 4.2). */
 export interface CertificateExtensions {
-  readonly basicConstraints?: { readonly ca: boolean }
+  readonly basicConstraints?: { readonly ca: boolean; readonly pathLength?: number }
   readonly keyUsage?: number
   readonly extendedKeyUsage?: readonly string[]
   /** Hex. */
@@ -24,8 +24,9 @@ export function readExtensions(certificate: x509.X509Certificate): CertificateEx
       )
     }
     seen.add(extension.type)
-    if (extension instanceof x509.BasicConstraintsExtension) found.basicConstraints = { ca: extension.ca }
-    else if (extension instanceof x509.KeyUsagesExtension) found.keyUsage = extension.usages
+    if (extension instanceof x509.BasicConstraintsExtension) {
+      found.basicConstraints = { ca: extension.ca, pathLength: extension.pathLength }
+    } else if (extension instanceof x509.KeyUsagesExtension) found.keyUsage = extension.usages
     else if (extension instanceof x509.ExtendedKeyUsageExtension) found.extendedKeyUsage = extension.usages.map(String)
     else if (extension instanceof x509.SubjectKeyIdentifierExtension) found.subjectKeyIdentifier = extension.keyId
     else if (extension instanceof x509.AuthorityKeyIdentifierExtension) found.authorityKeyIdentifier = extension.keyId

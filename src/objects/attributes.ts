@@ -4,12 +4,13 @@ import type { AttributeName, AttributeValues } from '../kmip/attribute.ts'
 import type { WireAttribute } from '../kmip/attributes-1x.ts'
 import { ObjectType, State } from '../kmip/enums.ts'
 import { limits } from '../limits.ts'
+import { certificateAuthorityAttribute } from './certificate-issuing.ts'
 import type { ManagedObject } from './managed-object.ts'
 import { isDestroyed, stateName } from './state.ts'
 
 /**
  * What a client may do to attributes (KMIP 1.4 section 3, the tables of rules). Custom attributes may be of any type; names that start
- * with y- are taken from clients too: real ones send them.
+ * with y- are taken from clients too: real ones send them. One of them is the operator's alone (`certificate-issuing.ts`).
  */
 
 /** An attribute that was added, changed or taken away, and all attributes after that. */
@@ -31,6 +32,9 @@ export function setRequested(
 ): void {
   let instances = 0
   for (const { name, attributeName, value } of requested) {
+    if (isOperators(name)) {
+      throw new KryptonError('invalid-field', `Leave out ${attributeName}: it is the operator's to set`)
+    }
     const definition = attributeDefinition(name)
     if (definition !== undefined) {
       if (name === 'objectType' && value === objectType) continue
@@ -55,7 +59,10 @@ export function addAttribute(object: ManagedObject, attribute: WireAttribute, no
     throw new KryptonError('invalid-field', 'Leave out Attribute Index: the server gives a new attribute its index')
   }
   const definition = attributeDefinition(name)
-  if (definition !== undefined && (!isAddable(name) || !appliesTo(name, object.fields.objectType))) {
+  if (
+    isOperators(name) ||
+    (definition !== undefined && (!isAddable(name) || !appliesTo(name, object.fields.objectType)))
+  ) {
     throw readOnly(attributeName)
   }
   const attributes = object.attributes.clone()
@@ -75,7 +82,7 @@ export function addAttribute(object: ManagedObject, attribute: WireAttribute, no
 export function modifyAttribute(object: ManagedObject, attribute: WireAttribute, now: number): AttributeChange {
   const { name, attributeName, index = 0, value } = attribute
   checkNotDestroyed(object, now)
-  if (attributeDefinition(name)?.modifiableByClient === false) throw readOnly(attributeName)
+  if (isOperators(name) || attributeDefinition(name)?.modifiableByClient === false) throw readOnly(attributeName)
   const attributes = object.attributes.clone()
   if (!attributes.has(name)) {
     throw new KryptonError('invalid-field', `Add ${attributeName} first: the object has none`)
@@ -103,7 +110,7 @@ export function deleteAttribute(
   if (definition === undefined && !isCustomName(attributeName)) {
     throw new KryptonError('item-not-found', 'Name an attribute of the object: there is none of this name')
   }
-  if (definition?.deletableByClient === false) throw readOnly(attributeName)
+  if (isOperators(name) || definition?.deletableByClient === false) throw readOnly(attributeName)
   const at = index ?? 0
   const attributes = object.attributes.clone()
   const instance = attributes.instances(name).find((candidate) => candidate.index === at)
@@ -124,6 +131,11 @@ export function checkAttributesSize(after: ManagedObject, before?: ManagedObject
     'invalid-field',
     `Send fewer or shorter attributes: all of an object's may take ${limits.attributesBytesMax} bytes, not ${bytes}`,
   )
+}
+
+/** Says what an operator has decided: no client sets it. */
+function isOperators(name: string): boolean {
+  return name === certificateAuthorityAttribute
 }
 
 /** Set by the server in general, and yet sent by clients with what they make: the length of the key they want, for example. */

@@ -12,7 +12,7 @@ export interface IndexValue {
 }
 
 /**
- * What of an object is indexed: Name, Alternative Name, Object Group and custom attributes, each value once. Of a name it is the text,
+ * What of an object is indexed: Name, Alternative Name, Object Group, X.509 Certificate Identifier and custom attributes, each value once. Of a name it is the text,
  * whatever its type: so a filter that gives no type finds it, and one text is one name of a service. A destroyed object
  * lets go of its Names: they may be given to another.
  */
@@ -31,7 +31,9 @@ export function indexValuesOf(object: ManagedObject): Map<string, IndexValue> {
 
 /** The values that a filter's matches have in the index; undefined for a filter that the index cannot answer. */
 export function indexValueOf(filter: WireAttribute): IndexValue | undefined {
-  const bytes = indexBytes(filter.name, filter.value)
+  // A filter may name a part of it, and the index holds the whole.
+  const isWhole = filter.name !== 'x509CertificateIdentifier'
+  const bytes = isWhole ? indexBytes(filter.name, filter.value) : undefined
   return bytes === undefined ? undefined : { attribute: filter.name, bytes }
 }
 
@@ -47,13 +49,20 @@ export function sameIndexedValues(before: Attributes, after: Attributes): boolea
 }
 
 function isIndexed(name: string): boolean {
-  return name === 'name' || name === 'alternativeName' || name === 'objectGroup' || isCustom(name)
+  return (
+    name === 'name' ||
+    name === 'alternativeName' ||
+    name === 'objectGroup' ||
+    name === 'x509CertificateIdentifier' ||
+    isCustom(name)
+  )
 }
 
 function indexBytes(name: string, value: unknown): Buffer | undefined {
   if (name === 'name') return textBytes((value as { nameValue?: string }).nameValue) // read under this name, as are those below
   if (name === 'alternativeName') return textBytes((value as { alternativeNameValue?: string }).alternativeNameValue)
   if (name === 'objectGroup') return textBytes(value as string)
+  if (name === 'x509CertificateIdentifier') return encodeAttributeValue(name, value as never)
   return isCustom(name) ? encodeAttributeValue(name as never, value as CustomValue as never) : undefined
 }
 

@@ -2,6 +2,7 @@ import { Operation } from '../kmip/enums.ts'
 import type { ServedOperation } from '../kmip/payloads/index.ts'
 import { activate } from './activate.ts'
 import { addAttribute } from './add-attribute.ts'
+import { certify } from './certify.ts'
 import { check } from './check.ts'
 import { createKeyPair } from './create-key-pair.ts'
 import { createSplitKey } from './create-split-key.ts'
@@ -25,6 +26,7 @@ import { macVerify } from './mac-verify.ts'
 import { modifyAttribute } from './modify-attribute.ts'
 import { obtainLease } from './obtain-lease.ts'
 import { query } from './query.ts'
+import { reCertify } from './re-certify.ts'
 import { reKey } from './re-key.ts'
 import { reKeyKeyPair } from './re-key-key-pair.ts'
 import { register } from './register.ts'
@@ -33,6 +35,7 @@ import { rngRetrieve } from './rng-retrieve.ts'
 import { rngSeed } from './rng-seed.ts'
 import { sign } from './sign.ts'
 import { signatureVerify } from './signature-verify.ts'
+import { validate } from './validate.ts'
 
 /** Every operation that is served: one for each line of kmip/payloads/index.ts, no more and no fewer. */
 const handlers = {
@@ -45,6 +48,8 @@ const handlers = {
   [Operation.DeriveKey]: deriveKey,
   [Operation.ReKey]: reKey,
   [Operation.ReKeyKeyPair]: reKeyKeyPair,
+  [Operation.Certify]: certify,
+  [Operation.ReCertify]: reCertify,
   [Operation.Register]: register,
   [Operation.Get]: get,
   [Operation.GetAttributes]: getAttributes,
@@ -61,6 +66,7 @@ const handlers = {
   [Operation.Decrypt]: decrypt,
   [Operation.Sign]: sign,
   [Operation.SignatureVerify]: signatureVerify,
+  [Operation.Validate]: validate,
   [Operation.GetUsageAllocation]: getUsageAllocation,
   [Operation.ObtainLease]: obtainLease,
   [Operation.MAC]: mac,

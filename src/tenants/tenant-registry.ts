@@ -21,6 +21,13 @@ export interface NewClient extends KeyIdentity {
   readonly operations?: Iterable<number>
 }
 
+/** A service by the names of what it belongs to. */
+export interface ServiceName {
+  readonly tenant: string
+  readonly system: string
+  readonly service: string
+}
+
 export interface NewAuthority {
   /** DER or PEM. */
   readonly certificate: Uint8Array | string
@@ -211,6 +218,26 @@ export class TenantRegistry {
         return this.#named(row, tenantName)
       }),
     )
+  }
+
+  /** Where a service's objects are. Throws 'not-found' for tenant, system or service. */
+  async scopeOf({ tenant: tenantName, system: systemName, service: serviceName }: ServiceName): Promise<Scope> {
+    const { tenant } = await this.tenantNamed(tenantName)
+    const keys = await this.#keyChain.tenant(tenant)
+    const [system] = await this.#store.find('systems', { tenant, name: systemName })
+    const [service] =
+      system === undefined
+        ? []
+        : await this.#store.find('services', { tenant, system: system.system, name: serviceName })
+    if (system === undefined || service === undefined) {
+      throw new KryptonError(
+        'not-found',
+        `tenant ${tenantName} has no service ${serviceName} in a system ${systemName}: krypton client list shows them`,
+      )
+    }
+    keys.verifyRow('systems', system)
+    keys.verifyRow('services', service)
+    return { tenant, system: asBuffer(system.system), service: asBuffer(service.service) }
   }
 
   /** Throws 'not-found'. */

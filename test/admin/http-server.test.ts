@@ -166,6 +166,8 @@ describe('the routes', () => {
       '/v1/tenants',
       '/v1/tenants/{tenant}/clients',
       '/v1/tenants/{tenant}/clients/{client}/revoke',
+      '/v1/tenants/{tenant}/certificate-authority',
+      '/v1/tenants/{tenant}/certificate-authority/use',
       '/v1/keys',
       '/v1/keys/rotate',
       '/v1/keys/compromise',

@@ -1,4 +1,16 @@
-import type { AdminServices, Client, Finding, Job, KeyVersion, NewClient, Tenant } from '../../src/admin/services.ts'
+import type {
+  AdminServices,
+  CertificateAuthority,
+  Client,
+  Finding,
+  Job,
+  KeyVersion,
+  NewCertificateAuthority,
+  NewClient,
+  ServiceName,
+  Tenant,
+  UsedCertificateAuthority,
+} from '../../src/admin/services.ts'
 import { KryptonError } from '../../src/errors.ts'
 
 /** The services of a server without keys: what the routes and the commands see of one, kept in two lists. */
@@ -8,6 +20,7 @@ export class ListedServices implements AdminServices {
   readonly asked: NewClient[] = []
   state: 'unsealed' | 'sealed' = 'unsealed'
   found: Finding[] = [{ check: 'swap', state: 'good', found: 'none' }]
+  authority: CertificateAuthority | undefined
   /** Called when a client was added. */
   onCreate: () => void = () => undefined
 
@@ -135,9 +148,35 @@ export class ListedServices implements AdminServices {
     return { ...this.showJob(id), state: 'cancelling' }
   }
 
+  createCertificateAuthority({ tenant }: ServiceName, { subject }: NewCertificateAuthority): CertificateAuthority {
+    this.#tenant(tenant)
+    this.authority = { ...noAuthority, subject }
+    return this.authority
+  }
+
+  useCertificateAuthority({ tenant }: ServiceName, request: UsedCertificateAuthority): CertificateAuthority {
+    this.#tenant(tenant)
+    this.authority = { ...noAuthority, ...request }
+    return this.authority
+  }
+
+  certificateAuthority({ tenant }: ServiceName): CertificateAuthority {
+    this.#tenant(tenant)
+    if (this.authority === undefined) throw new KryptonError('not-found', 'there is no authority')
+    return this.authority
+  }
+
   #tenant(name: string): void {
     if (name === 'broken') throw new TypeError('secret detail of a fault')
     if (!this.tenants.some((tenant) => tenant.name === name))
       throw new KryptonError('not-found', `there is no tenant ${name}`)
   }
+}
+
+const noAuthority: CertificateAuthority = {
+  privateKey: 'key',
+  certificate: 'certificate',
+  subject: 'CN=CA',
+  notAfter: '2036-01-01T00:00:00.000Z',
+  certificatePem: 'CERTIFICATE\n',
 }

@@ -39,6 +39,9 @@ export async function runOasisCases(
 ): Promise<Output & { readonly results: readonly CaseResult[] }> {
   const first = await server.addClient('first', 'oasis')
   const second = await server.addClient('second', 'oasis', '--service', 'second')
+  // What Certify signs with is for an operator to name.
+  const subject = 'CN=KMIP,OU=OASIS,O=TEST,C=US'
+  await server.command('authority', 'create', 'issuing', '--tenant', 'oasis', '--subject', subject)
   const output = await run(
     process.execPath,
     [

@@ -1,5 +1,6 @@
 import type { WireAttribute } from '../../src/kmip/attributes-1x.ts'
 import {
+  CertificateType,
   CryptographicAlgorithm,
   DerivationMethod,
   HashingAlgorithm,
@@ -38,6 +39,7 @@ export interface ReferenceRow {
 type Rows = Readonly<Record<string, (reference: Reference) => Item | readonly Item[]>>
 
 const data = Buffer.alloc(16, 7)
+const x509Template = { names: [], attributes: [attribute('certificateType', CertificateType.X509)] }
 const signatureData = Buffer.alloc(64, 7)
 const link = ({ uniqueIdentifier }: Reference) =>
   attribute('link', { linkType: LinkType.ParentLink, linkedObjectIdentifier: uniqueIdentifier })
@@ -90,6 +92,17 @@ const places = {
   [Operation.ReKeyKeyPair]: {
     'Private Key Unique Identifier': ({ uniqueIdentifier }) =>
       item(Operation.ReKeyKeyPair, { privateKeyUniqueIdentifier: uniqueIdentifier }),
+  },
+  [Operation.Certify]: {
+    'Unique Identifier': ({ uniqueIdentifier }) =>
+      item(Operation.Certify, { uniqueIdentifier, templateAttribute: x509Template }),
+  },
+  [Operation.ReCertify]: {
+    'Unique Identifier': ({ uniqueIdentifier }) => item(Operation.ReCertify, { uniqueIdentifier }),
+  },
+  [Operation.Validate]: {
+    'Unique Identifier': ({ uniqueIdentifier }) =>
+      item(Operation.Validate, { certificates: [], uniqueIdentifiers: [uniqueIdentifier] }),
   },
   [Operation.Register]: {
     Link: (to) => item(Operation.Register, registerKey(data, [link(to)])),

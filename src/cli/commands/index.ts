@@ -1,4 +1,5 @@
 import type { AddCommand } from '../command.ts'
+import { addAuthorityCommand } from './authority.ts'
 import { addBenchCommand } from './bench.ts'
 import { addClientCommand } from './client.ts'
 import { addCompletionCommand } from './completion.ts'
@@ -23,6 +24,7 @@ export const commands: readonly AddCommand[] = [
   addServerCertificateCommand,
   addTenantCommand,
   addClientCommand,
+  addAuthorityCommand,
   addSnippetCommand,
   addKeyCommand,
   addJobCommand,

@@ -2,6 +2,7 @@ import { enumTables, Operation } from '../enums.ts'
 import type { Struct, ValueOf } from '../struct.ts'
 import { ActivateRequest, ActivateResponse } from './activate.ts'
 import { AddAttributeRequest, AddAttributeResponse } from './add-attribute.ts'
+import { CertifyRequest, CertifyResponse } from './certify.ts'
 import { CheckRequest, CheckResponse } from './check.ts'
 import { CreateKeyPairRequest, CreateKeyPairResponse } from './create-key-pair.ts'
 import { CreateSplitKeyRequest, CreateSplitKeyResponse } from './create-split-key.ts'
@@ -24,6 +25,7 @@ import { MacVerifyRequest, MacVerifyResponse } from './mac-verify.ts'
 import { ModifyAttributeRequest, ModifyAttributeResponse } from './modify-attribute.ts'
 import { ObtainLeaseRequest, ObtainLeaseResponse } from './obtain-lease.ts'
 import { QueryRequest, QueryResponse } from './query.ts'
+import { ReCertifyRequest } from './re-certify.ts'
 import { ReKeyRequest, ReKeyResponse } from './re-key.ts'
 import { ReKeyKeyPairRequest } from './re-key-key-pair.ts'
 import { RegisterRequest, RegisterResponse } from './register.ts'
@@ -32,6 +34,7 @@ import { RngRetrieveRequest, RngRetrieveResponse } from './rng-retrieve.ts'
 import { RngSeedRequest, RngSeedResponse } from './rng-seed.ts'
 import { SignRequest, SignResponse } from './sign.ts'
 import { SignatureVerifyRequest, SignatureVerifyResponse } from './signature-verify.ts'
+import { ValidateRequest, ValidateResponse } from './validate.ts'
 
 /** The payloads of every operation that is served. */
 export const payloads = {
@@ -44,6 +47,8 @@ export const payloads = {
   [Operation.DeriveKey]: { request: DeriveKeyRequest, response: DeriveKeyResponse },
   [Operation.ReKey]: { request: ReKeyRequest, response: ReKeyResponse },
   [Operation.ReKeyKeyPair]: { request: ReKeyKeyPairRequest, response: CreateKeyPairResponse },
+  [Operation.Certify]: { request: CertifyRequest, response: CertifyResponse },
+  [Operation.ReCertify]: { request: ReCertifyRequest, response: CertifyResponse },
   [Operation.Register]: { request: RegisterRequest, response: RegisterResponse },
   [Operation.Get]: { request: GetRequest, response: GetResponse },
   [Operation.GetAttributes]: { request: GetAttributesRequest, response: GetAttributesResponse },
@@ -60,6 +65,7 @@ export const payloads = {
   [Operation.Decrypt]: { request: DecryptRequest, response: DecryptResponse },
   [Operation.Sign]: { request: SignRequest, response: SignResponse },
   [Operation.SignatureVerify]: { request: SignatureVerifyRequest, response: SignatureVerifyResponse },
+  [Operation.Validate]: { request: ValidateRequest, response: ValidateResponse },
   [Operation.GetUsageAllocation]: { request: GetUsageAllocationRequest, response: GetUsageAllocationResponse },
   [Operation.ObtainLease]: { request: ObtainLeaseRequest, response: ObtainLeaseResponse },
   [Operation.MAC]: { request: MacRequest, response: MacResponse },
