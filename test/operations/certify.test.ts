@@ -279,7 +279,7 @@ describe('Certify', () => {
     expect((await client.refusal(Operation.ModifyAttribute, { uniqueIdentifier, attribute: other })).reason).toBe(
       'Permission Denied',
     )
-    expect((await client.refusal(Operation.Get, { uniqueIdentifier })).reason).toBe('Sensitive')
+    expect((await client.refusal(Operation.Get, { uniqueIdentifier })).reason).toBe('Not Extractable')
     expect((await client.refusal(Operation.Sign, { uniqueIdentifier, data: Buffer.from('x') })).reason).toBe(
       'Permission Denied',
     )
