@@ -100,6 +100,11 @@ export function checkTagLength({ tagBytes }: CipherForm, tagLength: number): voi
   throw unsupported(`Set Tag Length to one of ${tagBytes.join(', ')} bytes: this mode has no other`)
 }
 
+/** The fewest bytes that key wrap makes: OpenSSL takes nothing at all for a wrapped key. */
+export function encryptedBytesMin(mode: CipherMode): number {
+  return mode === 'kw' ? 24 : mode === 'kwp' ? 16 : 0
+}
+
 /** @throws KryptonError invalid-field: data that no padding fills must come in whole blocks, and a mode may ask for more than one */
 export function checkDataLength(
   { mode, padding }: CipherParameters,

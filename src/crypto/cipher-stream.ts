@@ -8,6 +8,7 @@ import {
   type CipherForm,
   cipherForm,
   type CipherParameters,
+  encryptedBytesMin,
 } from './cipher-form.ts'
 import { revealTo } from './key-material.ts'
 import { ownBuffer } from './own-buffer.ts'
@@ -139,6 +140,7 @@ class Encryption implements CipherStream {
 class Decryption implements CipherStream {
   readonly #padding: BlockPadding
   readonly #blockBytes: number
+  readonly #bytesMin: number
   #decipher: DecipherGCM | undefined
   #dataBytes = 0
   /** The last block so far, which may hold padding. */
@@ -147,6 +149,7 @@ class Decryption implements CipherStream {
   constructor(decipher: DecipherGCM, parameters: CipherParameters, { blockBytes, pads }: CipherForm) {
     this.#decipher = decipher
     this.#blockBytes = blockBytes
+    this.#bytesMin = encryptedBytesMin(parameters.mode)
     this.#padding = pads ? parameters.padding : 'none'
   }
 
@@ -165,7 +168,8 @@ class Decryption implements CipherStream {
   final(): StreamEnd {
     const decipher = this.#held()
     try {
-      if (this.#dataBytes % this.#blockBytes !== 0) throw decryptionFailure()
+      const isShort = this.#dataBytes < this.#bytesMin
+      if (isShort || this.#dataBytes % this.#blockBytes !== 0) throw decryptionFailure()
       const last = finalOf(decipher)
       if (this.#padding === 'none' || this.#padding === 'zeros') return { data: joined(this.#kept, last) }
       const dataBytes = this.#kept && dataBytesOf(this.#padding, this.#kept)

@@ -98,7 +98,7 @@ async function vectors(title: string, name: string): Promise<boolean> {
   const { code, stderr } = await run(
     process.execPath,
     [vitest, 'run', '--project', 'unit', '--reporter=json', `--outputFile=${report}`, ...files],
-    { cwd: projectDirectory, timeoutMs: 540_000 },
+    { cwd: projectDirectory, timeoutMs: 540_000, env: { KRYPTON_VECTORS: 'all' } },
   )
   if (!existsSync(report)) {
     print(`  the tests did not run:\n${stderr}`)
