@@ -34,6 +34,7 @@ export const errorCodes = [
   'feature-not-supported',
   'response-too-large',
   'item-not-found',
+  'object-archived',
   'permission-denied',
   'illegal-operation',
   'index-out-of-bounds',

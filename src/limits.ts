@@ -41,6 +41,8 @@ export const limits = {
   derivationDataBytesMax: 4_096,
   /** Iterations of one PBKDF2, over all of its blocks: 4 s of a worker thread with SHA-256, which everybody else does without meanwhile. */
   passwordIterationsMax: 10_000_000,
+  /** Templates that one Template-Attribute names: each is looked up. */
+  templatesMax: 8,
   /** Parts of a Split Key: custodians who each hold one. */
   splitKeyPartsMax: 16,
   /** A key that is split: with the most parts, all of them needed, that takes 8 ms; AES-256 in five parts takes 10 µs. */

@@ -1,6 +1,7 @@
 import type { ObjectContext, Scope, Unauthenticated } from '../hierarchy/key-chain.ts'
 import { ManagedObject } from '../objects/managed-object.ts'
 import type { ObjectFields } from '../objects/managed-object.ts'
+import { liveStates } from '../objects/state.ts'
 import type { Row } from '../store/schema.ts'
 
 /** The row of an object as it is to be written. */
@@ -13,7 +14,7 @@ export function rowOf(scope: Scope, object: ManagedObject): Unauthenticated<'obj
     object: fields.id,
     sequence: fields.sequence,
     object_type: fields.objectType,
-    state: fields.state,
+    state: storedState(fields.state, fields.archived),
     activation_date: fields.activationDate ?? null,
     deactivation_date: fields.deactivationDate ?? null,
     algorithm: fields.algorithm,
@@ -34,7 +35,8 @@ export function objectOf(row: Row<'objects'>): ManagedObject {
     id: row.object,
     sequence: row.sequence,
     objectType: row.object_type as ObjectFields['objectType'], // only these are written
-    state: row.state as ObjectFields['state'], // as above
+    archived: row.state >= archivedUnit,
+    state: (row.state % archivedUnit) as ObjectFields['state'], // as above
     activationDate: row.activation_date ?? undefined,
     deactivationDate: row.deactivation_date ?? undefined,
     algorithm: row.algorithm,
@@ -49,6 +51,22 @@ export function objectOf(row: Row<'objects'>): ManagedObject {
   }
   return new ManagedObject(fields, row.attributes)
 }
+
+/** The column `state`: States are small numbers, those of archived objects stand above them. So no search for others reads one. */
+function storedState(state: ObjectFields['state'], archived: boolean): number {
+  return archived ? state + archivedUnit : state
+}
+
+/** What the column may be for objects in these states. The state of an archived one may have been changed by a date since: any is asked for. */
+export function storedStates(
+  states: readonly ObjectFields['state'][],
+  { onLine, archival }: { readonly onLine: boolean; readonly archival: boolean },
+): readonly number[] {
+  const archived = archival ? liveStates.map((state) => storedState(state, true)) : []
+  return onLine ? [...states, ...archived] : archived
+}
+
+const archivedUnit = 0x10
 
 /** Key Format Types are numbers of 32 bits: above them stands what the record holds. */
 const keyFormUnit = 0x1_0000_0000

@@ -6,6 +6,7 @@ import type { ManagedObject, ObjectFields } from '../objects/managed-object.ts'
 import { LocatePage } from '../store/locate-page.ts'
 import { next } from './maybe-promise.ts'
 import type { MaybePromise } from './maybe-promise.ts'
+import { storedStates } from './object-record.ts'
 import type { PageQuery } from './objects-of-service.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
 
@@ -16,6 +17,9 @@ export interface SearchQuery {
   readonly objectType?: number
   /** The object may be in one of these at `now`. */
   readonly states?: readonly ObjectFields['state'][]
+  /** Where it is kept: at least one of the two. */
+  readonly onLine: boolean
+  readonly archival: boolean
   /** Is it wanted? Nothing is found that was not asked: an index only says where to look. */
   readonly matches: (object: ManagedObject) => boolean
   /** What is read matches, unless somebody has edited the index: so what the offset skips need not be read. */
@@ -48,6 +52,7 @@ class Search {
   readonly #unit: UnitOfWork
   readonly #query: SearchQuery
   readonly #pageRows: number
+  readonly #states: readonly number[] | undefined
   /** Matching objects that the request itself made or changed, first in order first. */
   readonly #changed: ManagedObject[]
   readonly #objects: ManagedObject[] = []
@@ -59,6 +64,7 @@ class Search {
   constructor(unit: UnitOfWork, query: SearchQuery) {
     this.#unit = unit
     this.#query = query
+    this.#states = query.states && storedStates(query.states, query)
     this.#changed = unit.changed().filter(query.matches)
     this.#changed.sort(compareInOrder)
     const isExact = query.exact && unit.changed().length === 0
@@ -105,8 +111,8 @@ class Search {
   }
 
   #pageQuery(): PageQuery {
-    const { objectType, states, now } = this.#query
-    return { objectType, states, now, after: this.#after, offset: this.#offset, limit: this.#pageRows }
+    const { objectType, now } = this.#query
+    return { objectType, states: this.#states, now, after: this.#after, offset: this.#offset, limit: this.#pageRows }
   }
 
   /** Takes a page in; the result when there is nothing more to read. */

@@ -55,12 +55,21 @@ export class UnitOfWork {
 
   /**
    * The object as this request sees it.
-   * @throws KryptonError item-not-found: the same for what does not exist and for what is another service's or tenant's
+   * @throws KryptonError item-not-found: the same for what does not exist and for what is another service's or tenant's. object-archived
    */
   get(uniqueIdentifier: string): MaybePromise<ManagedObject> {
     const pending = this.#pending?.get(uniqueIdentifier)
-    if (pending !== undefined) return pending.current
+    if (pending !== undefined) return onLine(pending.current)
     const stored = this.objects.get(uniqueIdentifier)
+    return stored instanceof Promise ? stored.then(onLine) : onLine(stored)
+  }
+
+  /**
+   * The same for whoever may see what is archived.
+   * @throws KryptonError item-not-found
+   */
+  getArchivedToo(uniqueIdentifier: string): MaybePromise<ManagedObject> {
+    const stored = this.#pending?.get(uniqueIdentifier)?.current ?? this.objects.get(uniqueIdentifier)
     return stored instanceof Promise ? stored.then(found) : found(stored)
   }
 
@@ -254,6 +263,12 @@ export class UnitOfWork {
 function hasName(object: ManagedObject, nameValue: string): boolean {
   if (isDestroyed(object.fields.state)) return false
   return object.attributes.all('name').some(({ value }) => value.nameValue === nameValue)
+}
+
+function onLine(object: ManagedObject | undefined): ManagedObject {
+  const existing = found(object)
+  if (!existing.fields.archived) return existing
+  throw new KryptonError('object-archived', 'The object is archived: send Recover first')
 }
 
 function found(object: ManagedObject | undefined): ManagedObject {

@@ -55,6 +55,18 @@ export function decodeSplit(item: Uint8Array): Split {
 export const Template = struct('Template', { attributes: oneOrMore(Tag.Attribute, WireAttribute) })
 export type Template = ValueOf<typeof Template>
 
+/** The item of TTLV that is kept of a Template. */
+export function encodeTemplate(template: Template): Buffer {
+  const writer = new TtlvWriter(Template.size(template, newestVersion))
+  Template.write(writer, Tag.Template, template, newestVersion)
+  return writer.bytes
+}
+
+/** Reads what `encodeTemplate` wrote: views of `item`. */
+export function decodeTemplate(item: Uint8Array): Template {
+  return Template.read(new MessageReader(item), 0)
+}
+
 export const SecretData = struct('Secret Data', {
   secretDataType: required(Tag.SecretDataType, enumeration('SecretDataType')),
   keyBlock: required(Tag.KeyBlock, KeyBlock),

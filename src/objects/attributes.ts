@@ -51,6 +51,18 @@ export function setRequested(
   checkDates(attributes)
 }
 
+/**
+ * Can objects be made with these attributes? Whether an object may have them shows when one is made.
+ * @throws KryptonError invalid-field, index-out-of-bounds, application-namespace-not-supported
+ */
+export function checkTemplate(attributes: readonly WireAttribute[]): void {
+  for (const { name, attributeName, value } of attributes) {
+    if (!isSettable(name)) throw new KryptonError('invalid-field', `Leave out ${attributeName}: no client sets it`)
+    checkedValue(name, value)
+  }
+  if (attributes.length > limits.attributeInstancesMax) throw tooMany()
+}
+
 /** Add Attribute (4.14). @throws KryptonError with the reasons of section 11.15 */
 export function addAttribute(object: ManagedObject, attribute: WireAttribute, now: number): AttributeChange {
   const { name, attributeName, index, value } = attribute

@@ -23,6 +23,8 @@ export interface ObjectFields extends Lifecycle {
   /** Place in the order of creation. */
   readonly sequence: number
   readonly objectType: ObjectType
+  /** Off-line (4.22): its material is there, and is not used until the object is recovered. */
+  readonly archived: boolean
   readonly algorithm: number
   readonly lengthBits: number
   /** As it was registered or created. */

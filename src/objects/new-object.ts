@@ -7,7 +7,7 @@ import type { KmipVersion } from '../kmip/version.ts'
 import { limits } from '../limits.ts'
 import { checkAttributesSize, setRequested } from './attributes.ts'
 import { KeyForm, ManagedObject } from './managed-object.ts'
-import { hasState } from './stored-attributes.ts'
+import { hasLeaseTime, hasState } from './stored-attributes.ts'
 
 /** What a Create or a Register asks for. */
 export interface NewObject {
@@ -93,6 +93,7 @@ export function newObject(request: NewObject): ManagedObject {
     id: request.id,
     sequence: request.sequence,
     objectType,
+    archived: false,
     state: State.PreActive,
     activationDate: undefined,
     deactivationDate: undefined,
@@ -109,7 +110,7 @@ export function newObject(request: NewObject): ManagedObject {
   const object = new ManagedObject(fields, attributes, { structure: request.structure })
   attributes.set('uniqueIdentifier', object.uniqueIdentifier)
   attributes.set('objectType', objectType)
-  if (hasState(objectType)) attributes.set('leaseTime', limits.leaseSeconds)
+  if (hasLeaseTime(objectType)) attributes.set('leaseTime', limits.leaseSeconds)
   if (algorithm !== 0) attributes.set('cryptographicAlgorithm', algorithm)
   else attributes.remove('cryptographicAlgorithm')
   if (lengthBits !== 0) attributes.set('cryptographicLength', lengthBits)

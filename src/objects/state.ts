@@ -23,6 +23,9 @@ export function stateAt({ state, activationDate, deactivationDate }: Lifecycle, 
   return reached
 }
 
+/** The states of objects that are not destroyed. */
+export const liveStates: readonly State[] = [State.PreActive, State.Active, State.Deactivated, State.Compromised]
+
 /** Key material is gone; what is left are attributes. */
 export function isDestroyed(state: State): boolean {
   return state === State.Destroyed || state === State.DestroyedCompromised

@@ -44,11 +44,16 @@ function setFieldAttributes(attributes: Attributes, fields: ObjectFields, unique
   if (hasState(objectType)) attributes.set('state', state)
   if (activationDate !== undefined) attributes.set('activationDate', activationDate)
   if (deactivationDate !== undefined) attributes.set('deactivationDate', deactivationDate)
-  if (hasState(objectType)) attributes.set('leaseTime', limits.leaseSeconds)
+  if (hasLeaseTime(objectType)) attributes.set('leaseTime', limits.leaseSeconds)
 }
 
-/** State belongs to cryptographic objects: an Opaque Object has none to show (KMIP 1.4 section 3.22). */
+/** State belongs to cryptographic objects: an Opaque Object and a Template have none to show (KMIP 1.4 section 3.22). */
 export function hasState(objectType: number): boolean {
+  return objectType !== ObjectType.OpaqueObject && objectType !== ObjectType.Template
+}
+
+/** Lease Time belongs to cryptographic objects (3.20); the OASIS case TC-312 has it on a Template too. */
+export function hasLeaseTime(objectType: number): boolean {
   return objectType !== ObjectType.OpaqueObject
 }
 

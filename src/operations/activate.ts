@@ -11,7 +11,10 @@ export const activate: Handler<typeof Operation.Activate> = (request, context) =
   const { unit, now } = context
   return next(unit.get(context.identifier(request.uniqueIdentifier)), (object) => {
     if (!hasState(object.fields.objectType)) {
-      throw new KryptonError('illegal-operation', 'Activate a key or a secret: an Opaque Object has no State')
+      throw new KryptonError(
+        'illegal-operation',
+        'Activate a key or a secret: an Opaque Object and a Template have no State',
+      )
     }
     const state = stateAfterActivate(object.stateAt(now))
     const { deactivationDate } = object.fields

@@ -6,7 +6,7 @@ import type { Handler } from './handler.ts'
 
 /** KMIP 1.4 sections 4.13 and 11.14. */
 export const getAttributeList: Handler<typeof Operation.GetAttributeList> = (request, context) =>
-  next(context.unit.get(context.identifier(request.uniqueIdentifier)), (object) => {
+  next(context.unit.getArchivedToo(context.identifier(request.uniqueIdentifier)), (object) => {
     const attributeNames = attributeNamesForVersion(object.attributesAt(context.now), context.version)
     if (hasUnkeptDigest(object)) attributeNames.push('Digest')
     return { uniqueIdentifier: object.uniqueIdentifier, attributeNames }

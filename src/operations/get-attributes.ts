@@ -14,7 +14,7 @@ export const getAttributes: Handler<typeof Operation.GetAttributes> = (request, 
   if (attributeNames.length > 1 && new Set(attributeNames).size < attributeNames.length) {
     throw new KryptonError('invalid-message', 'Send each Attribute Name once')
   }
-  return next(context.unit.get(context.identifier(request.uniqueIdentifier)), (object) => {
+  return next(context.unit.getArchivedToo(context.identifier(request.uniqueIdentifier)), (object) => {
     const { uniqueIdentifier } = object
     const { version } = context
     if (attributeNames.length > 0 && !attributeNames.includes('Digest')) {

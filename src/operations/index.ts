@@ -1,7 +1,9 @@
 import { Operation } from '../kmip/enums.ts'
+import { payloads } from '../kmip/payloads/index.ts'
 import type { ServedOperation } from '../kmip/payloads/index.ts'
 import { activate } from './activate.ts'
 import { addAttribute } from './add-attribute.ts'
+import { archive } from './archive.ts'
 import { certify } from './certify.ts'
 import { check } from './check.ts'
 import { createKeyPair } from './create-key-pair.ts'
@@ -29,6 +31,7 @@ import { query } from './query.ts'
 import { reCertify } from './re-certify.ts'
 import { reKey } from './re-key.ts'
 import { reKeyKeyPair } from './re-key-key-pair.ts'
+import { recover } from './recover.ts'
 import { register } from './register.ts'
 import { revoke } from './revoke.ts'
 import { rngRetrieve } from './rng-retrieve.ts'
@@ -36,6 +39,7 @@ import { rngSeed } from './rng-seed.ts'
 import { sign } from './sign.ts'
 import { signatureVerify } from './signature-verify.ts'
 import { validate } from './validate.ts'
+import { withTemplates } from './with-templates.ts'
 
 /** Every operation that is served: one for each line of kmip/payloads/index.ts, no more and no fewer. */
 const handlers = {
@@ -61,6 +65,8 @@ const handlers = {
   [Operation.Activate]: activate,
   [Operation.Revoke]: revoke,
   [Operation.Destroy]: destroy,
+  [Operation.Archive]: archive,
+  [Operation.Recover]: recover,
   [Operation.Check]: check,
   [Operation.Encrypt]: encrypt,
   [Operation.Decrypt]: decrypt,
@@ -87,7 +93,10 @@ export function handlerOf(operation: number): AnyHandler | undefined {
 // As for the payloads: operations are small numbers.
 const byOperation: readonly (AnyHandler | undefined)[] = Array.from(
   { length: Math.max(...Object.values(Operation)) + 1 },
-  (_, operation) => handlers[operation as ServedOperation] as AnyHandler | undefined, // undefined where there is no line
+  (_, operation) => {
+    const handler = handlers[operation as ServedOperation] as AnyHandler | undefined // undefined where there is no line
+    return handler && withTemplates(payloads[operation as ServedOperation].request, handler)
+  },
 )
 
 /** The name of an operation in audit records: `AddAttribute`. */

@@ -6,12 +6,12 @@ import type { MaybePromise } from '../keystore/maybe-promise.ts'
 import { search } from '../keystore/search.ts'
 import type { SearchQuery, SearchResult } from '../keystore/search.ts'
 import type { WireAttribute } from '../kmip/attributes-1x.ts'
-import { ObjectGroupMember, State, StorageStatusMask } from '../kmip/enums.ts'
-import type { ObjectType, Operation } from '../kmip/enums.ts'
+import { ObjectGroupMember, StorageStatusMask } from '../kmip/enums.ts'
+import type { ObjectType, Operation, State } from '../kmip/enums.ts'
 import type { LocateRequest, LocateResponse } from '../kmip/payloads/locate.ts'
 import { limits } from '../limits.ts'
 import { matcherOf } from '../objects/match.ts'
-import { isDestroyed } from '../objects/state.ts'
+import { isDestroyed, liveStates } from '../objects/state.ts'
 import type { Handler, OperationContext } from './handler.ts'
 
 /**
@@ -20,9 +20,12 @@ import type { Handler, OperationContext } from './handler.ts'
  * to Offset Items, when the count is at hand.
  */
 export const locate: Handler<typeof Operation.Locate> = (request, context) => {
-  const { maximumItems, offsetItems, objectGroupMember } = request
+  const { maximumItems, offsetItems, objectGroupMember, storageStatusMask } = request
   if ((maximumItems ?? 0) < 0 || (offsetItems ?? 0) < 0) {
     throw new KryptonError('invalid-field', 'Send Maximum Items and Offset Items of 0 or more')
+  }
+  if (storageStatusMask !== undefined && (storageStatusMask & ~storageStatusBits) !== 0) {
+    throw new KryptonError('invalid-field', 'Send a Storage Status Mask of On-line storage, Archival storage or both')
   }
   // Left out, it would find every member.
   if (objectGroupMember !== undefined && !groupMembers.has(objectGroupMember)) {
@@ -45,8 +48,7 @@ function answer(request: LocateRequest, { objects, total }: SearchResult, contex
 function find(request: LocateRequest, context: OperationContext): MaybePromise<SearchResult> {
   const { attributes, storageStatusMask, objectGroupMember, maximumItems, offsetItems } = request
   const query = queryOf(request, context)
-  // Nothing is archived, so a mask without on-line storage asks for nothing.
-  if (storageStatusMask !== undefined && (storageStatusMask & StorageStatusMask.OnLineStorage) === 0) return nothing
+  if (storageStatusMask === 0) return nothing
   const identifier = attributes.find(({ name }) => name === 'uniqueIdentifier')?.value
   // The default member of a group is its oldest.
   const isDefault = objectGroupMember === ObjectGroupMember.GroupMemberDefault
@@ -72,10 +74,13 @@ type Query = Omit<SearchQuery, keyof Page | 'count'>
 /**
  * @throws KryptonError invalid-field: too many filters, or some that mean nothing
  */
-function queryOf({ attributes, objectGroupMember }: LocateRequest, { now }: OperationContext): Query {
+function queryOf(request: LocateRequest, { now }: OperationContext): Query {
+  const { attributes, objectGroupMember, storageStatusMask = StorageStatusMask.OnLineStorage } = request
   if (attributes.length > limits.locateFiltersMax) {
     throw new KryptonError('invalid-field', `Send at most ${limits.locateFiltersMax} attributes to Locate by`)
   }
+  const onLine = (storageStatusMask & StorageStatusMask.OnLineStorage) !== 0
+  const archival = (storageStatusMask & StorageStatusMask.ArchivalStorage) !== 0
   const states = valuesOf<State>(attributes, 'state')
   const objectTypes = valuesOf<ObjectType>(attributes, 'objectType')
   const wantsDestroyed = states.length > 0 || attributes.some(({ name }) => asksForDestroyed.has(name))
@@ -87,7 +92,10 @@ function queryOf({ attributes, objectGroupMember }: LocateRequest, { now }: Oper
     values: values.slice(0, limits.locateTokensMax),
     objectType: objectTypes[0],
     states: states.length > 0 ? states : wantsDestroyed ? undefined : liveStates,
+    onLine,
+    archival,
     matches: (object) =>
+      (object.fields.archived ? archival : onLine) &&
       (wantsDestroyed || !isDestroyed(object.stateAt(now))) &&
       (!isFresh || object.serving.fresh) &&
       objectTypes.every((objectType) => object.fields.objectType === objectType) &&
@@ -95,6 +103,7 @@ function queryOf({ attributes, objectGroupMember }: LocateRequest, { now }: Oper
       (others.length === 0 || matchesOthers(object.attributesAt(now))),
     exact:
       !isFresh &&
+      (!archival || states.length === 0) &&
       !wantsDestroyed &&
       objectTypes.length <= 1 &&
       values.length <= limits.locateTokensMax &&
@@ -127,8 +136,8 @@ function exactlyIndexed(name: string): boolean {
 
 const nothing: SearchResult = { objects: [], total: 0 }
 
-const liveStates = [State.PreActive, State.Active, State.Deactivated, State.Compromised]
-
 const asksForDestroyed: ReadonlySet<string> = new Set(['destroyDate'])
+
+const storageStatusBits = StorageStatusMask.OnLineStorage | StorageStatusMask.ArchivalStorage
 
 const groupMembers: ReadonlySet<number> = new Set(Object.values(ObjectGroupMember))

@@ -90,6 +90,7 @@ export const servedObjectTypes: readonly ObjectType[] = [
   ObjectType.PublicKey,
   ObjectType.PrivateKey,
   ObjectType.SplitKey,
+  ObjectType.Template,
   ObjectType.SecretData,
   ObjectType.OpaqueObject,
   ObjectType.PGPKey,

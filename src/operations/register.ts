@@ -1,6 +1,7 @@
 import { digest } from '../crypto/digest.ts'
 import { andFinally, next } from '../keystore/maybe-promise.ts'
 import type { MaybePromise } from '../keystore/maybe-promise.ts'
+import { ObjectType } from '../kmip/enums.ts'
 import type { Operation } from '../kmip/enums.ts'
 import type { RegisterResponse } from '../kmip/payloads/register.ts'
 import { digestInput } from '../objects/key-format.ts'
@@ -45,7 +46,7 @@ function create(registered: Registered, context: OperationContext): MaybePromise
       material !== undefined && keepsDigest(registered.objectType)
         ? digestInput(registered.keyFormatType, material, (bytes) => digest('sha256', bytes))
         : undefined,
-    keyValuePresent: material !== undefined || wrapped !== undefined,
+    keyValuePresent: material !== undefined || wrapped !== undefined || registered.objectType === ObjectType.Template,
     generated: false,
     version,
     now,

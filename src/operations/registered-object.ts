@@ -11,6 +11,7 @@ import { agreed, checkSize, withKeyValueAttributes } from './key-block-attribute
 import { registeredCertificate } from './registered-certificate.ts'
 import { registeredKeyHalf } from './registered-key-half.ts'
 import { registeredSplitKey } from './registered-split-key.ts'
+import { registeredTemplate } from './registered-template.ts'
 import type { Registered } from './registered.ts'
 import { requestedAttributes } from './requested-attributes.ts'
 
@@ -19,8 +20,8 @@ import { requestedAttributes } from './requested-attributes.ts'
  * @throws KryptonError with the reasons of section 11.4
  */
 export function registeredObject(request: RegisterRequest, version: KmipVersion): Registered {
-  const { objectType, certificate, symmetricKey, publicKey, privateKey, secretData, opaqueObject, pgpKey, splitKey } =
-    request
+  const { objectType, certificate, symmetricKey, publicKey, privateKey, secretData, opaqueObject } = request
+  const { pgpKey, splitKey, template } = request
   const requested = requestedAttributes(request.templateAttribute)
   if (objectsIn(request)[0] !== objectFieldOfType[objectType as ObjectType]) {
     throw new KryptonError('invalid-field', 'Send an object of the Object Type that the request names')
@@ -44,11 +45,8 @@ export function registeredObject(request: RegisterRequest, version: KmipVersion)
     }
   }
   if (splitKey !== undefined) return registeredSplitKey(splitKey, requested, version)
-  if (pgpKey !== undefined) return registeredPgpKey(pgpKey.keyBlock, pgpKey.pgpKeyVersion, requested, version)
-  throw new KryptonError(
-    'invalid-field',
-    'Register a Certificate, a Symmetric, Public, Private or Split Key, a Secret Data, an Opaque Object or a PGP Key',
-  )
+  if (template !== undefined) return registeredTemplate(template, requested)
+  return registeredPgpKey(pgpKey!.keyBlock, pgpKey!.pgpKeyVersion, requested, version) // one of them is there
 }
 
 function symmetricKeyOf(keyBlock: KeyBlock, requested: readonly WireAttribute[], version: KmipVersion): Registered {

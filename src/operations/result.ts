@@ -39,6 +39,7 @@ const reasons: Readonly<Partial<Record<ErrorCode, ResultReason>>> = {
   'feature-not-supported': ResultReason.FeatureNotSupported,
   'response-too-large': ResultReason.ResponseTooLarge,
   'item-not-found': ResultReason.ItemNotFound,
+  'object-archived': ResultReason.ObjectArchived,
   'permission-denied': ResultReason.PermissionDenied,
   'illegal-operation': ResultReason.IllegalOperation,
   'index-out-of-bounds': ResultReason.IndexOutOfBounds,

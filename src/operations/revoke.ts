@@ -1,6 +1,6 @@
 import { KryptonError } from '../errors.ts'
 import { next } from '../keystore/maybe-promise.ts'
-import { RevocationReasonCode, State } from '../kmip/enums.ts'
+import { ObjectType, RevocationReasonCode, State } from '../kmip/enums.ts'
 import type { Operation } from '../kmip/enums.ts'
 import { stateAfterRevoke } from '../objects/state.ts'
 import { hasState } from '../objects/stored-attributes.ts'
@@ -26,6 +26,9 @@ export const revoke: Handler<typeof Operation.Revoke> = (request, context) => {
     throw new KryptonError('invalid-field', 'Send a Compromise Occurrence Date that is not yet to come')
   }
   return next(unit.get(context.identifier(request.uniqueIdentifier)), (object) => {
+    if (object.fields.objectType === ObjectType.Template) {
+      throw new KryptonError('illegal-operation', 'Destroy the Template: there is nothing in it that is revoked')
+    }
     const before = object.stateAt(now)
     const state = stateAfterRevoke(before, { compromised })
     const attributes = object.attributes.clone()

@@ -3,6 +3,7 @@ import { next } from '../keystore/maybe-promise.ts'
 import type { MaybePromise } from '../keystore/maybe-promise.ts'
 import { ObjectType } from '../kmip/enums.ts'
 import type { KeyBlock } from '../kmip/key-block.ts'
+import { decodeTemplate } from '../kmip/object.ts'
 import type { GetRequest, GetResponse } from '../kmip/payloads/get.ts'
 import { isAsymmetric } from '../objects/asymmetric-format.ts'
 import { checkCertificateFormat, checkCompression, checkOwnFormat, keyMaterialAs } from '../objects/key-format.ts'
@@ -81,6 +82,8 @@ function answer(object: ManagedObject, request: ServingRequest, material: Answer
         uniqueIdentifier,
         certificate: { certificateType: dataType, certificateValue: material! }, // as below
       }
+    case ObjectType.Template:
+      return { objectType, uniqueIdentifier, template: decodeTemplate(object.structure!) } // each has one
     case ObjectType.OpaqueObject:
       return {
         objectType,
@@ -88,7 +91,7 @@ function answer(object: ManagedObject, request: ServingRequest, material: Answer
         opaqueObject: { opaqueDataType: dataType, opaqueDataValue: material! }, // it is never registered without
       }
     default:
-      throw new Error(`objects of type ${objectType} are not served`)
+      throw new Error('keys of pairs are served elsewhere')
   }
 }
 

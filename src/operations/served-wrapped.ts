@@ -25,7 +25,7 @@ export function serveWrapped(
   context: OperationContext,
 ): MaybePromise<GetResponse> {
   const field = objectFieldOfType[object.fields.objectType]
-  if (field === 'certificate' || field === 'opaqueObject') {
+  if (field === 'certificate' || field === 'opaqueObject' || field === 'template') {
     throw new KryptonError('illegal-operation', 'Leave out Key Wrapping Specification: this object has no Key Block')
   }
   return next(prepareWrapping(specification, context), (wrapping) => {

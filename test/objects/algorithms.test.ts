@@ -29,6 +29,7 @@ function key(parameters?: CryptographicParameters, algorithm: number = Cryptogra
       lengthBits: 256,
       keyFormatType: 1,
       keyForm: KeyForm.Plain,
+      archived: false,
       dataType: 0,
       keyVersion: 1,
       blobVersion: 1,

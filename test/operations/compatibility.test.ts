@@ -46,7 +46,7 @@ describe('rule 2', () => {
       item(Operation.Get, {}),
       item(Operation.Create, { ...createPayload(), objectType: 3 }),
       item(Operation.Create, {} as never),
-      { operation: Operation.Archive, requestPayload: undefined },
+      { operation: Operation.Put, requestPayload: undefined },
       { operation: 0x7fff, requestPayload: undefined },
       item(Operation.RNGRetrieve, { dataLength: 0 }),
     ]

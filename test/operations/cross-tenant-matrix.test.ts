@@ -14,6 +14,7 @@ import type { RequestPayload } from '../../src/kmip/payloads/index.ts'
 import { decodeResponse } from '../../src/kmip/response-message.ts'
 import { newSigner } from '../support/certificates.ts'
 import {
+  attribute,
   Client,
   named,
   newServer,
@@ -39,14 +40,17 @@ let before: unknown
 const victims: Victim[] = []
 
 const { Unspecified, KeyCompromise } = RevocationReasonCode
-const ways: Readonly<Record<keyof typeof State, (owner: Client, id: string) => Promise<unknown>>> = {
+const ways: Readonly<Record<keyof typeof State | 'Archived', (owner: Client, id: string) => Promise<unknown>>> = {
   PreActive: async () => {},
   Active: (owner, id) => owner.activate(id),
   Deactivated: (owner, id) => owner.activate(id).then(() => owner.revoke(id, Unspecified)),
   Compromised: (owner, id) => owner.revoke(id, KeyCompromise),
+  Archived: (owner, uniqueIdentifier) => owner.send(Operation.Archive, { uniqueIdentifier }),
   Destroyed: (owner, id) => owner.destroy(id),
   DestroyedCompromised: (owner, id) => owner.revoke(id, KeyCompromise).then(() => owner.destroy(id)),
 }
+
+const withoutState: ReadonlySet<string> = new Set(['Opaque Object', 'Template'])
 
 type Register = (attributes: WireAttribute[]) => RequestPayload<typeof Operation.Register>
 
@@ -68,6 +72,16 @@ function registers(certificateValue: Uint8Array): Readonly<Record<string, Regist
       templateAttribute: { names: [], attributes },
       certificate: { certificateType: CertificateType.X509, certificateValue },
     }),
+    'Split Key': (attributes) => ({
+      objectType: ObjectType.SplitKey,
+      templateAttribute: { names: [], attributes },
+      splitKey: { splitKeyParts: 1, keyPartIdentifier: 1, splitKeyThreshold: 1, splitKeyMethod: 1, keyBlock },
+    }),
+    Template: (attributes) => ({
+      objectType: ObjectType.Template,
+      templateAttribute: { names: [], attributes },
+      template: { attributes: [attribute('contactInformation', 'victim')] },
+    }),
     'PGP Key': (attributes) => ({
       objectType: ObjectType.PGPKey,
       templateAttribute: { names: [], attributes },
@@ -81,8 +95,8 @@ beforeAll(async () => {
   const { der } = await newSigner({ name: 'CN=victim' })
   for (const [type, register] of Object.entries(registers(der))) {
     for (const [state, reach] of Object.entries(ways)) {
-      // An Opaque Object has no State (KMIP 1.4 section 3.22): it is there or it is destroyed.
-      if (type === 'Opaque Object' && state !== 'PreActive' && state !== 'Destroyed') continue
+      // An Opaque Object and a Template have no State (KMIP 1.4 section 3.22): they are there or they are destroyed.
+      if (withoutState.has(type) && state !== 'PreActive' && state !== 'Destroyed' && state !== 'Archived') continue
       const name = `${type} ${state}`
       const { uniqueIdentifier } = await server.client.send(Operation.Register, register([named(name)]))
       await reach(server.client, uniqueIdentifier)

@@ -36,8 +36,9 @@ describe('Query', () => {
 
   test.each(supportedVersions)('answers every function, those that version %i does not know too', async (version) => {
     const answer = await server.client.send(Operation.Query, { queryFunctions: everything }, { version })
-    const { Certificate, SymmetricKey, PublicKey, PrivateKey, SplitKey, SecretData, OpaqueObject, PGPKey } = ObjectType
-    const always = [Certificate, SymmetricKey, PublicKey, PrivateKey, SplitKey, SecretData, OpaqueObject]
+    const { Certificate, SymmetricKey, PublicKey, PrivateKey, SplitKey, Template, SecretData, OpaqueObject, PGPKey } =
+      ObjectType
+    const always = [Certificate, SymmetricKey, PublicKey, PrivateKey, SplitKey, Template, SecretData, OpaqueObject]
     expect(answer.objectTypes).toEqual(version >= 12 ? [...always, PGPKey] : always)
     expect(answer.vendorIdentification).toBe('Krypton 1.2.3')
     expect(answer.serverInformation?.byteLength).toBe(0)
@@ -96,6 +97,6 @@ describe('RNG Retrieve', () => {
 
 test('has a handler for what the codec decodes, and for nothing else', () => {
   expect(handlerOf(Operation.Get)).toBeDefined()
-  expect(handlerOf(Operation.Archive)).toBeUndefined()
+  expect(handlerOf(Operation.Put)).toBeUndefined()
   expect(handlerOf(0x7fff)).toBeUndefined()
 })

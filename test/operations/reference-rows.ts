@@ -5,6 +5,7 @@ import {
   DerivationMethod,
   HashingAlgorithm,
   LinkType,
+  NameType,
   ObjectType,
   Operation,
   RecommendedCurve,
@@ -65,10 +66,16 @@ const places = {
   [Operation.Create]: {
     Link: (to) => item(Operation.Create, createPayload([link(to)])),
     Name: ({ name }) => item(Operation.Create, createPayload([named(name)])),
+    Template: (to) => item(Operation.Create, { objectType: ObjectType.SymmetricKey, templateAttribute: template(to) }),
   },
   [Operation.CreateKeyPair]: {
     Link: (to) => item(Operation.CreateKeyPair, pair({ common: [link(to)] })),
     Name: ({ name }) => item(Operation.CreateKeyPair, pair({ private: [named(name)] })),
+    Template: (to) =>
+      item(Operation.CreateKeyPair, {
+        commonTemplateAttribute: template(to),
+        privateKeyTemplateAttribute: template(to),
+      }),
   },
   [Operation.DeriveKey]: {
     'Unique Identifier': ({ uniqueIdentifier }) => item(Operation.DeriveKey, derivation(uniqueIdentifier)),
@@ -107,6 +114,7 @@ const places = {
   [Operation.Register]: {
     Link: (to) => item(Operation.Register, registerKey(data, [link(to)])),
     Name: ({ name }) => item(Operation.Register, registerKey(data, [named(name)])),
+    Template: (to) => item(Operation.Register, { ...registerKey(data), templateAttribute: template(to) }),
     'Encryption Key Information': ({ uniqueIdentifier }) =>
       item(Operation.Register, registerWrapped({ encryptionKeyInformation: { uniqueIdentifier } })),
     'MAC/Signature Key Information': ({ uniqueIdentifier }) =>
@@ -157,6 +165,12 @@ const places = {
   [Operation.Destroy]: {
     'Unique Identifier': ({ uniqueIdentifier }) => item(Operation.Destroy, { uniqueIdentifier }),
   },
+  [Operation.Archive]: {
+    'Unique Identifier': ({ uniqueIdentifier }) => item(Operation.Archive, { uniqueIdentifier }),
+  },
+  [Operation.Recover]: {
+    'Unique Identifier': ({ uniqueIdentifier }) => item(Operation.Recover, { uniqueIdentifier }),
+  },
   [Operation.Check]: {
     'Unique Identifier': ({ uniqueIdentifier }) => item(Operation.Check, { uniqueIdentifier }),
     'Unique Identifier, with Cryptographic Usage Mask': ({ uniqueIdentifier }) =>
@@ -187,6 +201,10 @@ const places = {
       item(Operation.MACVerify, { uniqueIdentifier, data, macData: Buffer.alloc(32) }),
   },
 } satisfies { readonly [O in ServedOperation]: Rows }
+
+function template({ name }: Reference) {
+  return { names: [{ nameValue: name, nameType: NameType.UninterpretedTextString }], attributes: [] }
+}
 
 function splitting(uniqueIdentifier: string | undefined, attributes: WireAttribute[] = []) {
   return {

@@ -383,6 +383,8 @@ const withoutFields = {
   [Operation.Activate]: 'ItemNotFound',
   [Operation.Revoke]: 'MissingData',
   [Operation.Destroy]: 'ItemNotFound',
+  [Operation.Archive]: 'ItemNotFound',
+  [Operation.Recover]: 'ItemNotFound',
   [Operation.Check]: 'ItemNotFound',
   [Operation.Encrypt]: 'MissingData',
   [Operation.Decrypt]: 'MissingData',

@@ -2,6 +2,7 @@ import { enumTables, Operation } from '../enums.ts'
 import type { Struct, ValueOf } from '../struct.ts'
 import { ActivateRequest, ActivateResponse } from './activate.ts'
 import { AddAttributeRequest, AddAttributeResponse } from './add-attribute.ts'
+import { ArchiveRequest, ArchiveResponse } from './archive.ts'
 import { CertifyRequest, CertifyResponse } from './certify.ts'
 import { CheckRequest, CheckResponse } from './check.ts'
 import { CreateKeyPairRequest, CreateKeyPairResponse } from './create-key-pair.ts'
@@ -28,6 +29,7 @@ import { QueryRequest, QueryResponse } from './query.ts'
 import { ReCertifyRequest } from './re-certify.ts'
 import { ReKeyRequest, ReKeyResponse } from './re-key.ts'
 import { ReKeyKeyPairRequest } from './re-key-key-pair.ts'
+import { RecoverRequest, RecoverResponse } from './recover.ts'
 import { RegisterRequest, RegisterResponse } from './register.ts'
 import { RevokeRequest, RevokeResponse } from './revoke.ts'
 import { RngRetrieveRequest, RngRetrieveResponse } from './rng-retrieve.ts'
@@ -60,6 +62,8 @@ export const payloads = {
   [Operation.Activate]: { request: ActivateRequest, response: ActivateResponse },
   [Operation.Revoke]: { request: RevokeRequest, response: RevokeResponse },
   [Operation.Destroy]: { request: DestroyRequest, response: DestroyResponse },
+  [Operation.Archive]: { request: ArchiveRequest, response: ArchiveResponse },
+  [Operation.Recover]: { request: RecoverRequest, response: RecoverResponse },
   [Operation.Check]: { request: CheckRequest, response: CheckResponse },
   [Operation.Encrypt]: { request: EncryptRequest, response: EncryptResponse },
   [Operation.Decrypt]: { request: DecryptRequest, response: DecryptResponse },
