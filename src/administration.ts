@@ -4,8 +4,10 @@ import type {
   CertificateAuthority as CertificateAuthorityView,
   Client as ClientView,
   CreatedClient,
+  Destroyed,
   Finding,
   Job,
+  KeyHalt,
   KeyVersion,
   NewCertificateAuthority,
   NewClient,
@@ -135,6 +137,26 @@ export class Administration implements AdminServices {
   async compromiseKey(key: string): Promise<Job> {
     const job = await this.#keyJobs.rotate(key, 'compromise', actor)
     this.#log.warn('a key is compromised: it is replaced with all below it', { key, job: job.id })
+    return job
+  }
+
+  relatedKeys(key: string, which: 'ancestors' | 'descendants'): Promise<KeyVersion[]> {
+    return this.#keyJobs.related(key, which)
+  }
+
+  async haltKey(key: string, act: KeyHalt): Promise<KeyVersion[]> {
+    const versions = await this.#keyJobs.halt(key, act, actor)
+    this.#log.info(`${act} of a key`, { key })
+    return versions
+  }
+
+  foreseeDestruction(key: string, version?: number): Promise<Destroyed> {
+    return this.#keyJobs.foresee(key, version)
+  }
+
+  async destroyKey(key: string, version?: number): Promise<Job> {
+    const job = await this.#keyJobs.destroy(key, version, actor)
+    this.#log.warn('the destruction of keys is asked for', { key, version, job: job.id })
     return job
   }
 

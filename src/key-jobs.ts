@@ -4,6 +4,9 @@ import type { Config } from './config.ts'
 import { Suite } from './crypto/aead.ts'
 import { randomIdentifier } from './crypto/random.ts'
 import { KryptonError } from './errors.ts'
+import { type Destroyed, type Destruction, destructionJob, foreseeDestruction } from './hierarchy/key-destruction.ts'
+import { haltKey } from './hierarchy/key-halt.ts'
+import type { KeyAct } from './hierarchy/key-life.ts'
 import { KeyMaintenance, type MaintenancePolicy, rotationTime } from './hierarchy/key-maintenance.ts'
 import { KeyState } from './hierarchy/key-state.ts'
 import { activeOf, type KeyUsers, type KeyWork, verified, type VersionedTable } from './hierarchy/key-versions.ts'
@@ -93,6 +96,36 @@ export class KeyJobs {
     const address = await this.#addressOf(name)
     const { version: from } = activeOf(await verified(this.#keyAt(address)))
     return jobView(await this.#queue.add(rotationJob(address, { from, reason, actor, subject: name })))
+  }
+
+  /** Suspends, resumes or deactivates a key: done when every thread has confirmed it. Throws 'not-found', 'invalid-field', 'wrong-key-lifecycle-state', 'not-healthy'. */
+  async halt(name: string, act: Exclude<KeyAct, 'destroy'>, actor: string): Promise<KeyVersion[]> {
+    const address = await this.#addressOf(name)
+    await haltKey(this.#work, this.#policy.ivkSuite, address, { act, actor })
+    return this.#versionsAt(address, name)
+  }
+
+  /** What a destruction would take. Throws as `destroy`. */
+  async foresee(name: string, version: number | undefined): Promise<Destroyed> {
+    return foreseeDestruction(this.#work.store, await this.#destructionOf(name, version), turn)
+  }
+
+  /** Asks for the destruction of keys. Throws 'not-found', 'invalid-field', 'wrong-key-lifecycle-state' when they are gone already. */
+  async destroy(name: string, version: number | undefined, actor: string): Promise<Job> {
+    await this.foresee(name, version)
+    const what = await this.#destructionOf(name, version)
+    const subject = version === undefined ? name : `version ${version} of ${name}`
+    return jobView(await this.#queue.add(destructionJob(what, { actor, subject })))
+  }
+
+  /** The keys above or below a key. Throws 'not-found', 'invalid-field'. */
+  async related(name: string, which: 'ancestors' | 'descendants'): Promise<KeyVersion[]> {
+    await this.#addressOf(name)
+    const all = await this.versions(name === 'ivk' ? undefined : name.split('/')[0])
+    if (which === 'descendants')
+      return all.filter(({ key }) => key !== 'ivk' && (name === 'ivk' || key.startsWith(`${name}/`)))
+    const ivks = name === 'ivk' ? [] : await this.#versionsAt({ table: 'ivks' }, 'ivk')
+    return [...ivks, ...all.filter(({ key }) => name.startsWith(`${key}/`))]
   }
 
   /** The versions of the keys of a tenant, or of all. */
@@ -187,6 +220,19 @@ export class KeyJobs {
       : { table: 'service_keys', tenant: scope.tenant, system: scope.system, service: scope.service }
   }
 
+  async #destructionOf(name: string, version: number | undefined): Promise<Destruction> {
+    const { registry } = this.#parts.instance
+    const [tenant, system, service, ...more] = name.split('/')
+    if (tenant === undefined || name === 'ivk' || more.length > 0 || (version !== undefined && service === undefined))
+      throw new KryptonError(
+        'invalid-field',
+        'name what is destroyed: TENANT, TENANT/SYSTEM or TENANT/SYSTEM/SERVICE; a version is one of a service',
+      )
+    if (system === undefined) return { tenant: (await registry.tenantNamed(tenant)).tenant }
+    const scope = await registry.scopeAt({ tenant, system, ...(service === undefined ? {} : { service }) })
+    return { ...scope, ...(version === undefined ? {} : { version }) }
+  }
+
   async #nameOf(address: KeyAddress): Promise<string> {
     return address.table === 'ivks' ? 'ivk' : this.#parts.instance.registry.pathOf(address)
   }
@@ -225,6 +271,8 @@ const stateNames: Readonly<Record<number, string>> = {
   [KeyState.Deprecated]: 'deprecated',
   [KeyState.Retired]: 'retired',
   [KeyState.Compromised]: 'compromised',
+  [KeyState.Suspended]: 'suspended',
+  [KeyState.Deactivated]: 'deactivated',
 }
 
 const levels: Readonly<Record<VersionedTable, KeyVersion['level']>> = {

@@ -112,11 +112,17 @@ async function listen(): Promise<Listener> {
 }
 
 /** Units go to the store in the order in which they were sent: when the empty one is durable, so is what was sealed before it. */
-async function refresh({ refresh: number, system }: RefreshKeys): Promise<void> {
+async function refresh({ refresh: number, meant }: RefreshKeys): Promise<void> {
   let fault: string | undefined
   try {
     // Buffers come from another thread as plain bytes.
-    await keyChain.refresh(system && { tenant: Buffer.from(system.tenant), system: Buffer.from(system.system) })
+    const tenant = meant && Buffer.from(meant.tenant)
+    const system = meant?.system && Buffer.from(meant.system)
+    await keyChain.refresh(tenant && { tenant, ...(system === undefined ? {} : { system }) })
+    if (tenant !== undefined && meant?.forget === true) {
+      keystore.forget()
+      streams.endOf(tenant.toString('latin1'))
+    }
     await store.commit({ section: 'data', changes: [], audit: [] })
   } catch (error) {
     log.error('the keys as they are stored now do not open in this thread', error)

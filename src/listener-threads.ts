@@ -4,7 +4,7 @@ import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
 import { type ErrorCode, KryptonError } from './errors.ts'
 import type { TransferableRootKeys } from './hierarchy/key-chain.ts'
-import type { KeyUsers, SystemOfKeys } from './hierarchy/key-versions.ts'
+import type { KeyUsers, MeantKeys } from './hierarchy/key-versions.ts'
 import { limits } from './limits.ts'
 import type { StoreConnection } from './store/sqlite/sqlite-store.ts'
 import type { StreamMessage } from './stream-relay.ts'
@@ -39,7 +39,7 @@ export const stopListening = 'stop'
 /** To a listener thread: open the keys as they are stored now, and say so when nothing waits any more that was sealed under older ones. */
 export interface RefreshKeys {
   readonly refresh: number
-  readonly system: SystemOfKeys | undefined
+  readonly meant: MeantKeys | undefined
 }
 
 /** What a thread is started with, made anew for each: a connection to the store and the root's keys are for one thread. */
@@ -121,11 +121,11 @@ export class ListenerThreads implements KeyUsers {
   }
 
   /** A thread that ends meanwhile needs no answer: the one in its place begins with the keys as they are stored. */
-  async refresh(system?: SystemOfKeys): Promise<void> {
+  async refresh(meant?: MeantKeys): Promise<void> {
     const number = this.#refreshes++
     // A thread that is still starting may have read older keys.
     await Promise.all(this.#replacing)
-    await Promise.all([...this.#workers.values()].map((worker) => refreshed(worker, { refresh: number, system })))
+    await Promise.all([...this.#workers.values()].map((worker) => refreshed(worker, { refresh: number, meant })))
   }
 
   /** Drains every thread and waits for their end. */

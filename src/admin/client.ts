@@ -5,8 +5,10 @@ import type {
   Address,
   CertificateAuthority,
   Client,
+  Destroyed,
   Finding,
   Job,
+  KeyHalt,
   KeyVersion,
   NewCertificateAuthority,
   NewClient,
@@ -96,6 +98,22 @@ export class AdminClient {
 
   compromiseKey(key: string): Promise<Job> {
     return this.#call<Job>('POST', '/v1/keys/compromise', { key })
+  }
+
+  relatedKeys(key: string, which: 'ancestors' | 'descendants'): Promise<KeyVersion[]> {
+    return this.#call<KeyVersion[]>('GET', `/v1/keys?key=${encodeURIComponent(key)}&related=${which}`)
+  }
+
+  haltKey(key: string, act: KeyHalt): Promise<KeyVersion[]> {
+    return this.#call<KeyVersion[]>('POST', `/v1/keys/${act}`, { key })
+  }
+
+  foreseeDestruction(key: string, version?: number): Promise<Destroyed> {
+    return this.#call<Destroyed>('POST', '/v1/keys/destroy/foresee', { key, version })
+  }
+
+  destroyKey(key: string, version?: number): Promise<Job> {
+    return this.#call<Job>('POST', '/v1/keys/destroy', { key, version })
   }
 
   listJobs(): Promise<Job[]> {

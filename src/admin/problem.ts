@@ -66,9 +66,11 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   'not-found': 404,
   'item-not-found': 404,
   'already-exists': 409,
+  'wrong-key-lifecycle-state': 409,
   'store-unique': 409,
   'store-conflict': 409,
   'seal-failed': 503,
+  'not-healthy': 503,
   'store-failed': 503,
   overloaded: 503,
 }

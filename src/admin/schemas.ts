@@ -99,7 +99,28 @@ const KeyName = Type.String({
 
 export const KeyBody = closed({ key: KeyName })
 
-export const KeyQuery = closed({ tenant: Type.Optional(Name), key: Type.Optional(KeyName) })
+/** A tenant, a system or a service: what a destruction names. */
+export const DestructionBody = closed({
+  key: Type.String({
+    pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}(/[A-Za-z0-9][A-Za-z0-9._-]{0,63}){0,2}$',
+    description: 'TENANT, TENANT/SYSTEM or TENANT/SYSTEM/SERVICE.',
+  }),
+  version: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: 4_294_967_295, description: 'One version of a service.' }),
+  ),
+})
+
+export const DestroyedAnswer = closed({
+  tenantKeys: Type.Integer(),
+  serviceKeys: Type.Integer(),
+  objects: Type.Integer(),
+})
+
+export const KeyQuery = closed({
+  tenant: Type.Optional(Name),
+  key: Type.Optional(KeyName),
+  related: Type.Optional(Type.Union([Type.Literal('ancestors'), Type.Literal('descendants')])),
+})
 
 export const KeyVersionAnswer = closed({
   key: Type.String(),

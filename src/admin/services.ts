@@ -20,6 +20,14 @@ export interface AdminServices {
   rotateKey(key: string): Awaitable<Job>
   /** Asks for a rotation, and for a new key in the place of each that the old one wraps. Throws 'not-found', 'invalid-field'. */
   compromiseKey(key: string): Awaitable<Job>
+  /** The keys above or below a key. Throws 'not-found', 'invalid-field'. */
+  relatedKeys(key: string, which: 'ancestors' | 'descendants'): Awaitable<KeyVersion[]>
+  /** Suspends, resumes or deactivates a key: done when every thread has confirmed it. Throws 'not-found', 'invalid-field', 'wrong-key-lifecycle-state', 'not-healthy'. */
+  haltKey(key: string, act: KeyHalt): Awaitable<KeyVersion[]>
+  /** What the destruction of a tenant's, system's or service's keys would take. Throws as `destroyKey`. */
+  foreseeDestruction(key: string, version?: number): Awaitable<Destroyed>
+  /** Asks for a destruction. Throws 'not-found', 'invalid-field', 'wrong-key-lifecycle-state'. */
+  destroyKey(key: string, version?: number): Awaitable<Job>
   /** The newest first. */
   listJobs(): Awaitable<Job[]>
   /** By its identifier in hex. Throws 'not-found'. */
@@ -119,6 +127,19 @@ export interface KeyVersion {
   readonly rotates?: string
   /** What is under this version, in words: only where one key is shown. */
   readonly holds?: string
+}
+
+/** What an operator does to a key that can be told from its name. */
+export type KeyHalt = 'suspend' | 'resume' | 'deactivate'
+
+/** What a destruction takes. */
+export interface Destroyed {
+  /** Versions of Tenant Keys. */
+  readonly tenantKeys: number
+  /** Versions of Service Keys. */
+  readonly serviceKeys: number
+  /** Objects that nobody can open any more. */
+  readonly objects: number
 }
 
 /** A long act of the server. */

@@ -5,7 +5,7 @@ import type { WrappingKey } from './root-keys.ts'
 import type { Unauthenticated } from './row-mac.ts'
 import type { TenantKeys } from './tenant-key.ts'
 import { openRecord, Purpose, type RecordContext, sealRecord } from './wrapped-key.ts'
-import { wipeWrappingKeys } from './wrapping-keys.ts'
+import { type WrappingKeys, wipeWrappingKeys } from './wrapping-keys.ts'
 
 /** Whose keys: 16 bytes each. */
 export interface Scope {
@@ -29,11 +29,11 @@ export interface ObjectContext {
 /** A service's keys: those of its tenant, and what seals and opens the service's objects (L4 under L3). */
 export interface ServiceKeys extends TenantKeys {
   readonly scope: Scope
-  /** The version of the Service Key that new records are sealed under: the object's `key_version`. */
+  /** The version of the Service Key that new records are sealed under: the object's `key_version`; 0 while none takes anything new. */
   readonly activeVersion: number
-  /** The record of an object's key material, under the active version. */
+  /** The record of an object's key material, under the active version. Throws 'wrong-key-lifecycle-state' when there is none. */
   sealObject(context: ObjectContext, material: Uint8Array | Secret): Buffer
-  /** The material in `record`, of class `object`. Throws 'record-invalid' or 'record-does-not-open'. */
+  /** The material in `record`, of class `object`. Throws 'wrong-key-lifecycle-state' when its key was destroyed, 'record-invalid' or 'record-does-not-open'. */
   openObject(context: ObjectContext, keyVersion: number, record: Uint8Array): Secret
 }
 
@@ -44,22 +44,19 @@ export class OpenServiceKeys implements ServiceKeys {
   readonly activeVersion: number
   readonly #cluster: Uint8Array
   readonly #tenantKeys: TenantKeys
-  readonly #active: WrappingKey
+  readonly #active: WrappingKey | undefined
   readonly #byVersion: ReadonlyMap<number, WrappingKey>
+  readonly #retired: ReadonlySet<number>
 
-  constructor(
-    cluster: Uint8Array,
-    scope: Scope,
-    tenantKeys: TenantKeys,
-    keys: { active: WrappingKey; byVersion: ReadonlyMap<number, WrappingKey> },
-  ) {
+  constructor(cluster: Uint8Array, scope: Scope, tenantKeys: TenantKeys, keys: WrappingKeys) {
     this.#cluster = cluster
     this.scope = scope
     this.tenant = scope.tenant
     this.#tenantKeys = tenantKeys
     this.#active = keys.active
     this.#byVersion = keys.byVersion
-    this.activeVersion = keys.active.version
+    this.#retired = keys.retired
+    this.activeVersion = keys.active?.version ?? 0
   }
 
   macRow<T extends TableName>(table: T, row: Unauthenticated<T>): Buffer {
@@ -79,11 +76,23 @@ export class OpenServiceKeys implements ServiceKeys {
   }
 
   sealObject(context: ObjectContext, material: Uint8Array | Secret): Buffer {
+    if (this.#active === undefined) {
+      throw new KryptonError(
+        'wrong-key-lifecycle-state',
+        'Ask the operator of this server to resume the keys of this service: they take nothing new, and open what they hold unless they were destroyed',
+      )
+    }
     return sealRecord(Purpose.Object, this.#active, this.#recordContext(context), material)
   }
 
   openObject(context: ObjectContext, keyVersion: number, record: Uint8Array): Secret {
     const key = this.#byVersion.get(keyVersion)
+    if (key === undefined && this.#retired.has(keyVersion)) {
+      throw new KryptonError(
+        'wrong-key-lifecycle-state',
+        'The Service Key of this object was destroyed: nobody can open it any more; Get Attributes, Locate and Destroy go on',
+      )
+    }
     if (key === undefined) {
       throw new KryptonError(
         'record-invalid',

@@ -120,7 +120,9 @@ export class KeyChain {
         next(this.#store.find('service_keys', { tenant, system, service }), (rows) => {
           try {
             const owner = { cluster: this.cluster, tenant, system, service }
-            return openWrappingKeys('service_keys', owner, tenantKeys, parents.byVersion, rows)
+            const keys = openWrappingKeys('service_keys', owner, tenantKeys, parents.byVersion, rows)
+            // A Tenant Key that is halted halts what is below it.
+            return parents.active === undefined ? { ...keys, active: undefined } : keys
           } finally {
             wipeWrappingKeys(parents)
           }
@@ -130,12 +132,12 @@ export class KeyChain {
   }
 
   /**
-   * Opens the IVKs as they are stored now, and the Tenant Keys of `system` where one is named, those too that are yet to become active; ends
+   * Opens the IVKs as they are stored now, and the Tenant Keys of a system where one is named, those too that are yet to become active; ends
    * what this thread had opened before. From then on it wraps under no version that was active before. To be called between requests.
    */
-  async refresh(system?: { readonly tenant: Buffer; readonly system: Buffer }): Promise<void> {
+  async refresh(meant?: { readonly tenant: Buffer; readonly system?: Buffer }): Promise<void> {
     await this.ivks()
-    if (system !== undefined) wipeWrappingKeys(await this.tenantKeys(system.tenant, system.system))
+    if (meant?.system !== undefined) wipeWrappingKeys(await this.tenantKeys(meant.tenant, meant.system))
     for (const [name, opened] of this.#services) {
       if (opened.keysVersion === this.#keysVersion()) continue
       this.#services.delete(name)
@@ -181,14 +183,14 @@ export class KeyChain {
 
   #loadService(scope: Scope): MaybePromise<OpenServiceKeys> {
     return next(this.#openTenant(scope.tenant), (tenantKeys) =>
-      next(this.serviceWrappingKeys(scope), ({ active, byVersion }) => {
-        if (active === undefined) {
+      next(this.serviceWrappingKeys(scope), (keys) => {
+        if (keys.byVersion.size === 0 && keys.retired.size === 0) {
           throw new KryptonError(
             'not-found',
             'this service has no active key: add a client of it with krypton client add',
           )
         }
-        return new OpenServiceKeys(this.cluster, scope, tenantKeys, { active, byVersion })
+        return new OpenServiceKeys(this.cluster, scope, tenantKeys, keys)
       }),
     )
   }

@@ -12,15 +12,23 @@ export const KeyState = {
   Retired: 5,
   /** Known to somebody else: opens only, so that what hangs on it can be moved. */
   Compromised: 6,
+  /** Was active: its operator has halted it. Opens only, until it is resumed. */
+  Suspended: 7,
+  /** Was active: it takes nothing new for good. Opens only. */
+  Deactivated: 8,
 } as const
 export type KeyState = (typeof KeyState)[keyof typeof KeyState]
 
 /** True if a version in `state` may open what it once wrapped. */
 export function opens(state: number): boolean {
-  return (
-    state === KeyState.Active ||
-    state === KeyState.Grace ||
-    state === KeyState.Deprecated ||
-    state === KeyState.Compromised
-  )
+  return openingStates.has(state)
 }
+
+const openingStates: ReadonlySet<number> = new Set([
+  KeyState.Active,
+  KeyState.Grace,
+  KeyState.Deprecated,
+  KeyState.Compromised,
+  KeyState.Suspended,
+  KeyState.Deactivated,
+])

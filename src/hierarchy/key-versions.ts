@@ -20,7 +20,14 @@ export interface KeyUsers {
    * Resolves when each of them has opened the keys as they are stored now, those too that are yet to become active, and what it has sealed under older ones is durable.
    * @throws KryptonError not-healthy: one of them does not answer, or cannot open a key
    */
-  refresh(system?: SystemOfKeys): Promise<void>
+  refresh(meant?: MeantKeys): Promise<void>
+}
+
+/** The keys that users open to say that they have them: of a system, or without one of nobody. With `forget` they let go of every opened key of the tenant's objects besides. */
+export interface MeantKeys {
+  readonly tenant: Buffer
+  readonly system?: Buffer
+  readonly forget?: boolean
 }
 
 /** A system whose keys are meant. */
@@ -87,11 +94,14 @@ export async function verified<T extends VersionedTable>(key: VersionedKey<T>): 
   return rows
 }
 
-/** The version that wraps. Throws 'not-found' when there is none. */
+/** The version that wraps. Throws 'wrong-key-lifecycle-state' when there is none. */
 export function activeOf<T extends VersionedTable>(rows: readonly Row<T>[]): Row<T> {
   const active = rows.find(({ state }) => state === KeyState.Active)
   if (active === undefined)
-    throw new KryptonError('not-found', 'this key has no active version: there is nothing to rotate')
+    throw new KryptonError(
+      'wrong-key-lifecycle-state',
+      'this key has no active version: resume it first, or it is gone for good',
+    )
   return active
 }
 
@@ -106,7 +116,7 @@ export async function changeState<T extends VersionedTable>(
   const keys = await key.keys()
   await work.store.commit({
     section: 'keys',
-    changes: [updated(key.table, row, { state, record }, keys)],
+    changes: [updateOf(key.table, row, { state, record }, keys)],
     audit: [event(work.clock, key, row, operation, actor)],
   })
 }
@@ -154,12 +164,16 @@ async function activate<T extends VersionedTable>(
   const state = compromised ? KeyState.Compromised : KeyState.Grace
   await work.store.commit({
     section: 'keys',
-    changes: [updated(key.table, old, { state }, keys), updated(key.table, pending, { state: KeyState.Active }, keys)],
+    changes: [
+      updateOf(key.table, old, { state }, keys),
+      updateOf(key.table, pending, { state: KeyState.Active }, keys),
+    ],
     audit: [event(work.clock, key, pending, compromised ? 'KeyCompromise' : 'KeyRotate', 'system')],
   })
 }
 
-function updated<T extends VersionedTable>(table: T, old: Row<T>, changes: object, keys: RowKeys): Change {
+/** The change of a version's row to one with some columns changed. */
+export function updateOf<T extends VersionedTable>(table: T, old: Row<T>, changes: object, keys: RowKeys): Change {
   const { mac: _, ...rest } = old
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the row as it was, with columns of their own kinds
   const next = { ...rest, ...changes, row_version: old.row_version + 1 } as unknown as Unauthenticated<T>

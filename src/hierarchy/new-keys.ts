@@ -1,5 +1,6 @@
 import { auditEvent } from '../audit/audit-event.ts'
 import { dateTime } from '../clock.ts'
+import { KryptonError } from '../errors.ts'
 import type { Change, Unit } from '../store/store.ts'
 import type { Scope } from './data-key.ts'
 import { newIntegrityKey } from './integrity-key.ts'
@@ -39,6 +40,12 @@ export async function createServiceKeys(chain: KeyChain, scope: Scope, actor: st
   const parents = await chain.tenantKeys(scope.tenant, scope.system)
   const changes: Change[] = []
   try {
+    if (parents.active === undefined && parents.byVersion.size + parents.retired.size > 0) {
+      throw new KryptonError(
+        'wrong-key-lifecycle-state',
+        'the Tenant Key of this system takes nothing new: resume it with krypton key resume, or use another system when it is gone for good',
+      )
+    }
     if (parents.active === undefined) {
       const { active: ivk } = await chain.ivks()
       addSystem(chain, scope, tenantKeys, ivk, changes)

@@ -56,13 +56,14 @@ export class Rewrapper {
     return stale.length
   }
 
-  /** Ends what a crash has left between the two steps: see the class. */
+  /** Ends what a crash has left between the two steps, where `isMeant` says so: see the class. */
   async settle<T extends WrappedTable>(
     kind: WrappedRows<T>,
+    isMeant: (place: Place) => boolean,
     parentsOf: (place: Place) => Promise<Parents & { readonly end: () => void }>,
   ): Promise<void> {
     for (const previous of await this.#store.find(previousTable(kind), {})) {
-      if (previous.of_table !== kind.table) continue
+      if (previous.of_table !== kind.table || !isMeant(previous)) continue
       const keys = await this.#keysOf(kind, previous.owner)
       keys.verifyRow(previousTable(kind), previous)
       const parents = await parentsOf({ ...previous })

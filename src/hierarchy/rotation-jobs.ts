@@ -9,6 +9,7 @@ export const KeyJobKind = {
   RotateTenantKey: 'rotate-tenant-key',
   RotateServiceKey: 'rotate-service-key',
   DeleteVersion: 'delete-key-version',
+  Destroy: 'destroy-keys',
 } as const
 
 /** A key of the hierarchy: the IVK, the Tenant Key of a system, or the Service Key of a service. */

@@ -1,9 +1,11 @@
 import { dateTime } from '../clock.ts'
 import type { Suite } from '../crypto/aead.ts'
+import { KryptonError } from '../errors.ts'
 import type { JobKind, JobRun } from '../jobs/job-run.ts'
 import { limits } from '../limits.ts'
 import type { KeyOf, Row } from '../store/schema.ts'
 import type { Scope } from './data-key.ts'
+import { destroyKeys } from './key-destruction.ts'
 import { KeyState } from './key-state.ts'
 import { activateNext, type KeyWork, type SystemOfKeys } from './key-versions.ts'
 import { noTenant } from './key-record.ts'
@@ -35,6 +37,7 @@ export function keyJobKinds(work: KeyWork, policy: RotationPolicy): Map<string, 
     [KeyJobKind.RotateIvk, (run) => rotation.ivk(run)],
     [KeyJobKind.RotateTenantKey, (run) => rotation.tenantKey(run)],
     [KeyJobKind.RotateServiceKey, (run) => rotation.serviceKey(run)],
+    [KeyJobKind.Destroy, (run) => destroyKeys(work, run)],
     [KeyJobKind.DeleteVersion, (run) => deleteVersion(work, policy.ivkSuite, run)],
   ])
 }
@@ -55,8 +58,8 @@ class Rotation {
     const version = await activateNext(this.#work, ivkOf(this.#work, this.#policy.ivkSuite), step)
     const { chain } = this.#work
     const parents = async () => ({ ...(await chain.ivks()), end: () => undefined })
-    await this.#rewrapper.settle(tenantIntegrityKeyRows, parents)
-    await this.#rewrapper.settle(tenantKeyRows, parents)
+    await this.#rewrapper.settle(tenantIntegrityKeyRows, () => true, parents)
+    await this.#rewrapper.settle(tenantKeyRows, () => true, parents)
     await this.#setTotal(run, { table: 'ivks' }, version)
     const integrityKeys = await this.#eachPage(run, 'integrity_keys', async (rows) =>
       this.#rewrapper.rewrap(
@@ -146,7 +149,8 @@ class Rotation {
     const { chain, store } = this.#work
     const parentsOf = async ({ owner, system: below }: Pick<Place, 'owner' | 'system'>) =>
       ending(await chain.tenantKeys(owner, below))
-    await this.#rewrapper.settle(serviceKeyRows, parentsOf)
+    const isOurs = (place: Place): boolean => place.owner.equals(system.tenant) && place.system.equals(system.system)
+    await this.#rewrapper.settle(serviceKeyRows, isOurs, parentsOf)
     const parents = await parentsOf({ owner: system.tenant, system: system.system })
     try {
       let count = 0
@@ -168,7 +172,9 @@ class Rotation {
     const { chain, store } = this.#work
     const parentsOf = async (place: Omit<Place, 'holder' | 'version'>) =>
       ending(await chain.serviceWrappingKeys({ tenant: place.owner, system: place.system, service: place.service }))
-    await this.#rewrapper.settle(objectRows, parentsOf)
+    const isIn = (place: Place): boolean =>
+      place.owner.equals(tenant) && place.system.equals(system) && place.service.equals(service)
+    await this.#rewrapper.settle(objectRows, isIn, parentsOf)
     const parents = await parentsOf({ owner: tenant, system, service })
     const isOurs = (row: Row<'objects'>): boolean =>
       row.tenant.equals(tenant) && row.system.equals(system) && row.service.equals(service)
@@ -210,7 +216,13 @@ class Rotation {
 
 /** Parents that were opened for one use. */
 function ending(keys: WrappingKeys): Parents & { readonly end: () => void } {
-  if (keys.active === undefined) throw new Error('keys below a key without an active version')
+  if (keys.active === undefined) {
+    wipeWrappingKeys(keys)
+    throw new KryptonError(
+      'wrong-key-lifecycle-state',
+      'the key above is halted: what hangs on it is wrapped anew when it is resumed',
+    )
+  }
   return { active: keys.active, byVersion: keys.byVersion, end: () => wipeWrappingKeys(keys) }
 }
 

@@ -66,7 +66,7 @@ export function serviceKeyOf({ store, chain, clock }: KeyWork, scope: Scope): Ve
       try {
         if (parents.active === undefined)
           throw new KryptonError(
-            'not-found',
+            'wrong-key-lifecycle-state',
             'the system of this service has no active Tenant Key: there is nothing to wrap it with',
           )
         return newServiceKey({ cluster: chain.cluster, ...scope }, parents.active, version, dateTime(clock))

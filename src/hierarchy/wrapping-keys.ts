@@ -13,6 +13,8 @@ export interface WrappingKeys {
   readonly active: WrappingKey | undefined
   /** The versions that may open what they once wrapped, the active one among them. */
   readonly byVersion: ReadonlyMap<number, WrappingKey>
+  /** Versions that were destroyed: what they once wrapped opens no more. */
+  readonly retired: ReadonlySet<number>
 }
 
 /**
@@ -28,9 +30,11 @@ export function openWrappingKeys<T extends 'tenant_keys' | 'service_keys'>(
 ): WrappingKeys {
   const purpose = table === 'tenant_keys' ? Purpose.TenantKey : Purpose.ServiceKey
   const byVersion = new Map<number, WrappingKey>()
+  const retired = new Set<number>()
   let active: WrappingKey | undefined
   for (const row of rows) {
     tenantKeys.verifyRow(table, row)
+    if (row.state === KeyState.Retired) retired.add(row.version)
     if (!opens(row.state) && row.state !== KeyState.Pending) continue
     const parent = parents.get(row.parent_version)
     if (parent === undefined) {
@@ -48,7 +52,7 @@ export function openWrappingKeys<T extends 'tenant_keys' | 'service_keys'>(
     byVersion.set(row.version, key)
     if (row.state === KeyState.Active) active = key
   }
-  return { active, byVersion }
+  return { active, byVersion, retired }
 }
 
 /** Ends every version. */

@@ -26,7 +26,7 @@ export interface JobQueueParts {
 }
 
 /**
- * Long acts: durable before they begin, gone on with after a crash, tried again when they fail, one after the other in each lane. They run in
+ * Long acts: durable before they begin, gone on with after a crash, tried again when they fail and are not refused, one after the other in each lane. They run in
  * the process that owns the store, beside the threads that serve requests.
  */
 export class JobQueue {
@@ -217,7 +217,7 @@ export class JobQueue {
     }
     const detail = isKryptonError(error) ? error.message : 'the server failed, its log says why'
     this.#parts.report(`a job failed: ${row.kind} ${row.subject}`, error)
-    if (row.attempts >= limits.jobAttemptsMax) {
+    if (row.attempts >= limits.jobAttemptsMax || isRefusal(error)) {
       await this.#end(row, JobState.Failed, detail, [], progress)
       return
     }
@@ -299,6 +299,11 @@ export class JobQueue {
     this.#lastSequence = Math.max(this.#lastSequence + 1, Math.floor(this.#parts.clock.now() * 1000))
     return this.#lastSequence
   }
+}
+
+/** What is refused stays so however often it is tried. */
+function isRefusal(error: unknown): boolean {
+  return isKryptonError(error, 'wrong-key-lifecycle-state') || isKryptonError(error, 'not-found')
 }
 
 /** A wait before another attempt is never longer than its bound, also when the wall clock was set back meanwhile. */

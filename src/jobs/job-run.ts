@@ -76,6 +76,12 @@ export class JobRun {
     this.#workSince = this.#clock.monotonic()
   }
 
+  /** Makes progress durable at once: what comes after it may only be done once. */
+  async save(progress: Progress): Promise<void> {
+    this.#progress = progress
+    await this.#save(progress)
+  }
+
   /** @throws JobStopped when the job is to end */
   throwIfStopped(): void {
     if (this.signal.aborted) throw new JobStopped('the job was told to end')

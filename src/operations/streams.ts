@@ -166,6 +166,11 @@ export class Streams {
     if (this.#entries.size === 0) this.#stopSweeping()
   }
 
+  /** Ends and wipes those of a tenant, named as where they begin: its keys were destroyed. */
+  endOf(tenant: string): void {
+    for (const [key, entry] of this.#entries) if (entry.tenant === tenant) this.#end(key)
+  }
+
   /** Ends and wipes all of them. */
   clear(): void {
     for (const key of this.#entries.keys()) this.#end(key)

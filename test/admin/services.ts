@@ -2,8 +2,10 @@ import type {
   AdminServices,
   CertificateAuthority,
   Client,
+  Destroyed,
   Finding,
   Job,
+  KeyHalt,
   KeyVersion,
   NewCertificateAuthority,
   NewClient,
@@ -132,6 +134,22 @@ export class ListedServices implements AdminServices {
 
   compromiseKey(key: string): Job {
     return { ...this.jobs[0]!, subject: key, detail: 'compromised' }
+  }
+
+  relatedKeys(key: string, which: 'ancestors' | 'descendants'): KeyVersion[] {
+    return which === 'ancestors' ? this.keys.filter((version) => version.key !== key) : []
+  }
+
+  haltKey(key: string, act: KeyHalt): KeyVersion[] {
+    return [{ ...this.keys[0]!, key, level: 'L2', state: act === 'resume' ? 'active' : `${act}ed` }]
+  }
+
+  foreseeDestruction(): Destroyed {
+    return { tenantKeys: 1, serviceKeys: 2, objects: 30 }
+  }
+
+  destroyKey(key: string, version?: number): Job {
+    return { ...this.jobs[0]!, kind: 'destroy-keys', subject: `${key} ${version ?? 'whole'}` }
   }
 
   listJobs(): Job[] {

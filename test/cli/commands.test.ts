@@ -130,6 +130,17 @@ describe('commands that ask the server', () => {
     for (const name of ['acme', 'a/b/c/d', 'acme/', 'ivk/1']) {
       expect(await ask('key', 'rotate', name), name).toMatchObject(name === 'ivk/1' ? { code: 0 } : { code: 2 })
     }
+    for (const act of ['suspend', 'resume', 'deactivate'])
+      expect((await ask('key', act, 'acme/default')).data).toMatch(/acme\/default +L2/)
+    expect((await ask('key', 'ancestors', 'acme/default')).data).toMatch(/^ivk/m)
+    expect((await ask('key', 'descendants', 'ivk')).talk).toBe('none\n')
+    expect((await ask('key', 'destroy', 'acme')).code).toBe(2)
+    expect((await ask('key', 'destroy', 'acme', '--dry-run', '--yes')).code).toBe(2)
+    expect((await ask('key', 'destroy', 'acme', '--dry-run')).data).toMatch(/^objects +30$/m)
+    expect((await ask('key', 'destroy', 'acme/a/b', '--only-version', 'x', '--yes')).code).toBe(2)
+    expect((await ask('key', 'destroy', 'acme/a/b', '--only-version', '3', '--yes')).data).toMatch(
+      /^subject +acme\/a\/b 3$/m,
+    )
     expect((await ask('job', 'list')).data).toMatch(/rotate-ivk +IVK +running +3\/10/)
     expect((await ask('job', 'show', '0'.repeat(32))).data).toMatch(/^state +running$/m)
     expect((await ask('job', 'cancel', '0'.repeat(32))).data).toMatch(/^state +cancelling$/m)

@@ -3,11 +3,11 @@ import { Suite } from '../../src/crypto/aead.ts'
 import type { Secret } from '../../src/crypto/secret.ts'
 import { KeyChain, type ObjectContext, type Scope } from '../../src/hierarchy/key-chain.ts'
 import { KeyMaintenance, type MaintenancePolicy } from '../../src/hierarchy/key-maintenance.ts'
-import type { KeyWork, SystemOfKeys } from '../../src/hierarchy/key-versions.ts'
+import type { KeyWork, MeantKeys } from '../../src/hierarchy/key-versions.ts'
 import { keyJobKinds } from '../../src/hierarchy/rotation.ts'
 import type { KeyAddress } from '../../src/hierarchy/rotation-jobs.ts'
 import type { NewJob } from '../../src/jobs/job.ts'
-import { JobRun } from '../../src/jobs/job-run.ts'
+import { JobRun, type Progress } from '../../src/jobs/job-run.ts'
 import type { Row } from '../../src/store/schema.ts'
 import type { Store } from '../../src/store/store.ts'
 import { FakeClock } from '../support/fake-clock.ts'
@@ -32,6 +32,7 @@ export class RotationBench {
   onPoint: (point: string) => void = () => undefined
   onRefresh: () => Promise<void> = async () => undefined
   refreshes = 0
+  readonly meant: (MeantKeys | undefined)[] = []
 
   constructor(made: Hierarchy, store: Store = made.store, suite: Suite = Suite.Xaes256Gcm) {
     this.made = made
@@ -40,7 +41,7 @@ export class RotationBench {
       store,
       chain: new KeyChain(store, made.root, this.clock),
       clock: this.clock,
-      users: { refresh: (system) => this.#refresh(system) },
+      users: { refresh: (meant) => this.#refresh(meant) },
       schedule: async (job) => {
         const isSame = (other: NewJob) => JSON.stringify({ ...other, due: 0 }) === JSON.stringify({ ...job, due: 0 })
         if (!this.jobs.some(isSame)) this.jobs.push(job)
@@ -61,13 +62,12 @@ export class RotationBench {
     this.maintenance = new KeyMaintenance(this.work, this.policy)
   }
 
-  /** Runs a job once, as the queue would. */
-  async run(job: NewJob): Promise<string> {
+  /** Runs a job once, as the queue would, from the progress that is saved in `progress`. */
+  async run(job: NewJob, progress: Progress = { done: 0, total: 0, position: Buffer.alloc(0) }): Promise<string> {
     const kind = keyJobKinds(this.work, this.policy).get(job.kind)!
-    const progress = { done: 0, total: 0, position: Buffer.alloc(0) }
     const parts = {
       signal: new AbortController().signal,
-      save: async () => undefined,
+      save: async (saved: Progress) => void Object.assign(progress, saved),
       clock: this.clock,
       pace: { itemsPerSecond: 1_000_000 },
     }
@@ -100,10 +100,11 @@ export class RotationBench {
     return rows.map(({ state }) => state)
   }
 
-  async #refresh(system?: SystemOfKeys): Promise<void> {
+  async #refresh(meant?: MeantKeys): Promise<void> {
     this.refreshes++
+    this.meant.push(meant)
     await this.onRefresh()
-    for (const thread of this.threads) await thread.refresh(system)
+    for (const thread of this.threads) await thread.refresh(meant)
   }
 }
 

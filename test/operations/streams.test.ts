@@ -263,6 +263,14 @@ describe('an operation in parts is', () => {
     await client.send(Operation.Encrypt, kept)
   })
 
+  test('over when the keys of its tenant are destroyed, and nobody else’s with it', async () => {
+    const part = await begun()
+    server.services.streams.endOf('another')
+    expect(streams()).toBe(1)
+    server.services.streams.endOf(client.principal.tenant.toString('latin1'))
+    expect((await client.refusal(Operation.Encrypt, part)).reason).toBe('Item Not Found')
+  })
+
   test('over after a time without parts, and after a longer one whatever comes', async () => {
     const { clock } = server
     const [idle, busy] = [await begun(), await begun()]

@@ -1,5 +1,13 @@
 import { Type } from 'typebox'
-import { JobAnswer, KeyBody, KeyQuery, KeyVersionAnswer, ProblemAnswer } from '../schemas.ts'
+import {
+  DestroyedAnswer,
+  DestructionBody,
+  JobAnswer,
+  KeyBody,
+  KeyQuery,
+  KeyVersionAnswer,
+  ProblemAnswer,
+} from '../schemas.ts'
 import type { Routes } from './route.ts'
 
 /** The keys of the hierarchy, which are never handed out: their versions and states. */
@@ -15,8 +23,9 @@ export const keyRoutes: Routes = (server, services) => {
       },
     },
     (request) => {
-      const { key, tenant } = request.query
-      return key === undefined ? services.listKeys(tenant) : services.showKey(key)
+      const { key, tenant, related } = request.query
+      if (key === undefined) return services.listKeys(tenant)
+      return related === undefined ? services.showKey(key) : services.relatedKeys(key, related)
     },
   )
   const act = (path: string, summary: string, answer: (key: string) => ReturnType<typeof services.rotateKey>): void => {
@@ -27,4 +36,41 @@ export const keyRoutes: Routes = (server, services) => {
   act('/v1/keys/compromise', 'Replace a key that somebody else may know, and all that is below it, by a job', (key) =>
     services.compromiseKey(key),
   )
+  for (const halt of ['suspend', 'resume', 'deactivate'] as const) {
+    const summary = summaries[halt]
+    const response = { 200: Type.Array(KeyVersionAnswer), '4xx': ProblemAnswer }
+    server.post(`/v1/keys/${halt}`, { schema: { summary, tags: ['keys'], body: KeyBody, response } }, (request) =>
+      services.haltKey(request.body.key, halt),
+    )
+  }
+  server.post(
+    '/v1/keys/destroy/foresee',
+    {
+      schema: {
+        summary: 'What a destruction would take',
+        tags: ['keys'],
+        body: DestructionBody,
+        response: { 200: DestroyedAnswer, '4xx': ProblemAnswer },
+      },
+    },
+    async ({ body: { key, version } }) => ({ ...(await services.foreseeDestruction(key, version)) }),
+  )
+  server.post(
+    '/v1/keys/destroy',
+    {
+      schema: {
+        summary: 'Destroy the keys of a tenant, a system or a service by a job: nothing brings back what they wrap',
+        tags: ['keys'],
+        body: DestructionBody,
+        response: { 202: JobAnswer, '4xx': ProblemAnswer },
+      },
+    },
+    async ({ body: { key, version } }, reply) => reply.code(202).send(await services.destroyKey(key, version)),
+  )
 }
+
+const summaries = {
+  suspend: 'Suspend a key: it opens what it holds and takes nothing new',
+  resume: 'Resume a suspended key',
+  deactivate: 'Deactivate a key for good: it opens what it holds and takes nothing new',
+} as const

@@ -52,6 +52,67 @@ export const addKeyCommand: AddCommand = (program, terminal) => {
         output.talk(`Next: krypton job show ${job.id}${dirFlag(flags)}\n`)
       })
     })
+  for (const [act, description] of halts) {
+    withServer(key.command(act).description(description).argument('<key>', 'TENANT/SYSTEM or TENANT/SYSTEM/SERVICE'))
+      .addHelpText('after', examples(`krypton key ${act} acme/default/orders`))
+      .action((name: string, flags: ServerFlags) => {
+        checkKey(name)
+        return ask(terminal, flags, async (server, output) => output.list(await server.haltKey(name, act), columns))
+      })
+  }
+  for (const which of ['ancestors', 'descendants'] as const) {
+    const description = `the keys ${which === 'ancestors' ? 'above' : 'below'} a key`
+    withServer(key.command(which).description(description).argument('<key>', keyName))
+      .addHelpText('after', examples(`krypton key ${which} acme/default`))
+      .action((name: string, flags: ServerFlags) => {
+        checkKey(name)
+        return ask(terminal, flags, async (server, output) =>
+          output.list(await server.relatedKeys(name, which), columns),
+        )
+      })
+  }
+  withServer(
+    key
+      .command('destroy')
+      .description('destroy keys for good: nobody can open any more what they wrap')
+      .argument('<what>', 'TENANT, TENANT/SYSTEM or TENANT/SYSTEM/SERVICE')
+      .option('--only-version <number>', 'one version of the key of a service')
+      .option('--dry-run', 'only count what would be lost')
+      .option('--yes', 'do it: without this nothing is done'),
+  )
+    .addHelpText(
+      'after',
+      examples('krypton key destroy acme/default/orders --dry-run', 'krypton key destroy acme --yes'),
+    )
+    .action((name: string, flags: DestroyFlags) => {
+      const version = flags.onlyVersion === undefined ? undefined : versionNumber(flags.onlyVersion)
+      if ((flags.dryRun === true) === (flags.yes === true))
+        throw new KryptonError('usage', 'say --dry-run to see what would be lost, or --yes to do it')
+      return ask(terminal, flags, async (server, output) => {
+        if (flags.dryRun === true) return output.thing(await server.foreseeDestruction(name, version))
+        const job = await server.destroyKey(name, version)
+        output.thing(job)
+        output.talk(`Next: krypton job show ${job.id}${dirFlag(flags)}\n`)
+      })
+    })
+}
+
+interface DestroyFlags extends ServerFlags {
+  readonly onlyVersion?: string
+  readonly dryRun?: boolean
+  readonly yes?: boolean
+}
+
+const halts = [
+  ['suspend', 'halt a key: it opens what it holds and takes nothing new, until it is resumed'],
+  ['resume', 'end the suspension of a key'],
+  ['deactivate', 'end what a key takes for good; what it holds it still opens'],
+] as const
+
+function versionNumber(text: string): number {
+  if (!/^[1-9][0-9]{0,9}$/.test(text))
+    throw new KryptonError('usage', '--only-version takes the number of a version: krypton key list shows them')
+  return Number(text)
 }
 
 const keyName = 'ivk, TENANT/SYSTEM or TENANT/SYSTEM/SERVICE'

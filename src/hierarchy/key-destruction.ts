@@ -1,0 +1,169 @@
+import { auditEvent } from '../audit/audit-event.ts'
+import type { JobRun } from '../jobs/job-run.ts'
+import type { NewJob } from '../jobs/job.ts'
+import { limits } from '../limits.ts'
+import type { KeyOf, Row } from '../store/schema.ts'
+import type { Change, Store } from '../store/store.ts'
+import { checkAct } from './key-life.ts'
+import { KeyState } from './key-state.ts'
+import { type KeyWork, retrying, updateOf } from './key-versions.ts'
+import { idOf, KeyJobKind } from './rotation-jobs.ts'
+
+/** What is destroyed: a tenant's keys, those of one of its systems, of a service, or one version of a service's. */
+export interface Destruction {
+  readonly tenant: Buffer
+  readonly system?: Buffer
+  readonly service?: Buffer
+  readonly version?: number
+}
+
+/** What a destruction takes, before it is done or after. */
+export interface Destroyed {
+  readonly tenantKeys: number
+  readonly serviceKeys: number
+  /** Objects that nobody can open any more. */
+  readonly objects: number
+}
+
+/** The job that destroys keys: until every thread has confirmed it, it is tried again. */
+export function destructionJob(
+  what: Destruction,
+  request: { readonly actor: string; readonly subject: string },
+): NewJob {
+  const { tenant, system, service, version } = what
+  const parameters = {
+    ...(system === undefined ? {} : { system: system.toString('hex') }),
+    ...(service === undefined ? {} : { service: service.toString('hex') }),
+    ...(version === undefined ? {} : { version }),
+  }
+  return { kind: KeyJobKind.Destroy, owner: tenant, lane: `tenant ${tenant.toString('hex')}`, parameters, ...request }
+}
+
+/** What a destruction would take as things are now. Throws 'wrong-key-lifecycle-state' when it is done already. */
+export async function foreseeDestruction(
+  store: Store,
+  what: Destruction,
+  pause: () => Promise<void>,
+): Promise<Destroyed> {
+  const { tenantKeys, serviceKeys } = await versionsOf(store, what)
+  checkAct(
+    'service_keys',
+    [...tenantKeys, ...serviceKeys].map(({ state }) => state as KeyState),
+    'destroy',
+  )
+  const gone = new Set(serviceKeys.map(versionName))
+  let objects = 0
+  const from = { tenant: what.tenant, system: what.system ?? zeros, service: what.service ?? zeros, object: zeros }
+  for (let after: KeyOf<'objects'> = from; ; await pause()) {
+    const rows = await store.scan('objects', after, limits.locatePageRows)
+    const own = rows.filter((row) => isIn(row, what))
+    objects += own.filter(
+      (row) => row.record.byteLength > 0 && gone.has(versionName({ ...row, version: row.key_version })),
+    ).length
+    const last = own.at(-1)
+    if (last === undefined || own.length < rows.length) break
+    after = { tenant: last.tenant, system: last.system, service: last.service, object: last.object }
+  }
+  return { tenantKeys: tenantKeys.length, serviceKeys: serviceKeys.length, objects }
+}
+
+/**
+ * Destroys keys, all in one transaction: their records are overwritten, their rows stay to say so. Then every thread lets go of every opened key of the tenant and confirms it. Metadata, Locate and Destroy
+ * go on: they hang on the tenant's integrity key.
+ */
+export async function destroyKeys(work: KeyWork, run: JobRun): Promise<string> {
+  const { version } = run.parameters
+  const what: Destruction = {
+    tenant: run.owner,
+    ...('system' in run.parameters ? { system: idOf(run.parameters, 'system') } : {}),
+    ...('service' in run.parameters ? { service: idOf(run.parameters, 'service') } : {}),
+    ...(typeof version === 'number' ? { version } : {}),
+  }
+  const { store, chain, clock, users, at } = work
+  const pause = (): Promise<void> => run.step(0, run.progress)
+  // A run that died after it had destroyed them only has to be confirmed: it knows by the total that it had counted before.
+  if (run.progress.total === 0) {
+    const { tenantKeys, serviceKeys, objects } = await foreseeDestruction(store, what, pause)
+    await run.save({ ...run.progress, total: tenantKeys + serviceKeys, position: Buffer.from(String(objects)) })
+  }
+  run.throwIfStopped()
+  await retrying(async () => {
+    const keys = await chain.tenant(what.tenant)
+    const { tenantKeys, serviceKeys } = await versionsOf(store, what)
+    const gone = { state: KeyState.Retired, record: Buffer.alloc(0) }
+    const changes: Change[] = []
+    for (const row of serviceKeys) {
+      keys.verifyRow('service_keys', row)
+      changes.push(updateOf('service_keys', row, gone, keys))
+    }
+    for (const row of tenantKeys) {
+      keys.verifyRow('tenant_keys', row)
+      changes.push(updateOf('tenant_keys', row, gone, keys))
+    }
+    changes.push(...(await previousRecords(store, 'previous_key_records', what)))
+    if (changes.length === 0) return
+    const detail = `${tenantKeys.length} Tenant Keys, ${serviceKeys.length} Service Keys`
+    const audit = auditEvent({
+      clock,
+      tenant: what.tenant,
+      actor: 'system',
+      operation: 'KeyDestroy',
+      result: 'success',
+      detail,
+    })
+    await store.commit({ section: 'keys', changes, audit: [audit] })
+  })
+  at('destroyed')
+  const records = await previousRecords(store, 'previous_object_records', what)
+  if (records.length > 0) await store.commit({ section: 'data', changes: records, audit: [] })
+  await users.refresh({
+    tenant: what.tenant,
+    ...(what.system === undefined ? {} : { system: what.system }),
+    forget: true,
+  })
+  const { total, position } = run.progress
+  await run.save({ ...run.progress, done: total })
+  return `${total} versions are destroyed, ${Buffer.from(position).toString()} objects cannot be opened any more, every thread has confirmed it; copies of the database that were made before still hold the keys until they are deleted`
+}
+
+async function versionsOf(store: Store, what: Destruction) {
+  const { tenant, system, version } = what
+  const isAlive = (row: { state: number }): boolean => row.state !== KeyState.Retired
+  const scope = system === undefined ? { tenant } : { tenant, system }
+  const serviceKeys = (await store.find('service_keys', scope)).filter(
+    (row) => isAlive(row) && isIn(row, what) && (version === undefined || row.version === version),
+  )
+  const isWhole = what.service === undefined && version === undefined
+  const tenantKeys = isWhole ? (await store.find('tenant_keys', scope)).filter(isAlive) : []
+  return { tenantKeys, serviceKeys }
+}
+
+/** The old record of a key that was being wrapped anew goes with it. Those of one version cannot be told from others: they are all wrapped by keys that stay, and are let be. */
+async function previousRecords(
+  store: Store,
+  table: 'previous_key_records' | 'previous_object_records',
+  what: Destruction,
+): Promise<Change[]> {
+  if (what.version !== undefined) return []
+  const rows: Row<'previous_key_records'>[] = await store.find(table, { owner: what.tenant })
+  return rows
+    .filter((row) => row.of_table !== 'integrity_keys' && isIn({ tenant: row.owner, ...row }, what))
+    .map(({ owner, holder }): Change => ({ table, kind: 'delete', key: { owner, holder } }))
+}
+
+function isIn(
+  row: { tenant: Buffer; system: Buffer; service: Buffer },
+  { tenant, system, service }: Destruction,
+): boolean {
+  return (
+    row.tenant.equals(tenant) &&
+    (system === undefined || row.system.equals(system)) &&
+    (service === undefined || row.service.equals(service))
+  )
+}
+
+function versionName(row: { system: Buffer; service: Buffer; version: number }): string {
+  return `${row.system.toString('hex')}/${row.service.toString('hex')}/${row.version}`
+}
+
+const zeros = Buffer.alloc(16)

@@ -1,0 +1,51 @@
+import { KryptonError } from '../errors.ts'
+import { KeyState } from './key-state.ts'
+import type { VersionedTable } from './key-versions.ts'
+
+/**
+ * What an operator does to a key, besides rotating it. By NIST SP 800-57 part 1, section 7: suspending can be taken back, deactivating cannot, destroying ends all of it.
+ */
+export const keyActs = ['suspend', 'resume', 'deactivate', 'destroy'] as const
+export type KeyAct = (typeof keyActs)[number]
+
+/** What becomes of a key's version by an act; undefined where it stays as it is. */
+export function stateAfter(state: KeyState, act: KeyAct): KeyState | undefined {
+  return transitions[act][state]
+}
+
+/**
+ * Refuses an act on a key whose versions are in these states. Throws 'wrong-key-lifecycle-state' when none of them can take it, 'invalid-field' for the IVK, which every tenant hangs on.
+ */
+export function checkAct(table: VersionedTable, states: readonly KeyState[], act: KeyAct): void {
+  if (table === 'ivks') {
+    throw new KryptonError(
+      'invalid-field',
+      `every tenant hangs on the IVK, there is no ${act} of it: rotate it, or declare it compromised`,
+    )
+  }
+  if (states.some((state) => stateAfter(state, act) !== undefined)) return
+  throw new KryptonError('wrong-key-lifecycle-state', refusals[act])
+}
+
+/** An act that is not here leaves a version in that state as it is. Deactivated and Retired are final: nothing becomes active again from there. */
+const transitions: Readonly<Record<KeyAct, Readonly<Partial<Record<KeyState, KeyState>>>>> = {
+  suspend: { [KeyState.Active]: KeyState.Suspended },
+  resume: { [KeyState.Suspended]: KeyState.Active },
+  deactivate: { [KeyState.Active]: KeyState.Deactivated, [KeyState.Suspended]: KeyState.Deactivated },
+  destroy: {
+    [KeyState.Pending]: KeyState.Retired,
+    [KeyState.Active]: KeyState.Retired,
+    [KeyState.Grace]: KeyState.Retired,
+    [KeyState.Deprecated]: KeyState.Retired,
+    [KeyState.Compromised]: KeyState.Retired,
+    [KeyState.Suspended]: KeyState.Retired,
+    [KeyState.Deactivated]: KeyState.Retired,
+  },
+}
+
+const refusals: Readonly<Record<KeyAct, string>> = {
+  suspend: 'only an active key can be suspended: krypton key show tells its state',
+  resume: 'only a suspended key can be resumed; one that was deactivated or destroyed stays so',
+  deactivate: 'only an active or suspended key can be deactivated: krypton key show tells its state',
+  destroy: 'this key is destroyed already',
+}

@@ -1,0 +1,283 @@
+import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import { randomBytes, randomIdentifier } from '../../src/crypto/random.ts'
+import { createServiceKeys, createTenantKeys, KeyChain, type Scope } from '../../src/hierarchy/key-chain.ts'
+import { type Destruction, destructionJob, foreseeDestruction } from '../../src/hierarchy/key-destruction.ts'
+import { haltKey } from '../../src/hierarchy/key-halt.ts'
+import { checkAct, type KeyAct, keyActs, stateAfter } from '../../src/hierarchy/key-life.ts'
+import { KeyState, opens } from '../../src/hierarchy/key-state.ts'
+import { type KeyAddress, rotationJob } from '../../src/hierarchy/rotation-jobs.ts'
+import { Suite } from '../../src/crypto/aead.ts'
+import { type Hierarchy, newHierarchy, newStaticKey } from './fixture.ts'
+import { Killed, openStored, RotationBench, rowOf, storeObjects, type StoredObject } from './rotation-fixture.ts'
+
+const { Pending, Active, Grace, Deprecated, Retired, Compromised, Suspended, Deactivated } = KeyState
+const states = [Pending, Active, Grace, Deprecated, Retired, Compromised, Suspended, Deactivated]
+const { externalKey, remove } = newStaticKey()
+afterAll(remove)
+
+let made: Hierarchy
+let bench: RotationBench
+let tenantKey: KeyAddress
+let serviceKey: KeyAddress
+beforeEach(async () => {
+  made = await newHierarchy(externalKey)
+  bench = new RotationBench(made)
+  const { own } = made.scopes
+  tenantKey = { table: 'tenant_keys', tenant: own.tenant, system: own.system }
+  serviceKey = { table: 'service_keys', ...own }
+})
+
+const halt = (address: KeyAddress, act: Exclude<KeyAct, 'destroy'>) =>
+  haltKey(bench.work, Suite.Xaes256Gcm, address, { act, actor: 'operator:ada' })
+const destroy = (what: Destruction) => bench.run(destructionJob(what, { actor: 'operator:ada', subject: 'keys' }))
+const context = {
+  object: randomIdentifier(),
+  objectVersion: 1,
+  objectType: 2,
+  algorithm: 3,
+  lengthBits: 256,
+  blobVersion: 1,
+}
+const seals = async (scope: Scope): Promise<boolean> => {
+  const answers = []
+  for (const chain of [...bench.threads, new KeyChain(made.store, made.root, bench.clock)]) {
+    try {
+      ;(await chain.service(scope)).sealObject(context, randomBytes(32))
+      answers.push(true)
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'wrong-key-lifecycle-state' })
+      answers.push(false)
+    }
+  }
+  expect(new Set(answers).size).toBe(1)
+  return answers[0]!
+}
+const refusesToOpen = async (object: StoredObject): Promise<void> => {
+  for (const chain of [...bench.threads, new KeyChain(made.store, made.root, bench.clock)])
+    await expect(openStored(chain, made.store, object)).rejects.toMatchObject({ code: 'wrong-key-lifecycle-state' })
+}
+
+describe('the life of a key', () => {
+  /** What each act makes of a version in each state, by hand: nothing where a cell is empty. */
+  const table: Readonly<Record<KeyAct, readonly (KeyState | undefined)[]>> = {
+    //           pending  active       grace    deprecated retired    compromised suspended    deactivated
+    suspend: [undefined, Suspended, undefined, undefined, undefined, undefined, undefined, undefined],
+    resume: [undefined, undefined, undefined, undefined, undefined, undefined, Active, undefined],
+    deactivate: [undefined, Deactivated, undefined, undefined, undefined, undefined, Deactivated, undefined],
+    destroy: [Retired, Retired, Retired, Retired, undefined, Retired, Retired, Retired],
+  }
+
+  test.each(keyActs)('by %s is as its table says, for each state and each kind of key', (act) => {
+    expect(states.map((state) => stateAfter(state, act))).toEqual(table[act])
+    for (const level of ['tenant_keys', 'service_keys'] as const) {
+      states.forEach((state, at) => {
+        const refused = expect(() => checkAct(level, [state], act))
+        if (table[act][at] === undefined)
+          refused.toThrow(expect.objectContaining({ code: 'wrong-key-lifecycle-state' }))
+        else refused.not.toThrow()
+      })
+    }
+    for (const state of states)
+      expect(() => checkAct('ivks', [state], act)).toThrow(expect.objectContaining({ code: 'invalid-field' }))
+  })
+
+  test('lets a version open in every state but pending and retired', () => {
+    expect(states.filter((state) => !opens(state))).toEqual([Pending, Retired])
+  })
+})
+
+describe('a key in each state', () => {
+  /** What can be done below a key whose only version was brought into a state. */
+  const cells: readonly [
+    string,
+    (address: KeyAddress) => Promise<unknown>,
+    { seals: boolean; opens: boolean; rotates: boolean },
+  ][] = [
+    ['active', async () => undefined, { seals: true, opens: true, rotates: true }],
+    ['suspended', (address) => halt(address, 'suspend'), { seals: false, opens: true, rotates: false }],
+    ['deactivated', (address) => halt(address, 'deactivate'), { seals: false, opens: true, rotates: false }],
+    ['destroyed', (address) => destroy(address as never), { seals: false, opens: false, rotates: false }],
+    [
+      'resumed',
+      async (address) => {
+        await halt(address, 'suspend')
+        await halt(address, 'resume')
+      },
+      { seals: true, opens: true, rotates: true },
+    ],
+  ]
+
+  test.each(cells)(
+    '%s: sealing, opening and rotating are allowed or refused below L2 and L3, on every thread',
+    async (_, bring, cell) => {
+      for (const level of ['L2', 'L3'] as const) {
+        made = await newHierarchy(externalKey)
+        bench = new RotationBench(made)
+        const { own, sibling, otherTenant } = made.scopes
+        const [object] = await storeObjects(made, own, 1)
+        const [below] = await storeObjects(made, sibling, 1)
+        for (const chain of bench.threads) await openStored(chain, made.store, object!)
+        const address: KeyAddress =
+          level === 'L2'
+            ? { table: 'tenant_keys', tenant: own.tenant, system: own.system }
+            : { table: 'service_keys', ...own }
+        await bring(address)
+        expect(await seals(own)).toBe(cell.seals)
+        // A Tenant Key stands for every service of its system, a Service Key for its own alone.
+        expect(await seals(sibling)).toBe(level === 'L2' ? cell.seals : true)
+        expect(await seals(otherTenant)).toBe(true)
+        if (cell.opens)
+          for (const chain of bench.threads)
+            expect(await openStored(chain, made.store, object!)).toEqual(object!.material)
+        else await refusesToOpen(object!)
+        if (cell.opens || level === 'L3')
+          expect(await openStored(bench.threads[0]!, made.store, below!)).toEqual(below!.material)
+        const rotated = bench.run(rotationJob(address, { from: 1, reason: 'command', actor: 'system', subject: 'x' }))
+        if (cell.rotates) await rotated
+        else await expect(rotated).rejects.toMatchObject({ code: 'wrong-key-lifecycle-state' })
+      }
+    },
+  )
+
+  test('tells every thread, and the audit who did it', async () => {
+    await halt(serviceKey, 'suspend')
+    expect(bench.refreshes).toBe(1)
+    expect(await bench.states(serviceKey)).toEqual([Suspended])
+    await expect(halt(serviceKey, 'suspend')).rejects.toMatchObject({ code: 'wrong-key-lifecycle-state' })
+    await halt(serviceKey, 'deactivate')
+    await expect(halt(serviceKey, 'resume')).rejects.toMatchObject({ code: 'wrong-key-lifecycle-state' })
+    await expect(halt({ table: 'ivks' }, 'suspend')).rejects.toMatchObject({ code: 'invalid-field' })
+    const audit = (await made.store.audit('keys', 0, 100)).slice(-2)
+    expect(audit.map(({ operation, actor }) => [operation, actor])).toEqual([
+      ['KeySuspend', 'operator:ada'],
+      ['KeyDeactivate', 'operator:ada'],
+    ])
+  })
+
+  test('gives no new service to a system that is halted, and makes no key of version 1 again', async () => {
+    await halt(tenantKey, 'suspend')
+    const scope = { ...made.scopes.own, service: randomIdentifier() }
+    await expect(createServiceKeys(made.chain, scope, 'system')).rejects.toMatchObject({
+      code: 'wrong-key-lifecycle-state',
+    })
+    await halt(tenantKey, 'resume')
+    await made.store.commit(await createServiceKeys(made.chain, scope, 'system'))
+    await destroy({ tenant: scope.tenant, system: scope.system })
+    await expect(
+      createServiceKeys(made.chain, { ...scope, service: randomIdentifier() }, 'system'),
+    ).rejects.toMatchObject({
+      code: 'wrong-key-lifecycle-state',
+    })
+  })
+
+  test('wraps nothing anew below a key that is halted meanwhile, and goes on when it is resumed', async () => {
+    const objects = await storeObjects(made, made.scopes.own, 3)
+    await bench.run(rotationJob(serviceKey, { from: 1, reason: 'command', actor: 'system', subject: 'x' }))
+    await halt(tenantKey, 'suspend')
+    const again = rotationJob(serviceKey, { from: 1, reason: 'left over', actor: 'system', subject: 'x' })
+    await expect(bench.run(again)).rejects.toMatchObject({ code: 'wrong-key-lifecycle-state' })
+    await bench.run(rotationJob({ table: 'ivks' }, { from: 1, reason: 'command', actor: 'system', subject: 'x' }))
+    await halt(tenantKey, 'resume')
+    await bench.run(again)
+    for (const object of objects)
+      expect(await openStored(bench.threads[1]!, made.store, object)).toEqual(object.material)
+  })
+})
+
+describe('a destruction', () => {
+  test('takes what its dry run counts, on random trees: what is below opens no more, everything else does', async () => {
+    const scopes: Scope[] = Object.values(made.scopes)
+    for (let more = 0; more < 4; more++) {
+      const scope = { tenant: randomIdentifier(), system: randomIdentifier(), service: randomIdentifier() }
+      await made.store.commit(await createTenantKeys(made.chain, scope, 'system'))
+      scopes.push(scope, { ...scope, service: randomIdentifier() })
+      await made.store.commit(await createServiceKeys(made.chain, scopes.at(-1)!, 'system'))
+    }
+    const objects: StoredObject[] = []
+    for (const scope of scopes) {
+      objects.push(...(await storeObjects(made, scope, Math.floor(Math.random() * 4))))
+      if (Math.random() < 0.5) {
+        // The rotation dies before anything is moved: objects hang on two versions.
+        bench.onPoint = (point) => {
+          if (point === 'in use') throw new Killed()
+        }
+        const job = rotationJob(
+          { table: 'service_keys', ...scope },
+          { from: 1, reason: 'command', actor: 'system', subject: 'x' },
+        )
+        await expect(bench.run(job)).rejects.toBeInstanceOf(Killed)
+        bench.onPoint = () => undefined
+        objects.push(...(await storeObjects(made, scope, 2)))
+      }
+    }
+    const alive = new Set(objects)
+    for (let round = 0; round < 12; round++) {
+      const { tenant, system, service } = scopes[Math.floor(Math.random() * scopes.length)]!
+      const depth = Math.floor(Math.random() * 4)
+      const what: Destruction = [
+        { tenant },
+        { tenant, system },
+        { tenant, system, service },
+        { tenant, system, service, version: 1 },
+      ][depth]!
+      const before = new Map<string, number>()
+      for (const object of objects) before.set(object.id.toString('hex'), (await rowOf(made.store, object)).row_version)
+      let foreseen
+      try {
+        foreseen = await foreseeDestruction(made.store, what, async () => undefined)
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'wrong-key-lifecycle-state' })
+        await expect(destroy(what)).rejects.toMatchObject({ code: 'wrong-key-lifecycle-state' })
+        continue
+      }
+      const result = await destroy(what)
+      expect(result).toContain(
+        `${foreseen.tenantKeys + foreseen.serviceKeys} versions are destroyed, ${foreseen.objects} objects`,
+      )
+      let lost = 0
+      const fresh = new KeyChain(made.store, made.root, bench.clock)
+      for (const object of alive) {
+        const opened = await openStored(fresh, made.store, object).catch((error: unknown) => error)
+        if (Buffer.isBuffer(opened)) expect(opened).toEqual(object.material)
+        else {
+          expect(opened).toMatchObject({ code: 'wrong-key-lifecycle-state' })
+          alive.delete(object)
+          lost++
+        }
+      }
+      expect(lost).toBe(foreseen.objects)
+      // No object's row was touched: each still verifies, is found and can be destroyed.
+      for (const object of objects) {
+        const row = await rowOf(made.store, object)
+        expect(row.row_version).toBe(before.get(object.id.toString('hex')))
+        ;(await fresh.tenant(object.scope.tenant)).verifyRow('objects', row)
+      }
+    }
+  })
+
+  test('leaves no byte of the keys, and makes every thread let go of what it has opened', async () => {
+    const { tenant, system } = made.scopes.own
+    await destroy({ tenant })
+    const rows = [
+      ...(await made.store.find('tenant_keys', { tenant })),
+      ...(await made.store.find('service_keys', { tenant })),
+    ]
+    expect(rows.map(({ state, record }) => [state, record.byteLength])).toEqual(rows.map(() => [Retired, 0]))
+    expect(bench.meant.at(-1)).toEqual({ tenant, forget: true })
+    await expect(destroy({ tenant, system })).rejects.toMatchObject({ code: 'wrong-key-lifecycle-state' })
+    expect(await seals(made.scopes.otherTenant)).toBe(true)
+  })
+
+  test('that a thread does not confirm is tried again, and confirmed with what it took', async () => {
+    const { tenant } = made.scopes.own
+    await storeObjects(made, made.scopes.own, 2)
+    bench.onRefresh = async () => {
+      throw new Error('planted')
+    }
+    const job = destructionJob({ tenant }, { actor: 'operator:ada', subject: 'keys' })
+    const saved = { done: 0, total: 0, position: Buffer.alloc(0) }
+    await expect(bench.run(job, saved)).rejects.toThrow('planted')
+    bench.onRefresh = async () => undefined
+    expect(await bench.run(job, saved)).toMatch(/^5 versions are destroyed, 2 objects/)
+  })
+})
