@@ -11,11 +11,14 @@ import type {
   KeyVersion,
   NewCertificateAuthority,
   NewClient,
+  NewRole,
+  Role as RoleView,
   ServiceName,
   Status,
   Tenant as TenantView,
   UsedCertificateAuthority,
 } from './admin/services.ts'
+import { builtInRoles, rulesOfBuiltIn } from './auth/roles.ts'
 import { readAuthorityCertificate } from './certificates/authority-certificate.ts'
 import type { IssuedCertificate } from './certificates/certificate-authority.ts'
 import { verifyClientCertificate } from './certificates/verify-client-certificate.ts'
@@ -38,6 +41,8 @@ import { handlerOf } from './operations/index.ts'
 import type { ServiceActs } from './service-acts.ts'
 import type { Log } from './telemetry/log.ts'
 import { type Client, type KeyIdentity, RecordState, type Tenant } from './tenants/records.ts'
+import type { Role, RoleRule } from './tenants/role.ts'
+import type { RoleName } from './tenants/tenant-registry.ts'
 
 /** What an administration works with. */
 export interface AdministrationParts {
@@ -92,12 +97,16 @@ export class Administration implements AdminServices {
     return byName(await this.#instance.registry.listTenants()).map(tenantView)
   }
 
-  async createClient({ operations, csr, ...request }: NewClient): Promise<CreatedClient> {
+  async createClient({ operations, role: roleName, csr, ...request }: NewClient): Promise<CreatedClient> {
     const { authority, registry } = this.#instance
     const allowed = operations?.map(operationNamed)
+    if (allowed !== undefined && roleName !== undefined) {
+      throw new KryptonError('invalid-field', 'give a client a role or a list of operations, not both')
+    }
+    const role = roleName === undefined ? undefined : roleNamed(roleName)
     const { issued, identity } = await this.#certificate(request.name, csr)
     const client = await registry
-      .createClient({ ...request, ...identity, operations: allowed }, actor)
+      .createClient({ ...request, ...identity, operations: allowed, role }, actor)
       .catch((error: unknown) => this.#nameIsTaken(request.tenant, request.name, error))
     const { tenantName: tenant, systemName: system, serviceName: service, name } = client
     this.#log.info('client added', { tenant, system, service, client: name })
@@ -118,6 +127,35 @@ export class Administration implements AdminServices {
     const client = await this.#instance.registry.revokeClient(tenant, name, actor)
     this.#log.info('client revoked', { tenant, client: name })
     return this.#clientView(client)
+  }
+
+  async setClientRole(tenant: string, name: string, role: string): Promise<ClientView> {
+    const client = await this.#instance.registry.setClientRole(tenant, name, roleNamed(role), actor)
+    this.#log.info('client has another role', { tenant, client: name, role })
+    return this.#clientView(client)
+  }
+
+  async listRoles(tenant: string): Promise<RoleView[]> {
+    const own = byName(await this.#instance.registry.listRoles(tenant)).map((role) => roleView(role))
+    return [...builtInRoles.map((name) => roleView({ name, rules: rulesOfBuiltIn(name)! }, true)), ...own] // as they are listed
+  }
+
+  async createRole(tenant: string, { name, rules }: NewRole): Promise<RoleView> {
+    if (rulesOfBuiltIn(name) !== undefined) {
+      throw new KryptonError('already-exists', `choose another name: every tenant has a role ${name}`)
+    }
+    const role = { name, rules: rules.map(ruleOf) }
+    const made = await this.#instance.registry.createRole(tenant, role, actor)
+    this.#log.info('role made', { tenant, role: name })
+    return roleView(made)
+  }
+
+  async removeRole(tenant: string, name: string): Promise<RoleView> {
+    const { registry } = this.#instance
+    const role = (await registry.listRoles(tenant)).find((candidate) => candidate.name === name)
+    await registry.removeRole(tenant, name, actor)
+    this.#log.info('role removed', { tenant, role: name })
+    return roleView(role!) // it has just been removed
   }
 
   listKeys(tenant?: string): Promise<KeyVersion[]> {
@@ -246,7 +284,11 @@ export class Administration implements AdminServices {
       service: client.serviceName,
       name: client.name,
       state: stateName(client.state),
-      operations: client.operations === undefined ? undefined : [...client.operations].map(operationName),
+      operations:
+        client.operations === undefined || client.role !== undefined
+          ? undefined
+          : [...client.operations].map(operationName),
+      role: client.role,
       created: timeText(client.created),
       revoked: client.revoked === undefined ? undefined : timeText(client.revoked),
       certificateUntil: new Date(until).toISOString(),
@@ -274,6 +316,42 @@ const actor = 'operator:socket'
 
 function tenantView({ tenant, name, state, created }: Tenant): TenantView {
   return { id: tenant.toString('hex'), name, state: stateName(state), created: timeText(created) }
+}
+
+function roleNamed(name: string): RoleName {
+  return { name, builtIn: rulesOfBuiltIn(name) !== undefined }
+}
+
+/** A rule by the specification's names; a role that every tenant has stands for its operations. */
+function ruleOf({ operations, objectTypes, objectGroups }: NewRole['rules'][number]): RoleRule {
+  return {
+    operations: new Set(
+      operations.flatMap((name) => [...(rulesOfBuiltIn(name)?.[0]?.operations ?? [operationNamed(name)])]),
+    ),
+    objectTypes: objectTypes && new Set(objectTypes.map(objectTypeNamed)),
+    objectGroups: objectGroups && new Set(objectGroups),
+  }
+}
+
+function objectTypeNamed(name: string): number {
+  for (const [objectType, entry] of enumTables.ObjectType) if (plain(entry.name) === plain(name)) return objectType
+  const names = [...enumTables.ObjectType.values()].map((entry) => entry.name)
+  throw new KryptonError(
+    'invalid-field',
+    `there is no Object Type ${name.slice(0, 40)}: name some of ${names.join(', ')}`,
+  )
+}
+
+function roleView({ name, rules }: Role, builtIn = false): RoleView {
+  return {
+    name,
+    builtIn,
+    rules: rules.map(({ operations, objectTypes, objectGroups }) => ({
+      operations: [...operations].map(operationName),
+      objectTypes: objectTypes && [...objectTypes].map((type) => enumTables.ObjectType.get(type)?.name ?? String(type)),
+      objectGroups: objectGroups && [...objectGroups],
+    })),
+  }
 }
 
 /** The specification's name of a KMIP operation. */

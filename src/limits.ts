@@ -165,6 +165,10 @@ export const limits = {
   rememberedCertificatesMax: 16_384,
   /** Refused certificates that one thread remembers, apart, so that strangers cannot push out clients. */
   rememberedStrangersMax: 1_024,
+  /** Rules of a role: each is looked at for each object. */
+  roleRulesMax: 16,
+  /** Object Groups of a rule. */
+  roleGroupsMax: 64,
   /** Names of tenants, systems, services and clients: they stand in paths, logs and certificates. */
   nameCharactersMax: 64,
   // sockets

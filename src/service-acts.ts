@@ -97,6 +97,7 @@ function operatorOf(scope: Principal['scope'], { tenant, service }: ServiceName,
     serviceName: service,
     clientName: actor,
     actor,
+    objectRules: undefined,
     allows: () => true,
   }
 }

@@ -12,6 +12,8 @@ import type {
   KeyVersion,
   NewCertificateAuthority,
   NewClient,
+  NewRole,
+  Role,
   ServiceName,
   Status,
   Tenant,
@@ -26,6 +28,9 @@ export type {
   KeyVersion,
   NewCertificateAuthority,
   NewClient,
+  NewRole,
+  Role,
+  RoleRule,
   Status,
   Tenant,
 } from './services.ts'
@@ -79,6 +84,24 @@ export class AdminClient {
   revokeClient(tenant: string, name: string): Promise<Client> {
     const path = `/v1/tenants/${encodeURIComponent(tenant)}/clients/${encodeURIComponent(name)}/revoke`
     return this.#call<Client>('POST', path)
+  }
+
+  setClientRole(tenant: string, name: string, role: string): Promise<Client> {
+    const path = `/v1/tenants/${encodeURIComponent(tenant)}/clients/${encodeURIComponent(name)}/role`
+    return this.#call<Client>('POST', path, { role })
+  }
+
+  listRoles(tenant: string): Promise<Role[]> {
+    return this.#call<Role[]>('GET', `/v1/tenants/${encodeURIComponent(tenant)}/roles`)
+  }
+
+  createRole(tenant: string, role: NewRole): Promise<Role> {
+    return this.#call<Role>('POST', `/v1/tenants/${encodeURIComponent(tenant)}/roles`, role)
+  }
+
+  removeRole(tenant: string, name: string): Promise<Role> {
+    const path = `/v1/tenants/${encodeURIComponent(tenant)}/roles/${encodeURIComponent(name)}/remove`
+    return this.#call<Role>('POST', path)
   }
 
   listKeys(tenant?: string): Promise<KeyVersion[]> {

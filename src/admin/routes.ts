@@ -2,6 +2,7 @@ import { certificateAuthorityRoutes } from './routes/certificate-authority.ts'
 import { clientRoutes } from './routes/clients.ts'
 import { jobRoutes } from './routes/jobs.ts'
 import { keyRoutes } from './routes/keys.ts'
+import { roleRoutes } from './routes/roles.ts'
 import type { Routes } from './routes/route.ts'
 import { statusRoutes } from './routes/status.ts'
 import { tenantRoutes } from './routes/tenants.ts'
@@ -11,6 +12,7 @@ export const routes: readonly Routes[] = [
   statusRoutes,
   tenantRoutes,
   clientRoutes,
+  roleRoutes,
   certificateAuthorityRoutes,
   keyRoutes,
   jobRoutes,

@@ -68,6 +68,7 @@ export const ClientBody = closed({
       description: 'KMIP operations that this client may use; absent: all.',
     }),
   ),
+  role: Type.Optional(Name),
   csr: Type.String({ minLength: 1, maxLength: 32_768, description: 'PKCS #10, PEM, of a key that stays where it is.' }),
 })
 
@@ -79,10 +80,41 @@ export const ClientAnswer = closed({
   name: Type.String(),
   state: Type.String(),
   operations: Type.Optional(Type.Array(Type.String())),
+  role: Type.Optional(Type.String()),
   created: Time,
   revoked: Type.Optional(Time),
   certificateUntil: Time,
 })
+
+const namesOf = (maxItems: number, description: string) =>
+  Type.Array(Type.String({ minLength: 1, maxLength: 256 }), { minItems: 1, maxItems, description })
+
+const RoleRule = closed({
+  operations: namesOf(64, 'KMIP operations, or names of roles that every tenant has.'),
+  objectTypes: Type.Optional(namesOf(16, 'Object Types; absent: all.')),
+  objectGroups: Type.Optional(namesOf(limits.roleGroupsMax, 'Object Groups; absent: all objects.')),
+})
+
+export const RoleBody = closed({
+  name: Name,
+  rules: Type.Array(RoleRule, { minItems: 1, maxItems: limits.roleRulesMax }),
+})
+
+export const RoleAnswer = closed({
+  name: Type.String(),
+  builtIn: Type.Boolean(),
+  rules: Type.Array(
+    closed({
+      operations: Type.Array(Type.String()),
+      objectTypes: Type.Optional(Type.Array(Type.String())),
+      objectGroups: Type.Optional(Type.Array(Type.String())),
+    }),
+  ),
+})
+
+export const RolePath = closed({ tenant: Name, role: Name })
+
+export const ClientRoleBody = closed({ role: Name })
 
 export const CreatedClientAnswer = closed({
   client: ClientAnswer,

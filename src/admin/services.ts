@@ -12,6 +12,14 @@ export interface AdminServices {
   listClients(tenant: string): Awaitable<Client[]>
   /** Ends what this client may do, on open connections too. Throws 'not-found'. */
   revokeClient(tenant: string, name: string): Awaitable<Client>
+  /** Gives a client another role, from its next request on. Throws 'not-found', 'invalid-field' for one that was revoked. */
+  setClientRole(tenant: string, name: string, role: string): Awaitable<Client>
+  /** The roles that every tenant has, then those of this one. Throws 'not-found' for the tenant. */
+  listRoles(tenant: string): Awaitable<Role[]>
+  /** Throws 'not-found' for the tenant, 'already-exists', 'invalid-field' for a name, an operation or an Object Type. */
+  createRole(tenant: string, role: NewRole): Awaitable<Role>
+  /** Throws 'not-found', 'invalid-field' while a client has it. */
+  removeRole(tenant: string, name: string): Awaitable<Role>
   /** Every version of every key of the hierarchy, or of those of one tenant. Throws 'not-found' for the tenant. */
   listKeys(tenant?: string): Awaitable<KeyVersion[]>
   /** The versions of one key, with what is under each. Throws 'not-found', 'invalid-field' for a name that is none. */
@@ -169,8 +177,10 @@ export interface NewClient {
   readonly system: string
   readonly service: string
   readonly name: string
-  /** KMIP operations by the specification's name, case ignored; absent: all. */
+  /** KMIP operations by the specification's name, case ignored; absent: all, or those of its role. */
   readonly operations?: readonly string[]
+  /** Name of a role; not together with `operations`. */
+  readonly role?: string
   /** PKCS #10, PEM: the private key stays with who made it. */
   readonly csr: string
 }
@@ -183,8 +193,9 @@ export interface Client {
   readonly service: string
   readonly name: string
   readonly state: string
-  /** Absent: all. */
+  /** Absent: all, or what the role allows. */
   readonly operations?: readonly string[]
+  readonly role?: string
   /** RFC 3339. */
   readonly created: string
   readonly revoked?: string
@@ -230,4 +241,23 @@ export interface CertificateAuthority extends UsedCertificateAuthority {
   /** RFC 3339. */
   readonly notAfter: string
   readonly certificatePem: string
+}
+
+/** Operations, and the objects on which they are allowed, by the specification's names. */
+export interface RoleRule {
+  readonly operations: readonly string[]
+  /** Absent: all. */
+  readonly objectTypes?: readonly string[]
+  /** Absent: all, also objects without a group. */
+  readonly objectGroups?: readonly string[]
+}
+
+export interface NewRole {
+  readonly name: string
+  readonly rules: readonly RoleRule[]
+}
+
+export interface Role extends NewRole {
+  /** Every tenant has it. */
+  readonly builtIn: boolean
 }

@@ -1,17 +1,30 @@
 import { KryptonError } from '../errors.ts'
-import { Operation } from '../kmip/enums.ts'
+import type { RoleRule } from '../tenants/role.ts'
 import type { Principal } from './principal.ts'
+import { isEveryones } from './roles.ts'
 
 /**
- * May the principal ask for this operation? What a client needs to find out what it may ask is free to all that are known.
+ * What a principal may do is decided in this file: here for an operation, and below for each object that the operation is about.
  * @throws KryptonError permission-denied
  */
 export function authorize(principal: Principal, operation: number): void {
-  if (principal.allows(operation) || free.has(operation)) return
+  if (principal.allows(operation) || isEveryones(operation)) return
   throw new KryptonError(
     'permission-denied',
-    'Ask an administrator to allow this operation: krypton client add --allow',
+    'Ask an administrator for a role that allows this operation: krypton client role',
   )
 }
 
-const free: ReadonlySet<number> = new Set([Operation.DiscoverVersions, Operation.Query])
+/** Do the rules allow the operation on an object of this type, in these Object Groups? */
+export function permitsObject(
+  rules: readonly RoleRule[],
+  operation: number,
+  object: { readonly objectType: number; readonly objectGroups: () => readonly string[] },
+): boolean {
+  return rules.some(
+    ({ operations, objectTypes, objectGroups }) =>
+      operations.has(operation) &&
+      (objectTypes === undefined || objectTypes.has(object.objectType)) &&
+      (objectGroups === undefined || object.objectGroups().some((group) => objectGroups.has(group))),
+  )
+}

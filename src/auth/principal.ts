@@ -1,4 +1,6 @@
 import type { Client, Scope } from '../tenants/records.ts'
+import type { RoleRule } from '../tenants/role.ts'
+import { rulesOfBuiltIn } from './roles.ts'
 
 /** Who asks: a client of one service of one tenant, and what it may do. */
 export interface Principal {
@@ -13,13 +15,17 @@ export interface Principal {
   readonly scope: Scope
   /** For audit records: `client:<name>`. */
   readonly actor: string
+  /** What its role says of objects; undefined where it allows the same on all of them. */
+  readonly objectRules: readonly RoleRule[] | undefined
   /** May it ask for this operation (KMIP number)? */
   allows(operation: number): boolean
 }
 
-/** The principal that a binding makes. */
-export function principalOf(client: Client): Principal {
-  const { scope, operations } = client
+/** The principal that a binding makes; `rules` are those of its role, where the tenant has made that. Of a role that is gone nothing is allowed. */
+export function principalOf(client: Client, rules: readonly RoleRule[] = []): Principal {
+  const { scope, role } = client
+  const ofRole = role === undefined ? undefined : (rulesOfBuiltIn(role) ?? rules)
+  const operations = ofRole === undefined ? client.operations : operationsOf(ofRole)
   return {
     ...scope,
     client: client.client,
@@ -28,8 +34,17 @@ export function principalOf(client: Client): Principal {
     clientName: client.name,
     scope,
     actor: `client:${client.name}`,
+    objectRules: ofRole?.some(namesObjects) === true ? ofRole : undefined,
     allows: operations === undefined ? allowsAll : (operation) => operations.has(operation),
   }
+}
+
+function operationsOf(rules: readonly RoleRule[]): ReadonlySet<number> {
+  return new Set(rules.flatMap(({ operations }) => [...operations]))
+}
+
+function namesObjects({ objectTypes, objectGroups }: RoleRule): boolean {
+  return objectTypes !== undefined || objectGroups !== undefined
 }
 
 const allowsAll = (): boolean => true

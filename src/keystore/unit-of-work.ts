@@ -7,6 +7,7 @@ import type { AuditRow } from '../store/schema.ts'
 import type { Change } from '../store/store.ts'
 import type { AnswerBytes } from './copied-once.ts'
 import { secretCopiedOnce } from './copied-once.ts'
+import type { ObjectGuard } from './object-guard.ts'
 import { indexValuesOf, sameIndexedValues } from '../objects/index-values.ts'
 import type { LoopTurn } from './loop-turn.ts'
 import { next } from './maybe-promise.ts'
@@ -43,13 +44,16 @@ interface Step {
  */
 export class UnitOfWork {
   readonly objects: ObjectsOfService
+  readonly guard: ObjectGuard | undefined
   readonly #audit: Auditor
   #pending: Map<string, Pending> | undefined
   readonly #steps: Step[] = []
   readonly #answers: AnswerBytes[] = []
 
-  constructor(objects: ObjectsOfService, audit: Auditor) {
+  /** `guard`: what the role of whoever asks says of objects, where it says anything. */
+  constructor(objects: ObjectsOfService, audit: Auditor, guard?: ObjectGuard) {
     this.objects = objects
+    this.guard = guard
     this.#audit = audit
   }
 
@@ -61,6 +65,7 @@ export class UnitOfWork {
     const pending = this.#pending?.get(uniqueIdentifier)
     if (pending !== undefined) return onLine(pending.current)
     const stored = this.objects.get(uniqueIdentifier)
+    if (this.guard !== undefined) return next(stored, (object) => onLine(this.#permitted(object)))
     return stored instanceof Promise ? stored.then(onLine) : onLine(stored)
   }
 
@@ -70,7 +75,13 @@ export class UnitOfWork {
    */
   getArchivedToo(uniqueIdentifier: string): MaybePromise<ManagedObject> {
     const stored = this.#pending?.get(uniqueIdentifier)?.current ?? this.objects.get(uniqueIdentifier)
+    if (this.guard !== undefined) return next(stored, (object) => found(this.#permitted(object)))
     return stored instanceof Promise ? stored.then(found) : found(stored)
+  }
+
+  /** An object that the role of whoever asks does not allow is none. */
+  #permitted(object: ManagedObject | undefined): ManagedObject | undefined {
+    return object === undefined || this.guard?.permits(object) === false ? undefined : object
   }
 
   /** The objects that this request has made or changed so far. */
@@ -104,6 +115,7 @@ export class UnitOfWork {
 
   /** Adds a new object, its material sealed; without material it has none here. `material` stays the caller's. */
   create(draft: ManagedObject, material: Uint8Array | Secret | undefined): MaybePromise<ManagedObject> {
+    this.guard?.check(draft)
     if (material === undefined) return this.#put(undefined, draft)
     return next(this.objects.serviceKeys(), (keys) => {
       const keyVersion = keys.activeVersion
@@ -114,6 +126,7 @@ export class UnitOfWork {
 
   /** Puts `after` in place of `before`, which `get` gave and from which it was computed. */
   update(before: ManagedObject, after: ManagedObject): ManagedObject {
+    this.guard?.check(after)
     return this.#put(before, after)
   }
 

@@ -25,8 +25,11 @@ export function issuerOf(context: OperationContext): MaybePromise<CertificateIss
   return next(issuingKeyOf(context), (privateKey) => {
     const link = privateKey?.attributes.all('link').find(({ value }) => value.linkType === LinkType.CertificateLink)
     if (privateKey === undefined || link === undefined) return undefined
-    return next(context.unit.get(link.value.linkedObjectIdentifier), (certificate) =>
-      next(certificateBytes(certificate, context), (der) => ({ privateKey, certificate, der })),
+    // It is the operator's: no role of a client says anything of it.
+    return next(context.unit.objects.get(link.value.linkedObjectIdentifier), (certificate) =>
+      certificate === undefined
+        ? undefined
+        : next(certificateBytes(certificate, context), (der) => ({ privateKey, certificate, der })),
     )
   })
 }

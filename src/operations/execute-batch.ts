@@ -9,8 +9,9 @@ import type { Places } from '../keystore/change-queue.ts'
 import type { Keystore } from '../keystore/keystore.ts'
 import { LoopTurn } from '../keystore/loop-turn.ts'
 import type { MaybePromise } from '../keystore/maybe-promise.ts'
+import { ObjectGuard } from '../keystore/object-guard.ts'
 import { UnitOfWork } from '../keystore/unit-of-work.ts'
-import type { Mark } from '../keystore/unit-of-work.ts'
+import type { Auditor, Mark } from '../keystore/unit-of-work.ts'
 import { BatchErrorContinuationOption, ResultReason, ResultStatus } from '../kmip/enums.ts'
 import type { RequestBatchItem, RequestMessage } from '../kmip/request-message.ts'
 import { responseSize, responseTooLarge } from '../kmip/response-message.ts'
@@ -87,7 +88,7 @@ class Execution {
     this.#places = places
     this.#turn = request.batchItems.length > 1 ? new LoopTurn(services.clock) : undefined
     const { clock, keystore } = services
-    this.#unit = new UnitOfWork(keystore.forPrincipal(principal), (object) =>
+    const auditor: Auditor = (object) =>
       auditEvent({
         clock,
         tenant: principal.tenant,
@@ -95,8 +96,10 @@ class Execution {
         operation: operationName(this.#operation),
         object,
         result: 'success',
-      }),
-    )
+      })
+    const { objectRules } = principal
+    const guard = objectRules === undefined ? undefined : new ObjectGuard(objectRules)
+    this.#unit = new UnitOfWork(keystore.forPrincipal(principal), auditor, guard)
     this.#context = new OperationContext({
       unit: this.#unit,
       principal,
@@ -160,6 +163,7 @@ class Execution {
   #item(item: RequestBatchItem): MaybePromise<ResponseBatchItem> {
     const mark = this.#unit.mark()
     this.#operation = item.operation
+    if (this.#unit.guard !== undefined) this.#unit.guard.operation = item.operation
     try {
       const payload = this.#handle(item)
       return payload instanceof Promise

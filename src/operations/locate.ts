@@ -74,7 +74,8 @@ type Query = Omit<SearchQuery, keyof Page | 'count'>
 /**
  * @throws KryptonError invalid-field: too many filters, or some that mean nothing
  */
-function queryOf(request: LocateRequest, { now }: OperationContext): Query {
+function queryOf(request: LocateRequest, { now, unit }: OperationContext): Query {
+  const { guard } = unit
   const { attributes, objectGroupMember, storageStatusMask = StorageStatusMask.OnLineStorage } = request
   if (attributes.length > limits.locateFiltersMax) {
     throw new KryptonError('invalid-field', `Send at most ${limits.locateFiltersMax} attributes to Locate by`)
@@ -98,12 +99,14 @@ function queryOf(request: LocateRequest, { now }: OperationContext): Query {
       (object.fields.archived ? archival : onLine) &&
       (wantsDestroyed || !isDestroyed(object.stateAt(now))) &&
       (!isFresh || object.serving.fresh) &&
+      (guard === undefined || guard.permits(object)) &&
       objectTypes.every((objectType) => object.fields.objectType === objectType) &&
       // Attributes are decoded for those who ask for them.
       (others.length === 0 || matchesOthers(object.attributesAt(now))),
     exact:
       !isFresh &&
       (!archival || states.length === 0) &&
+      guard === undefined &&
       !wantsDestroyed &&
       objectTypes.length <= 1 &&
       values.length <= limits.locateTokensMax &&

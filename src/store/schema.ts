@@ -60,7 +60,7 @@ function derived<const C extends Columns, const K extends keyof C & string>(
 }
 
 /** Version of this schema, kept in each file as `user_version`. A newer version only adds tables, so that rows of an older one keep their MACs. */
-export const schemaVersion = 3
+export const schemaVersion = 4
 
 /**
  * What a record was before it was wrapped anew: it stays until the new one was read back and opened. `holder` is the identifier of the key or
@@ -193,6 +193,9 @@ export const schema = {
       trust: true,
     },
   ),
+  roles: authenticated('data', { tenant: id, name: text, rules: bytes, created: integer }, ['tenant', 'name'], {
+    trust: true,
+  }),
   objects: authenticated(
     'data',
     {

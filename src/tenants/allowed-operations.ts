@@ -9,6 +9,20 @@ export function encodeAllowedOperations(operations: Iterable<number> | undefined
   return bytes
 }
 
+/** The same column for a client that has a role: 0xfffffffe, then the role's name in UTF-8. */
+export function encodeRoleName(role: string): Buffer {
+  const head = Buffer.alloc(4)
+  head.writeUInt32BE(named)
+  return Buffer.concat([head, Buffer.from(role, 'utf8')])
+}
+
+/** The role that the column names; undefined where it lists operations. For rows whose MAC has been verified. */
+export function decodeRoleName(bytes: Uint8Array): string | undefined {
+  const column = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (column.byteLength < 4 || column.readUInt32BE() !== named) return undefined
+  return column.toString('utf8', 4)
+}
+
 /** The inverse of `encodeAllowedOperations`, for rows whose MAC has been verified. */
 export function decodeAllowedOperations(bytes: Uint8Array): AllowedOperations {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -18,3 +32,4 @@ export function decodeAllowedOperations(bytes: Uint8Array): AllowedOperations {
 }
 
 const all = 0xffff_ffff
+const named = 0xffff_fffe

@@ -1,9 +1,11 @@
-import type { KeyChain } from '../hierarchy/key-chain.ts'
+import type { KeyChain, RowKeys } from '../hierarchy/key-chain.ts'
+import type { Row } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import { VersionSlot } from '../store/version-table.ts'
 import { type Authority, readAuthority } from './authority.ts'
 import { clientOfRow } from './client-of-row.ts'
 import { type Client, type KeyIdentity, RecordState, systemTenant } from './records.ts'
+import { decodeRules, type RoleRule } from './role.ts'
 
 /** What the registry holds, as the threads that serve clients look it up: by public keys, every row verified before it is believed. */
 export class ClientDirectory {
@@ -40,8 +42,10 @@ export class ClientDirectory {
     if (!authority.publicKeyHash.equals(row.public_key_hash)) throw new Error('an authority beside its public key')
   }
 
-  /** The client of these keys with its tenant and service, revoked or not; undefined when there is none. Throws 'row-mac-mismatch'. */
-  async find(identity: KeyIdentity): Promise<{ client: Client; tenantActive: boolean } | undefined> {
+  /** The client of these keys with its tenant and service, revoked or not, and the rules of its role where the tenant has made that; undefined when there is none. Throws 'row-mac-mismatch'. */
+  async find(
+    identity: KeyIdentity,
+  ): Promise<{ client: Client; tenantActive: boolean; rules: readonly RoleRule[] | undefined } | undefined> {
     const [row] = await this.#store.find('clients', {
       issuer_key_hash: identity.issuerKeyHash,
       leaf_key_hash: identity.leafKeyHash,
@@ -62,6 +66,19 @@ export class ClientDirectory {
       systemName: systemRow.name,
       serviceName: serviceRow.name,
     })
-    return { client, tenantActive: tenantRow.state === RecordState.active }
+    const rules = client.role === undefined ? undefined : await this.#rulesOf(tenant, client.role, keys)
+    return { client, tenantActive: tenantRow.state === RecordState.active, rules }
+  }
+
+  /** The rules of a role that the tenant has made; undefined when it has none of that name. */
+  async #rulesOf(
+    tenant: Row<'clients'>['tenant'],
+    name: string,
+    keys: RowKeys,
+  ): Promise<readonly RoleRule[] | undefined> {
+    const row = await this.#store.get('roles', { tenant, name })
+    if (row === undefined) return undefined
+    keys.verifyRow('roles', row)
+    return decodeRules(row.rules)
   }
 }

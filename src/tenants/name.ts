@@ -1,8 +1,8 @@
 import { KryptonError } from '../errors.ts'
 import { limits } from '../limits.ts'
 
-/** Checks the name of a tenant, system, service or client: it stands in commands, paths and logs as it is. Throws 'invalid-field'. */
-export function checkName(kind: 'tenant' | 'system' | 'service' | 'client', name: string): void {
+/** Checks the name of a tenant, system, service, client or role: it stands in commands, paths and logs as it is. Throws 'invalid-field'. */
+export function checkName(kind: 'tenant' | 'system' | 'service' | 'client' | 'role', name: string): void {
   if (name.length <= limits.nameCharactersMax && namePattern.test(name)) return
   throw new KryptonError(
     'invalid-field',

@@ -32,7 +32,10 @@ export interface Client extends KeyIdentity {
   readonly systemName: string
   readonly serviceName: string
   readonly name: string
+  /** Of a client without a role. */
   readonly operations: AllowedOperations
+  /** Name of its role; undefined: it has none. */
+  readonly role: string | undefined
   readonly state: RecordState
   /** Seconds since 1970. */
   readonly created: number

@@ -5,11 +5,12 @@ import { isKryptonError, KryptonError } from '../errors.ts'
 import { createServiceKeys, createTenantKeys, type KeyChain, type RowKeys, type Scope } from '../hierarchy/key-chain.ts'
 import type { AuditRow, Row, TableName } from '../store/schema.ts'
 import type { Change, Store } from '../store/store.ts'
-import { encodeAllowedOperations } from './allowed-operations.ts'
+import { encodeAllowedOperations, encodeRoleName } from './allowed-operations.ts'
 import { type Authority, readAuthority } from './authority.ts'
 import { clientOfRow } from './client-of-row.ts'
 import { checkName } from './name.ts'
 import { type Client, type KeyIdentity, RecordState, systemTenant, type Tenant } from './records.ts'
+import { decodeRules, encodeRules, type Role } from './role.ts'
 
 export interface NewClient extends KeyIdentity {
   readonly tenant: string
@@ -17,8 +18,10 @@ export interface NewClient extends KeyIdentity {
   readonly system?: string
   readonly service?: string
   readonly name: string
-  /** KMIP numbers; absent: all operations. */
+  /** KMIP numbers; absent: all operations, or those of its role. */
   readonly operations?: Iterable<number>
+  /** A role that every tenant has, or one of this tenant. */
+  readonly role?: RoleName
 }
 
 /** A service by the names of what it belongs to. */
@@ -26,6 +29,12 @@ export interface ServiceName {
   readonly tenant: string
   readonly system: string
   readonly service: string
+}
+
+/** `builtIn`: one that every tenant has, and of which the registry keeps nothing. */
+export interface RoleName {
+  readonly name: string
+  readonly builtIn: boolean
 }
 
 export interface NewAuthority {
@@ -83,6 +92,7 @@ export class TenantRegistry {
     const { tenant } = await this.tenantNamed(request.tenant)
     const keys = await this.#keyChain.tenant(tenant)
     if ((await this.#store.find('clients', { tenant, name })).length > 0) throw nameIsTaken('client', name)
+    if (request.role !== undefined) await this.#checkRole(tenant, request.role)
     const created = dateTime(this.#clock)
     const { scope, changes } = await this.#scopeNamed({ tenant, system, service, created, keys }, actor)
     const client = this.#newIdentifier()
@@ -92,7 +102,8 @@ export class TenantRegistry {
       name,
       issuer_key_hash: request.issuerKeyHash,
       leaf_key_hash: request.leafKeyHash,
-      operations: encodeAllowedOperations(request.operations),
+      operations:
+        request.role === undefined ? encodeAllowedOperations(request.operations) : encodeRoleName(request.role.name),
       state: RecordState.active,
       created,
       revoked: null,
@@ -108,9 +119,7 @@ export class TenantRegistry {
     const { tenant } = await this.tenantNamed(tenantName)
     const keys = await this.#keyChain.tenant(tenant)
     const [found] = await this.#store.find('clients', { tenant, name })
-    if (found === undefined) {
-      throw new KryptonError('not-found', `there is no client ${name} in this tenant: krypton client list shows them`)
-    }
+    if (found === undefined) throw noClient(name)
     keys.verifyRow('clients', found)
     if (found.state === RecordState.revoked) return this.#named(found, tenantName)
     const { mac: _, ...old } = found
@@ -120,6 +129,71 @@ export class TenantRegistry {
     const event = this.#event(tenant, actor, 'ClientRevoke', { object: found.client, detail: name })
     await this.#store.commit({ section: 'data', changes: [change], audit: [event] })
     return this.#named(signed, tenantName)
+  }
+
+  /** Gives a client another role, from its next request on. Throws 'not-found' for client or role, 'invalid-field' for a client that was revoked. */
+  async setClientRole(tenantName: string, name: string, role: RoleName, actor: string): Promise<Client> {
+    const { tenant } = await this.tenantNamed(tenantName)
+    const keys = await this.#keyChain.tenant(tenant)
+    const [found] = await this.#store.find('clients', { tenant, name })
+    if (found === undefined) throw noClient(name)
+    keys.verifyRow('clients', found)
+    if (found.state === RecordState.revoked) {
+      throw new KryptonError('invalid-field', `the client ${name} was revoked: it gets no other role`)
+    }
+    await this.#checkRole(tenant, role)
+    const { mac: _, ...old } = found
+    const row = { ...old, operations: encodeRoleName(role.name), row_version: old.row_version + 1 }
+    const signed = { ...row, mac: keys.macRow('clients', row) }
+    const change: Change = { table: 'clients', kind: 'update', row: signed, expectedVersion: old.row_version }
+    const event = this.#event(tenant, actor, 'ClientRole', { object: found.client, detail: `${name}: ${role.name}` })
+    await this.#store.commit({ section: 'data', changes: [change], audit: [event] })
+    return this.#named(signed, tenantName)
+  }
+
+  /** Makes a role of a tenant. Throws 'not-found' for the tenant, 'already-exists', 'invalid-field' for the name. */
+  async createRole(tenantName: string, { name, rules }: Role, actor: string): Promise<Role> {
+    checkName('role', name)
+    const { tenant } = await this.tenantNamed(tenantName)
+    const keys = await this.#keyChain.tenant(tenant)
+    const row = { tenant, name, rules: encodeRules(rules), created: dateTime(this.#clock) }
+    if ((await this.#store.get('roles', { tenant, name })) !== undefined) throw nameIsTaken('role', name)
+    const event = this.#event(tenant, actor, 'RoleCreate', { detail: name })
+    await this.#commit([insert('roles', row, keys)], event, () => nameIsTaken('role', name))
+    return { name, rules }
+  }
+
+  /** Throws 'not-found' for the tenant. */
+  async listRoles(tenantName: string): Promise<Role[]> {
+    const { tenant } = await this.tenantNamed(tenantName)
+    const keys = await this.#keyChain.tenant(tenant)
+    const rows = await this.#store.find('roles', { tenant })
+    return rows.map((row) => {
+      keys.verifyRow('roles', row)
+      return { name: row.name, rules: decodeRules(row.rules) }
+    })
+  }
+
+  /** Throws 'not-found'; 'invalid-field' while a client has the role. */
+  async removeRole(tenantName: string, name: string, actor: string): Promise<void> {
+    const clients = await this.listClients(tenantName)
+    const holder = clients.find((client) => client.role === name && client.state === RecordState.active)
+    if (holder !== undefined) {
+      throw new KryptonError('invalid-field', `give the client ${holder.name} another role first: it has ${name}`)
+    }
+    const { tenant } = await this.tenantNamed(tenantName)
+    const keys = await this.#keyChain.tenant(tenant)
+    const row = await this.#store.get('roles', { tenant, name })
+    if (row === undefined) throw noRole(name)
+    keys.verifyRow('roles', row)
+    const change: Change = { table: 'roles', kind: 'delete', key: { tenant, name }, expectedVersion: row.row_version }
+    const event = this.#event(tenant, actor, 'RoleRemove', { detail: name })
+    await this.#store.commit({ section: 'data', changes: [change], audit: [event] })
+  }
+
+  async #checkRole(tenant: Buffer, { name, builtIn }: RoleName): Promise<void> {
+    if (builtIn || (await this.#store.get('roles', { tenant, name })) !== undefined) return
+    throw noRole(name)
   }
 
   /**
@@ -351,6 +425,12 @@ function tenantOfRow(row: Row<'tenants'>): Tenant {
 
 const nameIsTaken = (kind: string, name: string): KryptonError =>
   new KryptonError('already-exists', `choose another name: there is a ${kind} ${name} already`)
+
+const noClient = (name: string): KryptonError =>
+  new KryptonError('not-found', `there is no client ${name} in this tenant: krypton client list shows them`)
+
+const noRole = (name: string): KryptonError =>
+  new KryptonError('not-found', `there is no role ${name} in this tenant: krypton role list shows them`)
 
 const clientIsThere = (name: string): KryptonError =>
   new KryptonError('already-exists', `use a name and a key of its own for client ${name}: one of them is bound already`)

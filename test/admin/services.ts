@@ -9,6 +9,8 @@ import type {
   KeyVersion,
   NewCertificateAuthority,
   NewClient,
+  NewRole,
+  Role,
   ServiceName,
   Tenant,
   UsedCertificateAuthority,
@@ -23,6 +25,7 @@ export class ListedServices implements AdminServices {
   state: 'unsealed' | 'sealed' = 'unsealed'
   found: Finding[] = [{ check: 'swap', state: 'good', found: 'none' }]
   authority: CertificateAuthority | undefined
+  readonly roles: Role[] = [{ name: 'reader', builtIn: true, rules: [{ operations: ['Get'] }] }]
   /** Called when a client was added. */
   onCreate: () => void = () => undefined
 
@@ -99,6 +102,33 @@ export class ListedServices implements AdminServices {
     const revoked = { ...client, state: 'revoked', revoked: '2026-01-02T00:00:00.000Z' }
     this.clients[this.clients.indexOf(client)] = revoked
     return revoked
+  }
+
+  setClientRole(tenant: string, name: string, role: string): Client {
+    const client = this.listClients(tenant).find((candidate) => candidate.name === name)
+    if (client === undefined) throw new KryptonError('not-found', `tenant ${tenant} has no client ${name}`)
+    const changed = { ...client, operations: undefined, role }
+    this.clients[this.clients.indexOf(client)] = changed
+    return changed
+  }
+
+  listRoles(tenant: string): Role[] {
+    this.#tenant(tenant)
+    return this.roles
+  }
+
+  createRole(tenant: string, role: NewRole): Role {
+    this.#tenant(tenant)
+    const made = { ...role, builtIn: false }
+    this.roles.push(made)
+    return made
+  }
+
+  removeRole(tenant: string, name: string): Role {
+    const role = this.listRoles(tenant).find((candidate) => candidate.name === name)
+    if (role === undefined) throw new KryptonError('not-found', `there is no role ${name}`)
+    this.roles.splice(this.roles.indexOf(role), 1)
+    return role
   }
 
   readonly jobs: Job[] = [

@@ -120,6 +120,53 @@ describe('commands that ask the server', () => {
     expect((await ask('tenant', 'add', 'a/b')).code).toBe(2)
   })
 
+  it('make, list, give and remove roles', async () => {
+    await ask('tenant', 'add', 'acme')
+    const out = join(directory, 'of-role')
+    const added = await ask('client', 'add', 'one', '--tenant', 'acme', '--role', 'reader', '--out', out, '--json')
+    expect(JSON.parse(added.data)).toMatchObject({ name: 'one', role: 'reader' })
+    const rule = 'get,locate types=symmetric-key groups=cards,wallets'
+    expect((await ask('role', 'add', 'own', '--tenant', 'acme', '--rule', rule, '--rule', 'user')).code).toBe(0)
+    expect(services.roles.at(-1)?.rules).toEqual([
+      { operations: ['get', 'locate'], objectTypes: ['symmetric-key'], objectGroups: ['cards', 'wallets'] },
+      { operations: ['user'] },
+    ])
+    expect((await ask('role', 'list', '--tenant', 'acme')).data).toContain(`own     ${rule}; user`)
+    expect((await ask('client', 'role', 'one', 'own', '--tenant', 'acme')).code).toBe(0)
+    expect((await ask('client', 'show', 'one', '--tenant', 'acme')).data).toMatch(/^role\s+own$/m)
+    expect((await ask('client', 'list', '--tenant', 'acme')).data).toContain('of own')
+    expect((await ask('client', 'show', 'two', '--tenant', 'acme')).code).not.toBe(0)
+    expect((await ask('role', 'remove', 'own', '--tenant', 'acme')).code).toBe(0)
+    expect(services.roles).toHaveLength(1)
+    for (const wrong of ['', 'get,', 'get types', 'get types=', 'get sorts=a', 'get types=a types=b']) {
+      expect((await ask('role', 'add', 'own', '--tenant', 'acme', '--rule', wrong)).code, wrong).toBe(2)
+    }
+    const both = ['--role', 'reader', '--allow', 'get', '--out', out]
+    expect((await ask('client', 'add', 'two', '--tenant', 'acme', ...both)).code).toBe(2)
+  })
+
+  it('make, name and show a certificate authority, and write its certificate once', async () => {
+    await ask('tenant', 'add', 'acme')
+    const file = join(directory, 'acme-ca.pem')
+    const create = ['authority', 'create', 'issuing', '--tenant', 'acme', '--subject', 'CN=CA']
+    expect((await ask(...create, '--out', file)).code).toBe(0)
+    expect(readFileSync(file, 'utf8')).toBe('CERTIFICATE\n')
+    expect((await ask('authority', 'show', '--tenant', 'acme', '--out', file)).code).toBe(2)
+    expect(JSON.parse((await ask('authority', 'show', '--tenant', 'acme', '--json')).data)).toMatchObject({
+      subject: 'CN=CA',
+      certificatePem: 'CERTIFICATE\n',
+    })
+    const use = ['authority', 'use', '--tenant', 'acme', '--private-key', 'k', '--certificate', 'c']
+    expect((await ask(...use)).data).toMatch(/^privateKey\s+k$/m)
+    for (const wrong of [
+      ['--algorithm', 'dsa'],
+      ['--days', '0'],
+      ['--days', 'x'],
+    ]) {
+      expect((await ask(...create, ...wrong)).code).toBe(2)
+    }
+  })
+
   it('show keys and jobs, ask for rotations, and cancel jobs', async () => {
     expect((await ask('key', 'list')).data).toMatch(/^KEY +LEVEL +VERSION.*\nivk +IVK +2 +active/)
     expect((await ask('key', 'list', '--tenant', 'acme')).talk).toBe('none\n')

@@ -108,6 +108,7 @@ export function principalOf(scope: Scope, name: string, allowed?: readonly numbe
     clientName: name,
     scope,
     actor: `client:${name}`,
+    objectRules: undefined,
     allows: (operation) => allowed === undefined || allowed.includes(operation),
   }
 }

@@ -50,6 +50,7 @@ export const clientRoutes: Routes = (server, services) => {
   )
 }
 
-function clientAnswer({ operations, ...client }: Client): Static<typeof ClientAnswer> {
+/** A client as an answer shows it. */
+export function clientAnswer({ operations, ...client }: Client): Static<typeof ClientAnswer> {
   return operations === undefined ? client : { ...client, operations: [...operations] }
 }

@@ -11,6 +11,7 @@ interface AddFlags extends ServerFlags {
   readonly system: string
   readonly service: string
   readonly allow?: string
+  readonly role?: string
   readonly out: string
   readonly csr?: string
   readonly snippet?: string
@@ -31,7 +32,8 @@ export const addClientCommand: AddCommand = (program, terminal) => {
       .requiredOption('--tenant <name>', 'tenant that it belongs to')
       .option('--system <name>', 'system of the tenant, made when it is missing', 'default')
       .option('--service <name>', 'service whose keys it shares, made when it is missing', 'default')
-      .option('--allow <operations>', 'KMIP operations that it may use, with commas (default: all)')
+      .option('--role <name>', 'role that says what it may ask for: krypton role list shows them (default: all)')
+      .option('--allow <operations>', 'KMIP operations that it may use, with commas, in the place of a role')
       .requiredOption('--out <directory>', 'directory for ca.pem, client.pem, client.key, client-bundle.pem')
       .option('--csr <file>', 'certificate request (PEM) of a key that stays where it is')
       .option('--snippet <product>', `what to paste for one of: ${snippetNames}`),
@@ -41,7 +43,8 @@ export const addClientCommand: AddCommand = (program, terminal) => {
       examples(
         'krypton client add orders --tenant acme --out ./orders',
         'krypton client add orders --tenant acme --out ./orders --snippet mongodb-python',
-        'krypton client add reports --tenant acme --allow get,locate --out ./reports',
+        'krypton client add reports --tenant acme --role reader --out ./reports',
+        'krypton client add batch --tenant acme --allow get,locate --out ./batch',
         'krypton client add orders --tenant acme --csr orders.csr --out ./orders',
       ),
     )
@@ -55,11 +58,15 @@ export const addClientCommand: AddCommand = (program, terminal) => {
         checkName(`the ${what}'s name`, value)
       const snippet = flags.snippet === undefined ? undefined : snippetNamed(flags.snippet)
       const { tenant, system, service } = flags
+      if (flags.role !== undefined && flags.allow !== undefined)
+        throw new KryptonError('usage', 'name a role with --role or operations with --allow, not both')
+      if (flags.role !== undefined) checkName("the role's name", flags.role)
+      const { role } = flags
       const operations = flags.allow === undefined ? undefined : operationNames(flags.allow)
       const csr = flags.csr === undefined ? undefined : requestText(flags.csr)
       prepareIdentity(flags.out)
       return ask(terminal, flags, async (server, output) => {
-        const request = { tenant, system, service, name, operations, csr }
+        const request = { tenant, system, service, name, operations, role, csr }
         const { issued, files } = await addClient(server, request, flags.out)
         const { ca, certificate, key, bundle } = files
         const written = csr === undefined ? { ca, certificate, key, bundle } : { ca, certificate }
@@ -87,12 +94,48 @@ export const addClientCommand: AddCommand = (program, terminal) => {
           SYSTEM: 'system',
           SERVICE: 'service',
           STATE: 'state',
+          ROLE: 'role',
           OPERATIONS: 'operations',
           CREATED: 'created',
           'CERTIFICATE UNTIL': 'certificateUntil',
         })
       }),
     )
+  withServer(
+    client
+      .command('show')
+      .description('show a client and what it may ask for')
+      .argument('<name>', 'name of the client')
+      .requiredOption('--tenant <name>', 'the tenant'),
+  )
+    .addHelpText('after', examples('krypton client show orders --tenant acme'))
+    .action((name: string, flags: TenantFlags) =>
+      ask(terminal, flags, async (server, output) => {
+        const found = (await server.listClients(flags.tenant)).find((known) => known.name === name)
+        if (found === undefined)
+          throw new KryptonError(
+            'not-found',
+            `there is no client ${name} in this tenant: krypton client list shows them`,
+          )
+        output.thing(output.format === 'table' ? shown(found) : found)
+      }),
+    )
+  withServer(
+    client
+      .command('role')
+      .description('give a client another role, from its next request on')
+      .argument('<name>', 'name of the client')
+      .argument('<role>', 'name of the role')
+      .requiredOption('--tenant <name>', 'the tenant'),
+  )
+    .addHelpText('after', examples('krypton client role orders user --tenant acme'))
+    .action((name: string, role: string, flags: TenantFlags) => {
+      checkName("the role's name", role)
+      return ask(terminal, flags, async (server, output) => {
+        const changed = await server.setClientRole(flags.tenant, name, role)
+        output.thing(output.format === 'table' ? shown(changed) : changed)
+      })
+    })
   withServer(
     client
       .command('revoke')
@@ -108,7 +151,8 @@ export const addClientCommand: AddCommand = (program, terminal) => {
 
 /** For people: who may everything is said to, in so many words. */
 function shown(client: Client): object {
-  return { ...client, operations: client.operations ?? 'all' }
+  const { role = '', operations = role === '' ? 'all' : `of ${role}` } = client
+  return { ...client, role, operations }
 }
 
 function operationNames(text: string): string[] {

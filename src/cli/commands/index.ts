@@ -10,6 +10,7 @@ import { addHelpCommand } from './help.ts'
 import { addInitCommand } from './init.ts'
 import { addJobCommand } from './job.ts'
 import { addKeyCommand } from './key.ts'
+import { addRoleCommand } from './role.ts'
 import { addServerCertificateCommand } from './server-certificate.ts'
 import { addServerCommand } from './server.ts'
 import { addSnippetCommand } from './snippet.ts'
@@ -24,6 +25,7 @@ export const commands: readonly AddCommand[] = [
   addServerCertificateCommand,
   addTenantCommand,
   addClientCommand,
+  addRoleCommand,
   addAuthorityCommand,
   addSnippetCommand,
   addKeyCommand,
