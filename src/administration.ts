@@ -9,6 +9,7 @@ import type {
   Job,
   KeyHalt,
   KeyVersion,
+  RotationPeriods,
   NewCertificateAuthority,
   NewClient,
   NewRole,
@@ -156,6 +157,16 @@ export class Administration implements AdminServices {
     await registry.removeRole(tenant, name, actor)
     this.#log.info('role removed', { tenant, role: name })
     return roleView(role!) // it has just been removed
+  }
+
+  rotationPeriods(tenant: string): Promise<RotationPeriods> {
+    return this.#keyJobs.periods(tenant)
+  }
+
+  async setRotationPeriods(tenant: string, periods: Partial<RotationPeriods>): Promise<RotationPeriods> {
+    const set = await this.#keyJobs.setPeriods(tenant, periods, actor)
+    this.#log.info('rotation periods set', { tenant, ...set })
+    return set
   }
 
   listKeys(tenant?: string): Promise<KeyVersion[]> {

@@ -20,6 +20,7 @@ import { JobQueue } from './jobs/job-queue.ts'
 import { limits } from './limits.ts'
 import type { Row } from './store/schema.ts'
 import type { Log } from './telemetry/log.ts'
+import type { RotationPeriods } from './tenants/tenant-registry.ts'
 
 /** What the jobs of keys are made of. */
 export interface KeyJobsParts {
@@ -50,7 +51,7 @@ export class KeyJobs {
       ivkSuite: rotation.ivkSuite === 'aes-256-gcm' ? Suite.Aes256Gcm : Suite.Xaes256Gcm,
       graceSeconds: rotation.graceHours * 3_600,
       deletionSeconds: rotation.deletionDays * 86_400,
-      periodsOf: async () => rotation,
+      periodsOf: async (tenant) => (await instance.registry.rotationPeriods(tenant)) ?? rotation,
       subjectOf: (address) => this.#nameOf(address),
     }
     this.#maintenance = new KeyMaintenance(this.#work, this.#policy)
@@ -116,6 +117,20 @@ export class KeyJobs {
     const what = await this.#destructionOf(name, version)
     const subject = version === undefined ? name : `version ${version} of ${name}`
     return jobView(await this.#queue.add(destructionJob(what, { actor, subject })))
+  }
+
+  /** The periods of a tenant's keys: its own, or those of the configuration. Throws 'not-found'. */
+  async periods(tenantName: string): Promise<RotationPeriods> {
+    const { tenant } = await this.#parts.instance.registry.tenantNamed(tenantName)
+    const { tenantKeyDays, serviceKeyDays } = await this.#policy.periodsOf(tenant)
+    return { tenantKeyDays, serviceKeyDays }
+  }
+
+  /** Gives a tenant periods of its own; what is not named stays. Throws 'not-found'. */
+  async setPeriods(tenantName: string, periods: Partial<RotationPeriods>, actor: string): Promise<RotationPeriods> {
+    const next = { ...(await this.periods(tenantName)), ...periods }
+    await this.#parts.instance.registry.setRotationPeriods(tenantName, next, actor)
+    return next
   }
 
   /** The keys above or below a key. Throws 'not-found', 'invalid-field'. */

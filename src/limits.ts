@@ -270,6 +270,14 @@ export const limits = {
   /** How often jobs that are due later are looked at, since the wall clock may be set. */
   jobLookMs: 60_000,
   // keys of the hierarchy
+  /** Records that a key wraps in AES-256-GCM with its nonces of 96 random bits: two of them are the same with a probability of 2^-37. */
+  wrapsOfShortNonceMax: 2 ** 30,
+  /** In XAES-256-GCM, with nonces of 192 bits: for tidiness, its own bound is 2^80. */
+  wrapsOfLongNonceMax: 2 ** 40,
+  /** Uses of a key that a process takes at once: so many are wasted by a crash. */
+  wrapBlock: 2 ** 20,
+  /** The part of what a key may wrap from which it is rotated. */
+  wrapsRotateFrom: 0.9,
   /** How often every key is looked at for whether its rotation is due. */
   keyLookMs: 60_000,
   /** Between two pages of keys that are looked at. */

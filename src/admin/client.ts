@@ -14,6 +14,7 @@ import type {
   NewClient,
   NewRole,
   Role,
+  RotationPeriods,
   ServiceName,
   Status,
   Tenant,
@@ -102,6 +103,14 @@ export class AdminClient {
   removeRole(tenant: string, name: string): Promise<Role> {
     const path = `/v1/tenants/${encodeURIComponent(tenant)}/roles/${encodeURIComponent(name)}/remove`
     return this.#call<Role>('POST', path)
+  }
+
+  rotationPeriods(tenant: string): Promise<RotationPeriods> {
+    return this.#call<RotationPeriods>('GET', `/v1/tenants/${encodeURIComponent(tenant)}/rotation`)
+  }
+
+  setRotationPeriods(tenant: string, periods: Partial<RotationPeriods>): Promise<RotationPeriods> {
+    return this.#call<RotationPeriods>('POST', `/v1/tenants/${encodeURIComponent(tenant)}/rotation`, periods)
   }
 
   listKeys(tenant?: string): Promise<KeyVersion[]> {

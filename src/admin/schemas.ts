@@ -124,6 +124,15 @@ export const CreatedClientAnswer = closed({
   kmip: Address,
 })
 
+const Days = Type.Integer({ minimum: 1, maximum: 365 })
+
+export const RotationPeriodsBody = closed({
+  tenantKeyDays: Type.Optional(Days),
+  serviceKeyDays: Type.Optional(Days),
+})
+
+export const RotationPeriodsAnswer = closed({ tenantKeyDays: Type.Integer(), serviceKeyDays: Type.Integer() })
+
 const KeyName = Type.String({
   pattern: `^(ivk|[A-Za-z0-9][A-Za-z0-9._-]{0,63}(/[A-Za-z0-9][A-Za-z0-9._-]{0,63}){1,2})$`,
   description: 'ivk, TENANT/SYSTEM for a Tenant Key, or TENANT/SYSTEM/SERVICE for a Service Key.',

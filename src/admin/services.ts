@@ -20,6 +20,10 @@ export interface AdminServices {
   createRole(tenant: string, role: NewRole): Awaitable<Role>
   /** Throws 'not-found', 'invalid-field' while a client has it. */
   removeRole(tenant: string, name: string): Awaitable<Role>
+  /** The periods in which a tenant's keys are rotated. Throws 'not-found'. */
+  rotationPeriods(tenant: string): Awaitable<RotationPeriods>
+  /** Gives a tenant periods of its own; what is not named stays. Throws 'not-found'. */
+  setRotationPeriods(tenant: string, periods: Partial<RotationPeriods>): Awaitable<RotationPeriods>
   /** Every version of every key of the hierarchy, or of those of one tenant. Throws 'not-found' for the tenant. */
   listKeys(tenant?: string): Awaitable<KeyVersion[]>
   /** The versions of one key, with what is under each. Throws 'not-found', 'invalid-field' for a name that is none. */
@@ -118,6 +122,12 @@ export interface Tenant {
   readonly state: string
   /** RFC 3339. */
   readonly created: string
+}
+
+/** How often a tenant's keys are rotated, a tenth more or less. */
+export interface RotationPeriods {
+  readonly tenantKeyDays: number
+  readonly serviceKeyDays: number
 }
 
 /** A version of a key of the hierarchy. */

@@ -10,6 +10,7 @@ import { type Ivks, newIvk, openIvks } from './internal-versioned-key.ts'
 import { type RootKeys, wipeRootKeys } from './root-keys.ts'
 import type { RowKeys, RowMacs, Unauthenticated } from './row-mac.ts'
 import { OpenTenantKeys, type TenantKeys } from './tenant-key.ts'
+import { WrapBudget } from './wrap-budget.ts'
 import { openWrappingKeys, type WrappingKeys, wipeWrappingKeys } from './wrapping-keys.ts'
 
 export type { ObjectContext, Scope, ServiceKeys } from './data-key.ts'
@@ -37,6 +38,7 @@ export class KeyChain {
   readonly #store: Store
   readonly #root: RootKeys
   readonly #system: RowMacs
+  readonly #wraps: WrapBudget
   #ivks: Opened<Ivks> | undefined
   readonly #tenants = new Map<string, Opened<OpenTenantKeys>>()
   readonly #services = new Map<string, Opened<OpenServiceKeys>>()
@@ -49,6 +51,7 @@ export class KeyChain {
     this.#root = root
     this.clock = clock
     this.#system = systemRowMacs(root.cluster, root.systemIntegrityKeys)
+    this.#wraps = new WrapBudget(store, () => this.system())
   }
 
   /** The cluster that every record is bound to. */
@@ -76,6 +79,16 @@ export class KeyChain {
     return settle(opened, () => {
       if (this.#ivks === opened) this.#ivks = undefined
     })
+  }
+
+  /**
+   * The IVKs, the active one with `count` uses to wrap with: nobody wraps under it without asking here.
+   * @throws KryptonError wrong-key-lifecycle-state: it has wrapped as much as its suite bears
+   */
+  async ivksToWrap(count: number): Promise<Ivks> {
+    const ivks = await this.ivks()
+    await this.#wraps.take(ivks.active, count)
+    return ivks
   }
 
   /** The row of a new, pending version of the IVK. */

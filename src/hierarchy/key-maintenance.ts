@@ -7,6 +7,7 @@ import { referencesOf } from './references.ts'
 import type { RotationPolicy } from './rotation.ts'
 import { deletionJob, type KeyAddress, rotationJob } from './rotation-jobs.ts'
 import { keyAt } from './versioned-keys.ts'
+import { wrapsMax } from './wrap-budget.ts'
 
 /** When keys are rotated, and how long old versions stay. */
 export interface MaintenancePolicy extends RotationPolicy {
@@ -32,6 +33,7 @@ export class KeyMaintenance {
   /** One look at every key. After a long absence it finds each due once, whatever time has passed. */
   async look(): Promise<void> {
     await this.#lookAt({ table: 'ivks' }, this.#policy.ivkDays)
+    await this.#lookAtVolume()
     for await (const row of this.#actives('tenant_keys')) {
       const { tenantKeyDays } = await this.#policy.periodsOf(row.tenant)
       await this.#lookAt({ table: 'tenant_keys', tenant: row.tenant, system: row.system }, tenantKeyDays)
@@ -41,6 +43,19 @@ export class KeyMaintenance {
       const { tenant, system, service } = row
       await this.#lookAt({ table: 'service_keys', tenant, system, service }, serviceKeyDays)
     }
+  }
+
+  /** Before the IVK has wrapped as much as its suite bears, another takes its place. */
+  async #lookAtVolume(): Promise<void> {
+    const { chain, schedule, store } = this.#work
+    const { active } = await chain.ivks()
+    const budget = await store.get('wrap_budgets', { key_id: Buffer.from(active.keyId) })
+    if (budget === undefined) return
+    chain.system().verifyRow('wrap_budgets', budget)
+    if (budget.reserved < wrapsMax(active.suite) * limits.wrapsRotateFrom) return
+    const address = { table: 'ivks' } as const
+    const subject = await this.#policy.subjectOf(address)
+    await schedule(rotationJob(address, { from: active.version, reason: 'volume', actor: 'system', subject }))
   }
 
   async #lookAt(address: KeyAddress, days: number): Promise<void> {

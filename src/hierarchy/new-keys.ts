@@ -16,7 +16,7 @@ import { wipeWrappingKeys } from './wrapping-keys.ts'
  * be durable before anything refers to them; committing them for a tenant that has keys fails with 'store-conflict'.
  */
 export async function createTenantKeys(chain: KeyChain, scope: Scope, actor: string): Promise<Unit> {
-  const { active: ivk } = await chain.ivks()
+  const { active: ivk } = await chain.ivksToWrap(2)
   const { cluster } = chain
   const integrity = newIntegrityKey(cluster, scope.tenant, ivk, 1)
   const tenantKeys = new OpenTenantKeys(cluster, scope.tenant, [{ version: 1, active: true, secret: integrity.secret }])
@@ -47,7 +47,7 @@ export async function createServiceKeys(chain: KeyChain, scope: Scope, actor: st
       )
     }
     if (parents.active === undefined) {
-      const { active: ivk } = await chain.ivks()
+      const { active: ivk } = await chain.ivksToWrap(1)
       addSystem(chain, scope, tenantKeys, ivk, changes)
     } else {
       addService(chain, scope, tenantKeys, parents.active, changes)

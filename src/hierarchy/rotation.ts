@@ -64,12 +64,12 @@ class Rotation {
     const integrityKeys = await this.#eachPage(run, 'integrity_keys', async (rows) =>
       this.#rewrapper.rewrap(
         tenantIntegrityKeyRows,
-        await chain.ivks(),
+        await chain.ivksToWrap(rows.length),
         rows.filter(({ tenant }) => !tenant.equals(noTenant)),
       ),
     )
     const tenantKeys = await this.#eachPage(run, 'tenant_keys', async (rows) =>
-      this.#rewrapper.rewrap(tenantKeyRows, await chain.ivks(), rows),
+      this.#rewrapper.rewrap(tenantKeyRows, await chain.ivksToWrap(rows.length), rows),
     )
     const result = `version ${version} is active, ${integrityKeys + tenantKeys} keys were wrapped anew`
     if (!step.compromised) return result

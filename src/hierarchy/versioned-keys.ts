@@ -39,7 +39,7 @@ export function tenantKeyOf({ store, chain, clock }: KeyWork, system: SystemOfKe
     rows: async () => store.find('tenant_keys', { tenant: system.tenant, system: system.system }),
     keys: async () => chain.tenant(system.tenant),
     make: async (version) => {
-      const { active } = await chain.ivks()
+      const { active } = await chain.ivksToWrap(1)
       const { key, row } = newTenantKey(
         { cluster: chain.cluster, tenant: system.tenant, system: system.system },
         active,

@@ -247,6 +247,11 @@ export const schema = {
     'service',
     'object',
   ]),
+  // How many records a version of the IVK may have wrapped: reserved in blocks, before the first of each.
+  wrap_budgets: authenticated('keys', { key_id: id, reserved: integer }, ['key_id']),
+  rotation_periods: authenticated('data', { tenant: id, tenant_key_days: integer, service_key_days: integer }, [
+    'tenant',
+  ]),
   previous_key_records: authenticated('keys', previousRecord, previousRecordKey),
   previous_object_records: authenticated('data', previousRecord, previousRecordKey),
   // Not `tenant`: a job's progress must not make every thread read that tenant's rows anew.

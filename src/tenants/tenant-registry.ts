@@ -44,6 +44,12 @@ export interface NewAuthority {
   readonly tenant?: string
 }
 
+/** How often a tenant's keys are rotated. */
+export interface RotationPeriods {
+  readonly tenantKeyDays: number
+  readonly serviceKeyDays: number
+}
+
 /** Makes and changes tenants, their systems, services, clients and authorities. Every change is authenticated, audited, and durable when it is told. */
 export class TenantRegistry {
   readonly #store: Store
@@ -247,6 +253,33 @@ export class TenantRegistry {
       throw new KryptonError('not-found', `system ${names.tenant}/${names.system} has no service ${names.service}`)
     keys.verifyRow('services', service)
     return { tenant, system: system.system, service: service.service }
+  }
+
+  /** The periods in which a tenant's keys are rotated; undefined when it has none of its own. */
+  async rotationPeriods(tenant: Buffer): Promise<RotationPeriods | undefined> {
+    const row = await this.#store.get('rotation_periods', { tenant })
+    if (row === undefined) return undefined
+    const keys = await this.#keyChain.tenant(tenant)
+    keys.verifyRow('rotation_periods', row)
+    return { tenantKeyDays: row.tenant_key_days, serviceKeyDays: row.service_key_days }
+  }
+
+  /** Gives a tenant periods of its own. Throws 'not-found'. */
+  async setRotationPeriods(tenantName: string, periods: RotationPeriods, actor: string): Promise<void> {
+    const { tenant } = await this.tenantNamed(tenantName)
+    const keys = await this.#keyChain.tenant(tenant)
+    const old = await this.#store.get('rotation_periods', { tenant })
+    if (old !== undefined) keys.verifyRow('rotation_periods', old)
+    const { tenantKeyDays: tenant_key_days, serviceKeyDays: service_key_days } = periods
+    const next = { tenant, tenant_key_days, service_key_days, row_version: (old?.row_version ?? 0) + 1 }
+    const row = { ...next, mac: keys.macRow('rotation_periods', next) }
+    const change: Change =
+      old === undefined
+        ? { table: 'rotation_periods', kind: 'insert', row }
+        : { table: 'rotation_periods', kind: 'update', row, expectedVersion: old.row_version }
+    const detail = `Tenant Keys ${tenant_key_days} days, Service Keys ${service_key_days} days`
+    const event = this.#event(tenant, actor, 'RotationPeriodsSet', { detail })
+    await this.#store.commit({ section: 'data', changes: [change], audit: [event] })
   }
 
   /** The names of a tenant, its system and service as far as they are given, with slashes between; what has no row is shown by its identifier. */

@@ -172,6 +172,7 @@ describe('the routes', () => {
       '/v1/tenants/{tenant}/certificate-authority',
       '/v1/tenants/{tenant}/certificate-authority/use',
       '/v1/keys',
+      '/v1/tenants/{tenant}/rotation',
       '/v1/keys/rotate',
       '/v1/keys/compromise',
       '/v1/keys/suspend',

@@ -11,6 +11,7 @@ import type {
   NewClient,
   NewRole,
   Role,
+  RotationPeriods,
   ServiceName,
   Tenant,
   UsedCertificateAuthority,
@@ -149,6 +150,18 @@ export class ListedServices implements AdminServices {
   readonly keys: KeyVersion[] = [
     { key: 'ivk', level: 'IVK', version: 2, state: 'active', parentVersion: 0, created: '2026-01-01T00:00:00.000Z' },
   ]
+
+  periods: RotationPeriods = { tenantKeyDays: 90, serviceKeyDays: 30 }
+
+  rotationPeriods(tenant: string): RotationPeriods {
+    this.#tenant(tenant)
+    return this.periods
+  }
+
+  setRotationPeriods(tenant: string, periods: Partial<RotationPeriods>): RotationPeriods {
+    this.#tenant(tenant)
+    return (this.periods = { ...this.periods, ...periods })
+  }
 
   listKeys(tenant?: string): KeyVersion[] {
     return tenant === undefined ? this.keys : []

@@ -167,6 +167,15 @@ describe('commands that ask the server', () => {
     }
   })
 
+  it('show and set how often the keys of a tenant are rotated', async () => {
+    await ask('tenant', 'add', 'acme')
+    expect((await ask('tenant', 'rotation', 'acme')).data).toMatch(/^tenantKeyDays +90\nserviceKeyDays +30$/m)
+    expect((await ask('tenant', 'rotation', 'acme', '--service-key-days', '7')).data).toMatch(/^serviceKeyDays +7$/m)
+    for (const days of ['0', '366', '1.5', 'x'])
+      expect((await ask('tenant', 'rotation', 'acme', '--tenant-key-days', days)).code).toBe(2)
+    expect((await ask('tenant', 'rotation', 'nobody')).code).toBe(1)
+  })
+
   it('show keys and jobs, ask for rotations, and cancel jobs', async () => {
     expect((await ask('key', 'list')).data).toMatch(/^KEY +LEVEL +VERSION.*\nivk +IVK +2 +active/)
     expect((await ask('key', 'list', '--tenant', 'acme')).talk).toBe('none\n')

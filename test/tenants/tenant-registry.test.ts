@@ -48,6 +48,39 @@ describe('a tenant', () => {
   })
 })
 
+describe('a tenant’s keys', () => {
+  test('are found by names, and named by what they are found by', async () => {
+    const { registry } = realm
+    const scope = await registry.scopeAt({ tenant: 'demo', system: 'default', service: 'default' })
+    expect(await registry.pathOf(scope)).toBe('demo/default/default')
+    const { tenant, system } = await registry.scopeAt({ tenant: 'demo', system: 'default' })
+    expect(await registry.pathOf({ tenant, system })).toBe('demo/default')
+    for (const names of [
+      { tenant: 'nobody', system: 'default' },
+      { tenant: 'demo', system: 'none' },
+      { tenant: 'demo', system: 'default', service: 'none' },
+    ])
+      await expect(registry.scopeAt(names)).rejects.toSatisfy(refused('not-found'))
+  })
+
+  test('are rotated in periods of the tenant’s own once it has some', async () => {
+    const { registry } = realm
+    const { tenant } = await registry.tenantNamed('demo')
+    expect(await registry.rotationPeriods(tenant)).toBeUndefined()
+    for (const periods of [
+      { tenantKeyDays: 60, serviceKeyDays: 7 },
+      { tenantKeyDays: 365, serviceKeyDays: 1 },
+    ]) {
+      await registry.setRotationPeriods('demo', periods, actor)
+      expect(await registry.rotationPeriods(tenant)).toEqual(periods)
+    }
+    expect((await operations()).filter((operation) => operation === 'RotationPeriodsSet')).toHaveLength(2)
+    await expect(
+      registry.setRotationPeriods('nobody', { tenantKeyDays: 1, serviceKeyDays: 1 }, actor),
+    ).rejects.toSatisfy(refused('not-found'))
+  })
+})
+
 describe('a client', () => {
   test('is bound to a service, which is made with its system and keys when it is new', async () => {
     const { registry, keyChain } = realm

@@ -7,6 +7,9 @@ import {
   KeyQuery,
   KeyVersionAnswer,
   ProblemAnswer,
+  RotationPeriodsAnswer,
+  RotationPeriodsBody,
+  TenantPath,
 } from '../schemas.ts'
 import type { Routes } from './route.ts'
 
@@ -27,6 +30,31 @@ export const keyRoutes: Routes = (server, services) => {
       if (key === undefined) return services.listKeys(tenant)
       return related === undefined ? services.showKey(key) : services.relatedKeys(key, related)
     },
+  )
+  server.get(
+    '/v1/tenants/:tenant/rotation',
+    {
+      schema: {
+        summary: 'How often the keys of a tenant are rotated',
+        tags: ['keys'],
+        params: TenantPath,
+        response: { 200: RotationPeriodsAnswer, '4xx': ProblemAnswer },
+      },
+    },
+    async (request) => ({ ...(await services.rotationPeriods(request.params.tenant)) }),
+  )
+  server.post(
+    '/v1/tenants/:tenant/rotation',
+    {
+      schema: {
+        summary: 'Give a tenant periods of its own',
+        tags: ['keys'],
+        params: TenantPath,
+        body: RotationPeriodsBody,
+        response: { 200: RotationPeriodsAnswer, '4xx': ProblemAnswer },
+      },
+    },
+    async (request) => ({ ...(await services.setRotationPeriods(request.params.tenant, request.body)) }),
   )
   const act = (path: string, summary: string, answer: (key: string) => ReturnType<typeof services.rotateKey>): void => {
     const schema = { summary, tags: ['keys'], body: KeyBody, response: { 202: JobAnswer, '4xx': ProblemAnswer } }
