@@ -233,6 +233,14 @@ export const limits = {
   // process
   /** Locked memory that a server should be allowed: 8 MiB hold some 100,000 keys of 32 bytes, and are the usual limit of a user. */
   lockedMemoryBytesMin: 8 * 1024 * 1024,
+  // audit
+  /** Records of refusals of one client that a thread writes within `refusalRecordsMs`: enough to see what it tries; more are counted. */
+  refusalRecordsMax: 100,
+  refusalRecordsMs: 10_000,
+  /** Clients whose refusals a thread tells apart in that time, at some 100 bytes each. */
+  refusalClientsMax: 16_384,
+  /** Records of refusals that wait for the store: a transaction's worth. */
+  refusalRecordsWaitingMax: 1_024,
   // telemetry
   /** Lines that one listener thread writes about strangers within `strangerLinesMs`: enough to see who they are; more are counted. */
   strangerLinesMax: 100,

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { parentPort } from 'node:worker_threads'
+import { RefusalRecords } from './audit/refusal-records.ts'
 import { Authenticator } from './auth/authenticate.ts'
 import { systemClock } from './clock.ts'
 import { CryptoWork } from './crypto/crypto-work.ts'
@@ -51,6 +52,7 @@ const onFault = (error: unknown): void => log.error('a request failed by a fault
 const tell = (message: ListenerThreadMessage): void => port.postMessage(message)
 const relay = new StreamRelay(data.thread, tell, onFault)
 const streams = new Streams(data.thread, systemClock, relay)
+const refusals = new RefusalRecords(store, systemClock, counters, onFault)
 const services = {
   keystore,
   clock: systemClock,
@@ -58,6 +60,7 @@ const services = {
   cryptoWork,
   policy: { tripleDes: config.crypto.tripleDes, clientNonces: config.crypto.clientNonces },
   streams,
+  refusals,
   serverVersion: version,
   onFault,
 }
@@ -73,6 +76,7 @@ const responder = new KmipResponder({
 
 // What requests left on this thread's stack does not outlive them by long, also when no other comes.
 setInterval(wipeStack, limits.sweepMs).unref()
+setInterval(() => refusals.enforceTime(systemClock.monotonic()), limits.sweepMs).unref()
 
 try {
   const listener = await listen()
@@ -134,6 +138,7 @@ async function refresh({ refresh: number, meant }: RefreshKeys): Promise<void> {
 /** Answers what has come, then lets go of keys and store; the thread ends by itself when nothing is left. */
 async function stop(listener: Listener): Promise<void> {
   await listener.stop(config.server.drainMs)
+  await refusals.flush()
   await cryptoWork.close(0)
   streams.clear()
   keystore.forget()

@@ -1,10 +1,11 @@
 import { auditEvent } from '../audit/audit-event.ts'
+import type { Refusal, RefusalRecords } from '../audit/refusal-records.ts'
 import { authorize } from '../auth/authorize.ts'
 import type { Principal } from '../auth/principal.ts'
 import { dateTime } from '../clock.ts'
 import type { Clock } from '../clock.ts'
 import type { CryptoWork } from '../crypto/crypto-work.ts'
-import { isKryptonError, KryptonError } from '../errors.ts'
+import { type ErrorCode, isKryptonError, KryptonError } from '../errors.ts'
 import type { Places } from '../keystore/change-queue.ts'
 import type { Keystore } from '../keystore/keystore.ts'
 import { LoopTurn } from '../keystore/loop-turn.ts'
@@ -17,6 +18,7 @@ import type { RequestBatchItem, RequestMessage } from '../kmip/request-message.t
 import { responseSize, responseTooLarge } from '../kmip/response-message.ts'
 import type { ResponseBatchItem } from '../kmip/response-message.ts'
 import { limits } from '../limits.ts'
+import { parseUniqueIdentifier } from '../objects/unique-identifier.ts'
 import type { CryptoPolicy } from '../objects/crypto-policy.ts'
 import { OperationContext, RefusalWithPayload } from './handler.ts'
 import { handlerOf, operationName } from './index.ts'
@@ -31,6 +33,8 @@ export interface Services {
   readonly cryptoWork: CryptoWork
   readonly policy: CryptoPolicy
   readonly streams: Streams
+  /** Where refusals leave their records. */
+  readonly refusals: Pick<RefusalRecords, 'add'>
   readonly serverVersion: string
   /** Is told of what goes wrong by our own fault; the client is not. */
   readonly onFault: (error: unknown) => void
@@ -77,6 +81,8 @@ class Execution {
   #operation = 0
   #answerBytes = 0
   #hasSucceeded = false
+  /** Told when the answers are: a run that is run again has refused nobody. */
+  #refusals: Refusal[] | undefined
   /** Refuses the whole request. */
   #refusal: unknown
 
@@ -191,14 +197,31 @@ class Execution {
 
   #failed(item: RequestBatchItem, error: unknown, mark: Mark): ResponseBatchItem {
     this.#unit.rollback(mark)
+    if (isKryptonError(error)) this.#refused(item, error.code)
     // What follows without an identifier was meant for the object that this item did not give.
     this.#context.idPlaceholder = undefined
     return failed(item, error, this.#services)
   }
 
+  /** What was refused to this client, rather than wrong with what it sent. */
+  #refused({ operation, requestPayload }: RequestBatchItem, code: ErrorCode): void {
+    if (code !== 'item-not-found' && code !== 'permission-denied') return
+    const { tenant, actor } = this.#principal
+    const asked = askedFor(requestPayload) ?? this.#context.idPlaceholder
+    const object = asked === undefined ? undefined : parseUniqueIdentifier(asked)
+    this.#refusals ??= []
+    this.#refusals.push({ tenant, actor, operation: operationName(operation), object, code })
+  }
+
+  /** The answers, for good. */
+  #told(): ResponseBatchItem[] {
+    if (this.#refusals !== undefined) for (const refusal of this.#refusals) this.#services.refusals.add(refusal)
+    return this.#answers
+  }
+
   #finish(): MaybePromise<ResponseBatchItem[]> {
     if (this.#refusal !== undefined) return this.#refuse(this.#refusal)
-    if (!this.#unit.hasChanges) return this.#answers
+    if (!this.#unit.hasChanges) return this.#told()
     const changed = this.#unit.changedStored()
     if (changed.length === 0 || this.#places?.covers(changed) === true) return this.#commit(undefined)
     // Another run than the one before, which changes other objects.
@@ -220,7 +243,7 @@ class Execution {
     return this.#unit.commit(this.#turn)!.then(
       () => {
         places?.leave()
-        return this.#answers
+        return this.#told()
       },
       async (error: unknown) => {
         try {
@@ -240,7 +263,7 @@ class Execution {
     if (isKryptonError(error, 'store-failed') && this.#unit.isDispensable) {
       // A key that cannot be read is worse than one that is called fresh once more.
       this.#services.onFault(error)
-      return this.#answers
+      return this.#told()
     }
     return this.#refuse(error)
   }
@@ -290,6 +313,17 @@ class Execution {
     const { clientCorrelationValue } = requestHeader
     return responseSize({ version, timeStamp: 0, clientCorrelationValue, batchItems })
   }
+}
+
+/** The identifier in a payload, wherever the operation has it. */
+function askedFor(payload: unknown): string | undefined {
+  if (typeof payload !== 'object' || payload === null) return undefined
+  for (const [name, value] of Object.entries(payload)) {
+    if (!name.endsWith('niqueIdentifier') && !name.endsWith('niqueIdentifiers')) continue
+    const first: unknown = Array.isArray(value) ? value[0] : value
+    if (typeof first === 'string') return first
+  }
+  return undefined
 }
 
 function succeeded(item: RequestBatchItem, responsePayload: unknown): ResponseBatchItem {

@@ -61,6 +61,11 @@ export class Metrics {
     count('krypton_handshakes_failed_total', 'TLS handshakes that failed', 'handshakesFailed')
     count('krypton_unknown_clients_total', 'Connections whose certificate is bound to no client', 'unknownClients')
     count('krypton_log_lines_left_out_total', 'Lines about strangers that were not written', 'logLinesLeftOut')
+    count(
+      'krypton_refusal_records_left_out_total',
+      'Audit records of refusals that were not written',
+      'refusalRecordsLeftOut',
+    )
     count('krypton_received_bytes_total', 'Bytes of requests', 'bytesReceived')
     count('krypton_sent_bytes_total', 'Bytes of answers', 'bytesSent')
     new Gauge({
@@ -70,6 +75,7 @@ export class Metrics {
     }).set(Math.floor(certificateEnd.getTime() / 1000))
     this.#showSecretMemory(secretMemory)
     this.#countCuts()
+    this.#countRefusals()
     this.#countOperations(operationName)
   }
 
@@ -124,6 +130,20 @@ export class Metrics {
             this.#total((counters) => counters.readCut(reason)),
           )
         }
+      },
+    })
+  }
+
+  #countRefusals(): void {
+    const metric: Counter<'reason'> = new Counter({
+      name: 'krypton_refusals_total',
+      help: 'Operations refused because the object is none of the client, or because it may not ask for them',
+      labelNames: ['reason'],
+      registers: [this.#registry],
+      collect: () => {
+        metric.reset()
+        metric.inc({ reason: 'item-not-found' }, this.#sum('refusalsNotFound'))
+        metric.inc({ reason: 'permission-denied' }, this.#sum('refusalsPermission'))
       },
     })
   }

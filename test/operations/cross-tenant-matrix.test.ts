@@ -6,12 +6,14 @@ import {
   KeyFormatType,
   ObjectType,
   Operation,
+  ResultReason,
   RevocationReasonCode,
   State,
 } from '../../src/kmip/enums.ts'
 import type { WireAttribute } from '../../src/kmip/attributes-1x.ts'
 import type { RequestPayload } from '../../src/kmip/payloads/index.ts'
 import { decodeResponse } from '../../src/kmip/response-message.ts'
+import { limits } from '../../src/limits.ts'
 import { newSigner } from '../support/certificates.ts'
 import {
   attribute,
@@ -111,6 +113,8 @@ beforeAll(async () => {
   // Somebody's Link leads to the first of them.
   for (const row of referenceRows.filter(({ isText }) => isText)) await server.client.bytes(row.request(victims[0]!))
   before = await ownersRows()
+  await server.refusals.flush()
+  seen = (await server.store.audit('data', 0, 100_000)).at(-1)?.sequence ?? 0
 })
 afterAll(() => server.services.cryptoWork.close(0))
 
@@ -133,6 +137,23 @@ const callers = {
     new Client(principalOf(server.client.principal.scope, 'idle', []), server.services),
 } as const
 
+const refusalReasons: ReadonlySet<unknown> = new Set([ResultReason.ItemNotFound, ResultReason.PermissionDenied])
+const refusalsIn = (answer: Buffer) =>
+  decodeResponse(answer).batchItems.filter(({ resultReason }) => refusalReasons.has(resultReason)).length
+
+let seen = 0
+
+/** Records of refusals since the last look, all of them in the caller's tenant and in its name. */
+async function newRecordsOf({ principal }: Client): Promise<number> {
+  const rows = await server.store.audit('data', seen, 100_000)
+  seen = rows.at(-1)?.sequence ?? seen
+  const refusals = rows.filter(({ result }) => result !== 'success')
+  for (const { tenant, actor } of refusals) {
+    expect({ tenant: Buffer.from(tenant), actor }).toEqual({ tenant: principal.tenant, actor: principal.actor })
+  }
+  return refusals.length
+}
+
 let cells = 0
 
 describe.each(Object.entries(callers))('a client of %s', (_, callerOf) => {
@@ -140,9 +161,13 @@ describe.each(Object.entries(callers))('a client of %s', (_, callerOf) => {
     'is told of an object that is not its own what it is told of none: $operation, $place',
     async (row) => {
       const caller = callerOf()
+      let refused = 0
       for (const victim of victims) {
+        // Records are bounded for each while: that has a test of its own.
+        server.clock.seconds += limits.refusalRecordsMs / 1000
         const foreign = await caller.bytes(row.request(victim))
         const missing = await caller.bytes(row.request(victim.missing))
+        refused += refusalsIn(foreign) + refusalsIn(missing)
         expect(masked(foreign), victim.what).toBe(masked(missing))
         expect(foreign.includes(victim.uniqueIdentifier)).toBe(false)
         const answer = decodeResponse(foreign).batchItems.at(-1)!
@@ -152,6 +177,8 @@ describe.each(Object.entries(callers))('a client of %s', (_, callerOf) => {
         }
         cells += 1
       }
+      await server.refusals.flush()
+      expect(await newRecordsOf(caller)).toBe(refused)
     },
   )
 

@@ -1,3 +1,4 @@
+import { RefusalRecords } from '../../src/audit/refusal-records.ts'
 import type { Principal } from '../../src/auth/principal.ts'
 import type { Clock } from '../../src/clock.ts'
 import { CryptoWork } from '../../src/crypto/crypto-work.ts'
@@ -30,6 +31,7 @@ import { executeBatch } from '../../src/operations/execute-batch.ts'
 import type { Services } from '../../src/operations/execute-batch.ts'
 import { Streams } from '../../src/operations/streams.ts'
 import type { Store } from '../../src/store/store.ts'
+import { Counters } from '../../src/telemetry/counters.ts'
 import { newHierarchy, newStaticKey } from '../hierarchy/fixture.ts'
 
 /** As `crypto` of the configuration is when it says nothing. */
@@ -50,6 +52,8 @@ export class FakeClock implements Clock {
 export interface Server {
   readonly store: Store
   readonly clock: FakeClock
+  readonly counters: Counters
+  readonly refusals: RefusalRecords
   readonly services: Services
   readonly faults: unknown[]
   readonly client: Client
@@ -72,6 +76,8 @@ export async function newServer(
   const clock = new FakeClock()
   const faults: unknown[] = []
   const cryptoWork = new CryptoWork({ offload: 'table', loops: 1 })
+  const counters = new Counters()
+  const refusals = new RefusalRecords(store, clock, counters, (error) => faults.push(error))
   const servicesOf = (of: Store): Services => ({
     keystore: new Keystore(of, hierarchy.chain, clock),
     clock,
@@ -79,6 +85,7 @@ export async function newServer(
     cryptoWork,
     policy: { ...usualPolicy, ...policy },
     streams: new Streams(1, clock),
+    refusals,
     serverVersion: '1.2.3',
     onFault: (error) => faults.push(error),
   })
@@ -88,6 +95,8 @@ export async function newServer(
   return {
     store,
     clock,
+    counters,
+    refusals,
     services,
     faults,
     client: clientOf(own, 'client'),

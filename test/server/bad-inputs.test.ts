@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
 import { CryptoWork } from '../../src/crypto/crypto-work.ts'
 import { randomBytes } from '../../src/crypto/random.ts'
+import { RefusalRecords } from '../../src/audit/refusal-records.ts'
 import { Keystore } from '../../src/keystore/keystore.ts'
 import { Operation, ResultReason, ResultStatus } from '../../src/kmip/enums.ts'
 import { decodeResponse } from '../../src/kmip/response-message.ts'
@@ -34,6 +35,7 @@ beforeAll(async () => {
         serverVersion: '1',
         policy: { tripleDes: false, clientNonces: true },
         streams: new Streams(1, systemClock),
+        refusals: new RefusalRecords(store, systemClock, counters, onFault),
         onFault,
       }
       return new KmipResponder({
