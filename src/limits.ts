@@ -41,6 +41,16 @@ export const limits = {
   derivationDataBytesMax: 4_096,
   /** Iterations of one PBKDF2, over all of its blocks: 4 s of a worker thread with SHA-256, which everybody else does without meanwhile. */
   passwordIterationsMax: 10_000_000,
+  /** For so long an asynchronous operation waits before it begins: whoever asked so is in no hurry, and may still think better of it. */
+  asynchronousDelayMs: 250,
+  /** In so many seconds it is done, key pairs of RSA that wait for others too; after them it counts as lost. */
+  asynchronousSeconds: 120,
+  /** For so long its answer can be asked for, counted from the request. */
+  asynchronousAnswerSeconds: 3_600,
+  /** Of one client, waiting or answered: what is beyond is executed at once. */
+  asynchronousPerClientMax: 64,
+  /** Of one service: they are all looked through when another one comes. */
+  asynchronousPerServiceMax: 256,
   /** Templates that one Template-Attribute names: each is looked up. */
   templatesMax: 8,
   /** Parts of a Split Key: custodians who each hold one. */

@@ -13,6 +13,9 @@ export type BuiltInRole = (typeof builtInRoles)[number]
 const firstRoles = {
   [Operation.DiscoverVersions]: 'everyone',
   [Operation.Query]: 'everyone',
+  // A client asks after what it was allowed to ask for.
+  [Operation.Poll]: 'everyone',
+  [Operation.Cancel]: 'everyone',
   [Operation.Locate]: 'reader',
   [Operation.Get]: 'reader',
   [Operation.GetAttributes]: 'reader',

@@ -7,6 +7,7 @@ import { limits } from '../limits.ts'
 import { type AsymmetricObjectType, keyPartsOf, privateDerForm } from '../objects/asymmetric-format.ts'
 import { materialIn } from '../objects/kept-key-block.ts'
 import { KeyForm, type ManagedObject } from '../objects/managed-object.ts'
+import { pendingOperationType } from '../objects/pending-operation.ts'
 import { parseUniqueIdentifier, uniqueIdentifierOf } from '../objects/unique-identifier.ts'
 import type { Row } from '../store/schema.ts'
 import type { IndexedQuery, LocateQuery, Store, Unit } from '../store/store.ts'
@@ -164,6 +165,35 @@ export class ObjectsOfService {
     return given
   }
 
+  /** The asynchronous operations of the service that are kept, at most so many: those of all its clients. */
+  async pendingOperations(limit: number): Promise<ManagedObject[]> {
+    const keys = await this.tenantKeys()
+    const rows = await this.#store.find('objects', { ...this.scope, object_type: pendingOperationType }, { limit })
+    return rows.map((row) => this.#verified(keys, row))
+  }
+
+  /** One of them; undefined when there is none of that Asynchronous Correlation Value. */
+  async pendingOperation(correlationValue: Buffer): Promise<ManagedObject | undefined> {
+    const keys = await this.tenantKeys()
+    const row = await this.#store.get('objects', { ...this.scope, object: correlationValue })
+    return row?.object_type === pendingOperationType ? this.#verified(keys, row) : undefined
+  }
+
+  /** The record of the answer of such an operation. */
+  sealAnswer(keys: ServiceKeys, pending: ManagedObject, answer: Uint8Array): Buffer {
+    return keys.sealObject(recordContext(pending), answer)
+  }
+
+  /** The answer in such a record. */
+  async openAnswer(answered: ManagedObject): Promise<Buffer> {
+    const { keyVersion, record } = answered.fields
+    const secret = (await this.serviceKeys()).openObject(recordContext(answered), keyVersion, record)
+    const answer = Buffer.allocUnsafeSlow(secret.byteLength)
+    secret.copyInto(answer, 0)
+    secret.wipe()
+    return answer
+  }
+
   /** Makes a unit durable. */
   commit(unit: Unit): Promise<void> {
     return this.#store.commit(unit)
@@ -196,7 +226,7 @@ export class ObjectsOfService {
     const place = this.#cache.versionOf(object)
     return next(this.tenantKeys(), (keys) =>
       next(this.#store.get('objects', { tenant, system, service, object }), (row) => {
-        if (row === undefined) return undefined
+        if (row === undefined || row.object_type === pendingOperationType) return undefined
         keys.verifyRow('objects', row)
         const managed = objectOf(row)
         this.#cache.set(this.#number, managed, place)

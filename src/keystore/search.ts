@@ -3,6 +3,7 @@ import { KryptonError } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { IndexValue } from '../objects/index-values.ts'
 import type { ManagedObject, ObjectFields } from '../objects/managed-object.ts'
+import { pendingOperationType } from '../objects/pending-operation.ts'
 import { LocatePage } from '../store/locate-page.ts'
 import { next } from './maybe-promise.ts'
 import type { MaybePromise } from './maybe-promise.ts'
@@ -138,7 +139,8 @@ class Search {
   #merge(object: ManagedObject): void {
     while (this.#changed.length > 0 && compareInOrder(this.#changed[0]!, object) < 0)
       this.#found(this.#changed.shift()!)
-    if (!this.#unit.hasChanged(object.uniqueIdentifier) && this.#query.matches(object)) this.#found(object)
+    if (object.fields.objectType === pendingOperationType || this.#unit.hasChanged(object.uniqueIdentifier)) return
+    if (this.#query.matches(object)) this.#found(object)
   }
 
   #found(object: ManagedObject): void {

@@ -130,6 +130,11 @@ export class UnitOfWork {
     return this.#put(before, after)
   }
 
+  /** `update` for an asynchronous operation that has its answer now: no role speaks of those. */
+  updateAnswered(before: ManagedObject, after: ManagedObject): ManagedObject {
+    return this.#put(before, after)
+  }
+
   /** `update` for what the object's being served says: the answer is worth more than this change. */
   updateServed(before: ManagedObject, after: ManagedObject): ManagedObject {
     return this.#put(before, after, true)
@@ -225,7 +230,8 @@ export class UnitOfWork {
   async #refuseOldKeys(changed: Iterable<Pending>): Promise<void> {
     let keyVersion: number | undefined
     for (const { stored, current } of changed) {
-      if (stored === undefined && current.fields.record.byteLength > 0) keyVersion = current.fields.keyVersion
+      const isSealedHere = current.fields.record.byteLength > 0 && current.fields.record !== stored?.fields.record
+      if (isSealedHere) keyVersion = current.fields.keyVersion
     }
     if (keyVersion === undefined) return
     const { activeVersion } = await this.objects.serviceKeys()

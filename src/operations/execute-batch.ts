@@ -20,7 +20,9 @@ import type { ResponseBatchItem } from '../kmip/response-message.ts'
 import { limits } from '../limits.ts'
 import { parseUniqueIdentifier } from '../objects/unique-identifier.ts'
 import type { CryptoPolicy } from '../objects/crypto-policy.ts'
-import { OperationContext, RefusalWithPayload } from './handler.ts'
+import { isForLater, takeForLater } from './asynchronous.ts'
+import type { Keep, Run } from './asynchronous.ts'
+import { AnswerOfAnother, OperationContext, RefusalWithPayload } from './handler.ts'
 import { handlerOf, operationName } from './index.ts'
 import { failureOf } from './result.ts'
 import type { Streams } from './streams.ts'
@@ -43,8 +45,8 @@ export interface Services {
 /**
  * Executes the Batch Items of a request in their order (KMIP 1.4 sections 6.12, 6.13, 11.43). All that they change is one unit, durable before
  * the promise is kept; an item that fails takes back its own changes only, or with the option Undo those of all before it. When another request was faster, or is changing the same
- * object, this one is run again after it. A long batch lets others on between its items. An option that is not served, or an answer
- * larger than the client takes, refuses the whole request: nothing is done, and the one item of the answer is the first one's. Without
+ * object, this one is run again after it. A long batch lets others on between its items. An answer
+ * larger than the client takes refuses the whole request: nothing is done, and the one item of the answer is the first one's. Without
  * anything to wait for there is no promise.
  */
 export function executeBatch(
@@ -52,27 +54,44 @@ export function executeBatch(
   principal: Principal,
   services: Services,
 ): MaybePromise<ResponseBatchItem[]> {
-  const refusal = unservedOption(request)
-  if (refusal !== undefined) return [failed(request.batchItems[0]!, refusal, services)]
+  if (request.requestHeader.asynchronousIndicator === true && isForLater(request, principal)) {
+    return executeLater(request, principal, services)
+  }
   return new Execution(request, principal, services).run()
 }
 
-function unservedOption({ requestHeader }: RequestMessage): KryptonError | undefined {
-  if (requestHeader.asynchronousIndicator === true) {
-    return new KryptonError('feature-not-supported', 'Leave out Asynchronous Indicator: every operation is synchronous')
+async function executeLater(
+  request: RequestMessage,
+  principal: Principal,
+  services: Services,
+): Promise<ResponseBatchItem[]> {
+  const { clock, randomBytes, onFault } = services
+  const parts = { clock, randomBytes, onFault, objects: services.keystore.forPrincipal(principal) }
+  const run: Run = async (own, keep) => {
+    await new Execution(own, principal, services, { keep }).run()
   }
-  return undefined
+  const pending = await takeForLater(request, principal, parts, run)
+  return pending ?? new Execution(request, principal, services).run()
 }
+
+/** How a run of a request goes on from what was before it. */
+interface RunOptions {
+  /** How often it has lost a race. */
+  readonly conflicts?: number
+  /** The places that the run before has taken, and leaves. */
+  readonly places?: Places
+  /** Of an asynchronous operation: puts its answer into the unit. */
+  readonly keep?: Keep
+}
+
+const firstRun: RunOptions = {}
 
 /** One run of a request, from the first item to the commit. */
 class Execution {
   readonly #request: RequestMessage
   readonly #principal: Principal
   readonly #services: Services
-  /** How often it has lost a race. */
-  readonly #conflicts: number
-  /** The places that the run before has taken, and leaves. */
-  readonly #places: Places | undefined
+  readonly #options: RunOptions
   /** Of a batch: a single item has nowhere to let others on. */
   readonly #turn: LoopTurn | undefined
   readonly #unit: UnitOfWork
@@ -86,12 +105,11 @@ class Execution {
   /** Refuses the whole request. */
   #refusal: unknown
 
-  constructor(request: RequestMessage, principal: Principal, services: Services, conflicts = 0, places?: Places) {
+  constructor(request: RequestMessage, principal: Principal, services: Services, options: RunOptions = firstRun) {
     this.#request = request
     this.#principal = principal
     this.#services = services
-    this.#conflicts = conflicts
-    this.#places = places
+    this.#options = options
     this.#turn = request.batchItems.length > 1 ? new LoopTurn(services.clock) : undefined
     const { clock, keystore } = services
     const auditor: Auditor = (object) =>
@@ -154,7 +172,7 @@ class Execution {
       this.#refusal = error
       return false
     }
-    if (isSuccess) return true
+    if (isSuccess || answer.resultStatus === ResultStatus.OperationPending) return true
     const { batchErrorContinuationOption } = this.#request.requestHeader
     if (batchErrorContinuationOption === BatchErrorContinuationOption.Undo) this.#undo()
     return batchErrorContinuationOption === BatchErrorContinuationOption.Continue
@@ -220,12 +238,28 @@ class Execution {
   }
 
   #finish(): MaybePromise<ResponseBatchItem[]> {
+    if (this.#options.keep !== undefined) return this.#finishKeeping(this.#options.keep)
     if (this.#refusal !== undefined) return this.#refuse(this.#refusal)
     if (!this.#unit.hasChanges) return this.#told()
+    return this.#write()
+  }
+
+  async #finishKeeping(keep: Keep): Promise<ResponseBatchItem[]> {
+    const answers = this.#refusal === undefined ? this.#answers : this.#refuse(this.#refusal)
+    try {
+      await keep(this.#unit, answers)
+    } catch (error) {
+      this.#unit.drop()
+      throw error
+    }
+    return this.#write()
+  }
+
+  #write(): MaybePromise<ResponseBatchItem[]> {
     const changed = this.#unit.changedStored()
-    if (changed.length === 0 || this.#places?.covers(changed) === true) return this.#commit(undefined)
+    if (changed.length === 0 || this.#options.places?.covers(changed) === true) return this.#commit(undefined)
     // Another run than the one before, which changes other objects.
-    this.#places?.leave()
+    this.#options.places?.leave()
     let places: Places
     try {
       places = this.#unit.objects.changes.enter(changed)
@@ -247,7 +281,7 @@ class Execution {
       },
       async (error: unknown) => {
         try {
-          return await this.#notCommitted(error, places ?? this.#places)
+          return await this.#notCommitted(error, places ?? this.#options.places)
         } finally {
           places?.leave()
         }
@@ -271,9 +305,11 @@ class Execution {
   /** Runs the request again, in its places. It was slower than another for `cause`, or has only waited. */
   #again(places: Places | undefined, cause?: unknown): MaybePromise<ResponseBatchItem[]> {
     // A run that had places and wants others has lost a race too.
-    const conflicts = this.#conflicts + (cause === undefined && this.#places === undefined ? 0 : 1)
+    const conflicts =
+      (this.#options.conflicts ?? 0) + (cause === undefined && this.#options.places === undefined ? 0 : 1)
     if (conflicts <= limits.conflictRetriesMax) {
-      return new Execution(this.#request, this.#principal, this.#services, conflicts, places).run()
+      const { keep } = this.#options
+      return new Execution(this.#request, this.#principal, this.#services, { conflicts, places, keep }).run()
     }
     return this.#refuse(
       new KryptonError('overloaded', 'Send the request again: others kept changing the same objects', { cause }),
@@ -347,6 +383,7 @@ function undone(item: RequestBatchItem): ResponseBatchItem {
 }
 
 function failed(item: RequestBatchItem, error: unknown, { onFault }: Services): ResponseBatchItem {
+  if (error instanceof AnswerOfAnother) return { ...error.answer, uniqueBatchItemID: item.uniqueBatchItemID }
   return {
     operation: item.operation,
     uniqueBatchItemID: item.uniqueBatchItemID,

@@ -6,6 +6,7 @@ import { KryptonError } from '../errors.ts'
 import type { MaybePromise } from '../keystore/maybe-promise.ts'
 import type { UnitOfWork } from '../keystore/unit-of-work.ts'
 import type { RequestPayload, ResponsePayload, ServedOperation } from '../kmip/payloads/index.ts'
+import type { ResponseBatchItem } from '../kmip/response-message.ts'
 import type { KmipVersion } from '../kmip/version.ts'
 import type { CryptoPolicy } from '../objects/crypto-policy.ts'
 import type { Streams } from './streams.ts'
@@ -83,5 +84,15 @@ export class RefusalWithPayload extends KryptonError {
   constructor(code: ErrorCode, message: string, payload: unknown) {
     super(code, message)
     this.payload = payload
+  }
+}
+
+/** Thrown by whoever has no answer of its own: the Batch Item is answered as another operation was (4.28). */
+export class AnswerOfAnother extends Error {
+  readonly answer: ResponseBatchItem
+
+  constructor(answer: ResponseBatchItem) {
+    super('the answer of another operation')
+    this.answer = answer
   }
 }

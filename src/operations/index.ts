@@ -1,9 +1,11 @@
+import type { MaybePromise } from '../keystore/maybe-promise.ts'
 import { Operation } from '../kmip/enums.ts'
 import { payloads } from '../kmip/payloads/index.ts'
 import type { ServedOperation } from '../kmip/payloads/index.ts'
 import { activate } from './activate.ts'
 import { addAttribute } from './add-attribute.ts'
 import { archive } from './archive.ts'
+import { cancel } from './cancel.ts'
 import { certify } from './certify.ts'
 import { check } from './check.ts'
 import { createKeyPair } from './create-key-pair.ts'
@@ -27,6 +29,7 @@ import { mac } from './mac.ts'
 import { macVerify } from './mac-verify.ts'
 import { modifyAttribute } from './modify-attribute.ts'
 import { obtainLease } from './obtain-lease.ts'
+import { poll } from './poll.ts'
 import { query } from './query.ts'
 import { reCertify } from './re-certify.ts'
 import { reKey } from './re-key.ts'
@@ -67,6 +70,8 @@ const handlers = {
   [Operation.Destroy]: destroy,
   [Operation.Archive]: archive,
   [Operation.Recover]: recover,
+  [Operation.Poll]: poll,
+  [Operation.Cancel]: cancel,
   [Operation.Check]: check,
   [Operation.Encrypt]: encrypt,
   [Operation.Decrypt]: decrypt,
@@ -83,7 +88,7 @@ const handlers = {
 } satisfies { readonly [O in ServedOperation]: Handler<O> }
 
 /** A handler that takes the payload that its own operation's struct has read. */
-export type AnyHandler = (...parameters: Parameters<Handler<never>>) => ReturnType<Handler<ServedOperation>>
+export type AnyHandler = (...parameters: Parameters<Handler<never>>) => MaybePromise<unknown>
 
 /** undefined for an operation that is not served. */
 export function handlerOf(operation: number): AnyHandler | undefined {

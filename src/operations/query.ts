@@ -61,7 +61,7 @@ const answers: ReadonlyMap<number, (context: OperationContext) => QueryResponse>
       capabilityInformation: [
         {
           streamingCapability: true,
-          asynchronousCapability: false,
+          asynchronousCapability: true,
           attestationCapability: false,
           batchUndoCapability: true,
           batchContinueCapability: true,

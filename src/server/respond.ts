@@ -57,7 +57,8 @@ function answer(frame: Buffer, principal: Principal, parts: RespondParts): Maybe
 
 function encode(request: RequestMessage, batchItems: readonly ResponseBatchItem[], parts: RespondParts): Answer {
   for (const item of batchItems) {
-    parts.counters.operation(item.operation ?? 0, item.resultStatus === ResultStatus.Success)
+    const { operation = 0, resultStatus } = item
+    parts.counters.operation(operation, resultStatus === ResultStatus.Success || resultStatus === pending)
   }
   const { version, requestHeader } = request
   const response = {
@@ -73,6 +74,8 @@ function encode(request: RequestMessage, batchItems: readonly ResponseBatchItem[
     return encodeResponse({ ...response, batchItems: [parts.failureOf(error)] })
   }
 }
+
+const pending = ResultStatus.OperationPending
 
 /** A message that cannot be read: the rest of the stream can, unless its frame is broken. */
 function refuseMessage(frame: Buffer, error: unknown, parts: RespondParts): Answer {

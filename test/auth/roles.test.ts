@@ -62,6 +62,7 @@ describe('the roles that every tenant has', () => {
     }
     expect(lists.at(-1)).toEqual(namesOf(served))
     expect(lists[0]).toEqual([
+      'Cancel',
       'Check',
       'Discover Versions',
       'Get',
@@ -69,6 +70,7 @@ describe('the roles that every tenant has', () => {
       'Get Attributes',
       'Locate',
       'Obtain Lease',
+      'Poll',
       'Query',
       'Validate',
     ])
@@ -109,7 +111,7 @@ describe('a role of a tenant', () => {
     expect(await realm.registry.listRoles('demo')).toContainEqual({ name: 'own', rules: [rule, full] })
     const peer = await clientOf('of-own', 'own')
     const before = await authenticator.authenticate(peer)
-    expect(namesOf(allowedTo(before))).toEqual(['Discover Versions', 'Get', 'Locate', 'Query'])
+    expect(namesOf(allowedTo(before))).toEqual(['Cancel', 'Discover Versions', 'Get', 'Locate', 'Poll', 'Query'])
     expect(before.objectRules).toEqual([rule, full])
     await realm.registry.setClientRole('demo', 'of-own', { name: 'officer', builtIn: true }, actor)
     const after = await authenticator.authenticate(peer)

@@ -223,21 +223,6 @@ describe('Batch Error Continuation Option Undo', () => {
   })
 })
 
-describe('an option that is not served', () => {
-  test.each([['an asynchronous answer', { asynchronousIndicator: true }]])(
-    'refuses the whole request: %s',
-    async (_, header) => {
-      const answers = await client.batch(
-        [item(Operation.Create, createPayload()), item(Operation.Create, createPayload())],
-        { header },
-      )
-      expect(answers).toHaveLength(1)
-      expect(refusalOf(answers[0]!).reason).toBe('Feature Not Supported')
-      expect(await client.locate([])).toEqual([])
-    },
-  )
-})
-
 describe('Maximum Response Size', () => {
   test('refuses an answer that is larger, of any operation, and does nothing', async () => {
     const id = await client.register(key)

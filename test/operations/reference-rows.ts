@@ -171,6 +171,9 @@ const places = {
   [Operation.Recover]: {
     'Unique Identifier': ({ uniqueIdentifier }) => item(Operation.Recover, { uniqueIdentifier }),
   },
+  // Correlation values are no references to objects: asynchronous.test.ts.
+  [Operation.Poll]: {},
+  [Operation.Cancel]: {},
   [Operation.Check]: {
     'Unique Identifier': ({ uniqueIdentifier }) => item(Operation.Check, { uniqueIdentifier }),
     'Unique Identifier, with Cryptographic Usage Mask': ({ uniqueIdentifier }) =>

@@ -385,6 +385,8 @@ const withoutFields = {
   [Operation.Destroy]: 'ItemNotFound',
   [Operation.Archive]: 'ItemNotFound',
   [Operation.Recover]: 'ItemNotFound',
+  [Operation.Poll]: 'MissingData',
+  [Operation.Cancel]: 'MissingData',
   [Operation.Check]: 'ItemNotFound',
   [Operation.Encrypt]: 'MissingData',
   [Operation.Decrypt]: 'MissingData',

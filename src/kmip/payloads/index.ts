@@ -3,6 +3,7 @@ import type { Struct, ValueOf } from '../struct.ts'
 import { ActivateRequest, ActivateResponse } from './activate.ts'
 import { AddAttributeRequest, AddAttributeResponse } from './add-attribute.ts'
 import { ArchiveRequest, ArchiveResponse } from './archive.ts'
+import { CancelRequest, CancelResponse } from './cancel.ts'
 import { CertifyRequest, CertifyResponse } from './certify.ts'
 import { CheckRequest, CheckResponse } from './check.ts'
 import { CreateKeyPairRequest, CreateKeyPairResponse } from './create-key-pair.ts'
@@ -25,6 +26,7 @@ import { MacRequest, MacResponse } from './mac.ts'
 import { MacVerifyRequest, MacVerifyResponse } from './mac-verify.ts'
 import { ModifyAttributeRequest, ModifyAttributeResponse } from './modify-attribute.ts'
 import { ObtainLeaseRequest, ObtainLeaseResponse } from './obtain-lease.ts'
+import { PollRequest, PollResponse } from './poll.ts'
 import { QueryRequest, QueryResponse } from './query.ts'
 import { ReCertifyRequest } from './re-certify.ts'
 import { ReKeyRequest, ReKeyResponse } from './re-key.ts'
@@ -64,6 +66,8 @@ export const payloads = {
   [Operation.Destroy]: { request: DestroyRequest, response: DestroyResponse },
   [Operation.Archive]: { request: ArchiveRequest, response: ArchiveResponse },
   [Operation.Recover]: { request: RecoverRequest, response: RecoverResponse },
+  [Operation.Poll]: { request: PollRequest, response: PollResponse },
+  [Operation.Cancel]: { request: CancelRequest, response: CancelResponse },
   [Operation.Check]: { request: CheckRequest, response: CheckResponse },
   [Operation.Encrypt]: { request: EncryptRequest, response: EncryptResponse },
   [Operation.Decrypt]: { request: DecryptRequest, response: DecryptResponse },

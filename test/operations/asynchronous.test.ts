@@ -1,0 +1,151 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { beforeEach, describe, expect, test } from 'vitest'
+import {
+  CancellationResult,
+  CryptographicAlgorithm,
+  Operation,
+  RecommendedCurve,
+  ResultStatus,
+} from '../../src/kmip/enums.ts'
+import type { ResponseBatchItem } from '../../src/kmip/response-message.ts'
+import { limits } from '../../src/limits.ts'
+import { uniqueIdentifierOf } from '../../src/objects/unique-identifier.ts'
+import { attribute, Client, createPayload, item, named, newServer, principalOf, refusalOf } from './fixture.ts'
+import type { Item, Server } from './fixture.ts'
+import { createPair } from './key-pairs.ts'
+
+const key = Buffer.alloc(16, 5)
+const later = { header: { asynchronousIndicator: true } }
+const { OperationPending, Success } = ResultStatus
+
+let server: Server
+let client: Client
+let uniqueIdentifier: string
+beforeEach(async () => {
+  server = await newServer()
+  client = server.client
+  uniqueIdentifier = await client.register(key, [named('wanted')])
+})
+
+/** Takes a request for later; its Asynchronous Correlation Value. */
+async function begin(request: Item, by = client): Promise<Buffer> {
+  const [answer] = await by.batch([request], later)
+  expect(answer).toMatchObject({ operation: request.operation, resultStatus: OperationPending })
+  expect(answer!.responsePayload).toBeUndefined()
+  return Buffer.from(answer!.asynchronousCorrelationValue!)
+}
+const poll = (asynchronousCorrelationValue: Uint8Array, by = client) =>
+  by.item(Operation.Poll, { asynchronousCorrelationValue })
+const cancel = async (asynchronousCorrelationValue: Uint8Array, by = client) =>
+  (await by.send(Operation.Cancel, { asynchronousCorrelationValue })).cancellationResult
+
+async function pollUntilDone(correlationValue: Uint8Array, by = client): Promise<ResponseBatchItem> {
+  for (;;) {
+    const answer = await poll(correlationValue, by)
+    if (answer.resultStatus !== OperationPending) return answer
+    expect(answer.responsePayload).toBeUndefined()
+    expect(answer.asynchronousCorrelationValue).toEqual(correlationValue)
+    await wait(20)
+  }
+}
+const locate = item(Operation.Locate, { attributes: [named('wanted')] })
+const pair = item(
+  Operation.CreateKeyPair,
+  createPair([
+    attribute('cryptographicAlgorithm', CryptographicAlgorithm.ECDSA),
+    attribute('cryptographicDomainParameters', { recommendedCurve: RecommendedCurve.P256 }),
+  ]),
+)
+
+describe('an asynchronous operation', () => {
+  test('is answered by Poll as it would have been at once, in every thread and as often as it is asked', async () => {
+    const correlationValue = await begin(locate)
+    const answer = await pollUntilDone(correlationValue)
+    expect(answer).toMatchObject({ operation: Operation.Locate, resultStatus: Success })
+    expect(answer.responsePayload).toMatchObject({ uniqueIdentifiers: [uniqueIdentifier] })
+    expect(await poll(correlationValue)).toEqual(answer)
+    // The same client on another thread, or after a restart: a keystore that has nothing of it in memory.
+    const again = new Client(client.principal, server.otherThread().services)
+    expect(await poll(correlationValue, again)).toEqual(answer)
+    expect(await cancel(correlationValue)).toBe(CancellationResult.Completed)
+    expect(server.faults).toEqual([])
+  })
+
+  test('that changes something changes it whole and once, and fails as it would have at once', async () => {
+    const made = await pollUntilDone(await begin(pair))
+    const { privateKeyUniqueIdentifier } = made.responsePayload as { privateKeyUniqueIdentifier: string }
+    expect(await client.attribute(privateKeyUniqueIdentifier, 'Cryptographic Algorithm')).toBe(
+      CryptographicAlgorithm.ECDSA,
+    )
+    const archived = await pollUntilDone(await begin(item(Operation.Archive, { uniqueIdentifier })))
+    expect(archived.responsePayload).toEqual({ uniqueIdentifier })
+    const correlationValue = await begin(item(Operation.Archive, { uniqueIdentifier }))
+    expect(refusalOf(await pollUntilDone(correlationValue)).reason).toBe('Object archived')
+    expect(await cancel(correlationValue)).toBe(CancellationResult.Failed)
+    const rows = await server.store.audit('data', 0, 1_000)
+    expect(rows.map(({ operation }) => operation)).toEqual(
+      expect.arrayContaining(['AsynchronousCreateKeyPair', 'CreateKeyPair', 'AsynchronousArchive', 'Archive']),
+    )
+  })
+
+  test('that is canceled changes nothing, however far it is', async () => {
+    const correlationValue = await begin(item(Operation.Archive, { uniqueIdentifier }))
+    expect(await cancel(correlationValue)).toBe(CancellationResult.Canceled)
+    expect(await cancel(correlationValue)).toBe(CancellationResult.Unavailable)
+    expect(refusalOf(await poll(correlationValue)).reason).toBe('Item Not Found')
+    await wait(limits.asynchronousDelayMs + 100)
+    expect(await client.material(uniqueIdentifier)).toEqual(key)
+    expect(server.faults).toEqual([])
+  })
+
+  test('is its client’s alone: for others it is as one that never was, and it is no object', async () => {
+    const correlationValue = await begin(locate)
+    await pollUntilDone(correlationValue)
+    const unknown = Buffer.alloc(16, 9)
+    for (const other of [server.colleague, server.otherService, server.otherTenant]) {
+      expect(await poll(correlationValue, other)).toEqual(await poll(unknown, other))
+      expect(await cancel(correlationValue, other)).toBe(CancellationResult.Unavailable)
+    }
+    expect(refusalOf(await poll(Buffer.alloc(3))).reason).toBe('Item Not Found')
+    const asObject = { uniqueIdentifier: uniqueIdentifierOf(correlationValue) }
+    for (const operation of [
+      Operation.Get,
+      Operation.Destroy,
+      Operation.GetAttributeList,
+      Operation.Recover,
+    ] as const) {
+      expect(refusalOf(await client.item(operation, asObject)).reason).toBe('Item Not Found')
+    }
+    expect(await client.locate([])).toEqual([uniqueIdentifier])
+    expect(await client.locate([attribute('state', 5)], { storageStatusMask: 3 })).toEqual([])
+    expect(await client.locate([attribute('destroyDate', 1)], { storageStatusMask: 3 })).toEqual([])
+    expect(await client.locate([attribute('uniqueIdentifier', asObject.uniqueIdentifier)])).toEqual([])
+  })
+
+  test('that its thread has lost counts as failed in the end, and an answer is kept for its time', async () => {
+    const correlationValue = await begin(locate)
+    // As after a restart: nobody executes it.
+    server.clock.seconds += limits.asynchronousSeconds
+    expect(refusalOf(await poll(correlationValue)).reason).toBe('General Failure')
+    expect(await cancel(correlationValue)).toBe(CancellationResult.Unavailable)
+    const answered = await begin(locate)
+    await pollUntilDone(answered)
+    server.clock.seconds += limits.asynchronousAnswerSeconds
+    expect(refusalOf(await poll(answered)).reason).toBe('Item Not Found')
+    const { tenant, system, service } = client.principal.scope
+    await begin(locate)
+    expect(await server.store.find('objects', { tenant, system, service, object_type: 0 })).toHaveLength(1)
+  })
+
+  test('is executed at once when there are too many, in a batch, or when it is fast or refused', async () => {
+    for (let i = 0; i < limits.asynchronousPerClientMax; i++) await begin(locate)
+    expect((await client.batch([locate], later))[0]).toMatchObject({ resultStatus: Success })
+    await begin(locate, server.colleague)
+    const answers = await server.colleague.batch([locate, locate], later)
+    expect(answers.map(({ resultStatus }) => resultStatus)).toEqual([Success, Success])
+    const [created] = await server.colleague.batch([item(Operation.Create, createPayload())], later)
+    expect(created).toMatchObject({ resultStatus: Success })
+    const idle = new Client(principalOf(client.principal.scope, 'idle', [Operation.Poll]), server.services)
+    expect(refusalOf((await idle.batch([locate], later))[0]!).reason).toBe('Permission Denied')
+  })
+})
