@@ -2,6 +2,7 @@ import type { AdminHttpServer } from './admin/http-server.ts'
 import type { Status } from './admin/services.ts'
 import { systemClock } from './clock.ts'
 import type { Config } from './config.ts'
+import { algorithmSelfTest } from './crypto/algorithm-self-test.ts'
 import { decideMaking, memoryReport } from './crypto/native.ts'
 import { findingsOfProcess } from './doctor/process-findings.ts'
 import { limits } from './limits.ts'
@@ -112,6 +113,8 @@ class RunningServer implements Krypton {
   async start(prepare: StartOptions['prepare']): Promise<void> {
     const config = this.#config
     this.#threads.prepare(config.server.threads)
+    // While they load.
+    algorithmSelfTest()
     this.#instance = await openInstance(config, (error) => this.#fail('the store cannot go on', error))
     const { store, root, keyChain } = this.#instance
     this.#wipeNoMore = wipeAtEnd(() => keyChain.forget())
