@@ -1,3 +1,4 @@
+import { auditEvent } from './audit/audit-event.ts'
 import type { AdminHttpServer } from './admin/http-server.ts'
 import type { Status } from './admin/services.ts'
 import { systemClock } from './clock.ts'
@@ -7,10 +8,12 @@ import { decideMaking, memoryReport } from './crypto/native.ts'
 import { findingsOfProcess } from './doctor/process-findings.ts'
 import { limits } from './limits.ts'
 import { cannotListen } from './listen-refusal.ts'
+import { noTenant } from './hierarchy/key-record.ts'
 import { exportRootKeys } from './hierarchy/key-chain.ts'
 import { type Instance, openInstance } from './instance.ts'
 import { KeyJobs } from './key-jobs.ts'
 import { type Address, ListenerThreads } from './listener-threads.ts'
+import { policyOf } from './objects/crypto-policy.ts'
 import { hardenProcess } from './process/hardening.ts'
 import { wipeAtEnd } from './process/wipe-at-end.ts'
 import type { ServiceActs } from './service-acts.ts'
@@ -128,6 +131,7 @@ class RunningServer implements Krypton {
       lockedBytes: memory.lockedBytes,
       lockedBy: memory.lockedBy,
     })
+    await this.#tellProfile()
     const counters: Counters[] = []
     for (let thread = 0; thread < config.server.threads; thread += 1) {
       const own = new Counters()
@@ -154,6 +158,15 @@ class RunningServer implements Krypton {
     this.#log.info('serving', { ...this.addresses.kmip, threads: config.server.threads, development: root.development })
   }
 
+  /** That algorithms were restricted from here on stands in the audit log. */
+  async #tellProfile(): Promise<void> {
+    const { profile } = this.#config.crypto
+    if (profile === 'any') return
+    const { clock, tenant, detail } = { clock: systemClock, tenant: noTenant, detail: `crypto.profile ${profile}` }
+    const event = auditEvent({ clock, tenant, actor: 'system', operation: 'ServerStart', result: 'success', detail })
+    await this.#opened().store.commit({ section: 'data', changes: [], audit: [event] })
+  }
+
   async stop(): Promise<void> {
     this.#ending ??= this.#end('signal')
     return this.#ending
@@ -166,7 +179,7 @@ class RunningServer implements Krypton {
     const { ServiceActs } = await import('./service-acts.ts')
     const { server, native, admin, crypto } = this.#config
     const instance = this.#opened()
-    this.#acts = new ServiceActs({ ...instance, clock: systemClock, policy: crypto })
+    this.#acts = new ServiceActs({ ...instance, clock: systemClock, policy: policyOf(crypto) })
     const administration = new Administration({
       instance,
       keyJobs,
@@ -216,6 +229,7 @@ class RunningServer implements Krypton {
       version,
       state: 'unsealed',
       profile: root.development ? 'development' : 'production',
+      cryptoProfile: this.#config.crypto.profile,
       pid: process.pid,
       started: this.#started.toISOString(),
       kmip: this.#threads.address,

@@ -20,6 +20,7 @@ import {
   type RefreshKeys,
   stopListening,
 } from './listener-threads.ts'
+import { policyOf } from './objects/crypto-policy.ts'
 import { executeBatch } from './operations/execute-batch.ts'
 import { failureOf } from './operations/result.ts'
 import { Streams } from './operations/streams.ts'
@@ -58,7 +59,7 @@ const services = {
   clock: systemClock,
   randomBytes,
   cryptoWork,
-  policy: { tripleDes: config.crypto.tripleDes, clientNonces: config.crypto.clientNonces },
+  policy: policyOf(config.crypto),
   streams,
   refusals,
   serverVersion: version,
@@ -105,6 +106,7 @@ async function listen(): Promise<Listener> {
         certificate,
         privateKey,
         tlsMin,
+        approved: config.crypto.profile === 'approved',
         reusePort: config.server.threads > 1,
         limits: config.limits,
       },

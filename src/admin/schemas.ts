@@ -19,6 +19,7 @@ export const StatusAnswer = closed({
   version: Type.String(),
   state: Type.String(),
   profile: Type.String(),
+  cryptoProfile: Type.String(),
   pid: Type.Integer(),
   started: Time,
   kmip: Address,

@@ -65,6 +65,8 @@ export interface Status {
   readonly version: string
   readonly state: 'unsealed' | 'sealed'
   readonly profile: 'production' | 'development'
+  /** `crypto.profile`: which algorithms clients may use. */
+  readonly cryptoProfile: 'any' | 'approved'
   /** Process of the server. */
   readonly pid: number
   /** RFC 3339. */

@@ -112,6 +112,11 @@ export const configSchema = Type.Object(
     ),
     crypto: Type.Object(
       {
+        profile: choice(
+          ['any', 'approved'],
+          'any',
+          'With approved, only algorithms that FIPS 140-3 approves are used for clients and on TLS; others are refused.',
+        ),
         offload: choice(
           ['table', 'always'],
           'table',

@@ -5,6 +5,7 @@ import { KryptonError } from '../errors.ts'
 import { CryptographicAlgorithm, DigitalSignatureAlgorithm, MaskGenerator, PaddingMethod } from '../kmip/enums.ts'
 import type { CryptographicParameters } from '../kmip/structures.ts'
 import { ecAlgorithms } from './asymmetric-format.ts'
+import { checkRsaPaddingAllowed, checkSignatureAllowed, type CryptoPolicy } from './crypto-policy.ts'
 import { hashOf } from './hashing.ts'
 import type { ManagedObject } from './managed-object.ts'
 
@@ -13,11 +14,18 @@ import type { ManagedObject } from './managed-object.ts'
  * any, the key's first do. There is no default for a hash: whoever signs says which.
  */
 
-/** @throws KryptonError unsupported-cryptographic-parameters */
+/** `makes`: a signature is made rather than verified. @throws KryptonError unsupported-cryptographic-parameters */
 export function signatureScheme(
   object: ManagedObject,
   requested: CryptographicParameters | undefined,
+  use: { readonly policy: CryptoPolicy; readonly makes: boolean },
 ): SignatureScheme {
+  const scheme = requestedScheme(object, requested)
+  checkSignatureAllowed(object, scheme, use)
+  return scheme
+}
+
+function requestedScheme(object: ManagedObject, requested: CryptographicParameters | undefined): SignatureScheme {
   const asked = parametersOf(object, requested)
   const isRsa = object.fields.algorithm === CryptographicAlgorithm.RSA
   const named = asked.digitalSignatureAlgorithm
@@ -46,7 +54,17 @@ export function signatureScheme(
 }
 
 /** @throws KryptonError unsupported-cryptographic-parameters */
-export function rsaPadding(object: ManagedObject, requested: CryptographicParameters | undefined): RsaPadding {
+export function rsaPadding(
+  object: ManagedObject,
+  requested: CryptographicParameters | undefined,
+  policy: CryptoPolicy,
+): RsaPadding {
+  const padding = requestedPadding(object, requested)
+  checkRsaPaddingAllowed(object, padding, policy)
+  return padding
+}
+
+function requestedPadding(object: ManagedObject, requested: CryptographicParameters | undefined): RsaPadding {
   const asked = parametersOf(object, requested)
   if (object.fields.algorithm !== CryptographicAlgorithm.RSA)
     throw unsupported('Use an RSA key: EC keys encrypt nothing')

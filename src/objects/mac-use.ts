@@ -3,7 +3,7 @@ import type { MacAlgorithm } from '../crypto/message-mac.ts'
 import { KryptonError } from '../errors.ts'
 import { BlockCipherMode, CryptographicAlgorithm } from '../kmip/enums.ts'
 import type { CryptographicParameters } from '../kmip/structures.ts'
-import { checkCipherAllowed, type CryptoPolicy } from './crypto-policy.ts'
+import { checkCipherAllowed, checkMacKey, type CryptoPolicy } from './crypto-policy.ts'
 import type { ManagedObject } from './managed-object.ts'
 
 /**
@@ -20,6 +20,7 @@ export function macUse(
   const parameters = requested ?? object.attributes.first('cryptographicParameters')
   const asked = parameters?.cryptographicAlgorithm
   const { algorithm } = object.fields
+  checkMacKey(object, policy)
   if (parameters?.blockCipherMode === BlockCipherMode.CMAC) {
     const cmac = cmacs.get(algorithm)
     if (cmac === undefined || (asked ?? algorithm) !== algorithm)

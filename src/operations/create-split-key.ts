@@ -12,6 +12,7 @@ import type { CreateSplitKeyRequest, CreateSplitKeyResponse } from '../kmip/payl
 import { limits } from '../limits.ts'
 import { generatedLength, materialBytes, setParity } from '../objects/algorithms.ts'
 import { isTransparent, keyPartsOf, materialAs } from '../objects/asymmetric-format.ts'
+import { checkNewKey } from '../objects/crypto-policy.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { newObject } from '../objects/new-object.ts'
 import { checkSharing, splitMaterial } from '../objects/split-key.ts'
@@ -83,6 +84,7 @@ function newKey(requested: readonly WireAttribute[], context: OperationContext):
     )
   }
   const lengthBits = generatedLength(algorithm, requestedNumber(requested, 'cryptographicLength'))
+  checkNewKey({ algorithm, lengthBits }, context.policy)
   const material = context.randomBytes(materialBytes(algorithm, lengthBits))
   setParity(algorithm, material)
   return { algorithm, lengthBits, keyFormatType: KeyFormatType.Raw, attributes: requested, material }

@@ -51,7 +51,7 @@ function decryptWithPrivateKey(
   context: OperationContext,
 ): MaybePromise<DecryptResponse> {
   checkNoIv(request)
-  const padding = rsaPadding(object, request.cryptographicParameters)
+  const padding = rsaPadding(object, request.cryptographicParameters, context.policy)
   checkKeyValuePresent(object)
   const { uniqueIdentifier } = object
   return context.unit.objects.useKey(object, (key) =>

@@ -9,6 +9,7 @@ import type { DeriveKeyRequest, DeriveKeyResponse } from '../kmip/payloads/deriv
 import { limits } from '../limits.ts'
 import { generatedLength, materialBytes } from '../objects/algorithms.ts'
 import { checkAttributesSize } from '../objects/attributes.ts'
+import { checkNewKey } from '../objects/crypto-policy.ts'
 import { checkDerivesKeys } from '../objects/derivation.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { keepsDigest, newObject } from '../objects/new-object.ts'
@@ -25,7 +26,8 @@ import { requestedAttributes, requestedNumber } from './requested-attributes.ts'
  */
 export const deriveKey: Handler<typeof Operation.DeriveKey> = (request, context) => {
   const wanted = wantedObject(request)
-  checkDerivation(request)
+  if (wanted.algorithm !== 0) checkNewKey(wanted, context.policy)
+  checkDerivation(request, context.policy)
   const [first, second, ...more] = request.uniqueIdentifiers
   if (first === undefined) throw new KryptonError('invalid-message', 'Send the Unique Identifier to derive from')
   if (more.length > 0 || first === second) {

@@ -20,15 +20,19 @@ import {
   derivationPrf,
   derivationRoles,
 } from '../objects/derivation.ts'
+import { checkDerivationAllowed, type CryptoPolicy } from '../objects/crypto-policy.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { openKey } from './cipher-request.ts'
 import type { OperationContext } from './handler.ts'
 
 /**
  * Refuses what a Derivation Method has no use for, before any key is looked at.
- * @throws KryptonError invalid-field
+ * @throws KryptonError invalid-field, unsupported-cryptographic-parameters
  */
-export function checkDerivation({ derivationMethod, derivationParameters }: DeriveKeyRequest): void {
+export function checkDerivation(
+  { derivationMethod, derivationParameters }: DeriveKeyRequest,
+  policy: CryptoPolicy,
+): void {
   if (!derivationMethods.has(derivationMethod)) {
     throw new KryptonError(
       'invalid-field',
@@ -36,6 +40,8 @@ export function checkDerivation({ derivationMethod, derivationParameters }: Deri
     )
   }
   const { initializationVector, salt, iterationCount, derivationData } = derivationParameters
+  const [saltBytes, iterations] = [salt?.byteLength ?? 0, iterationCount ?? 0]
+  checkDerivationAllowed(derivationMethod, { saltBytes, iterations }, policy)
   if (derivationMethod === DerivationMethod.PBKDF2) {
     if (salt === undefined || iterationCount === undefined) {
       throw new KryptonError('invalid-field', 'Send Salt and Iteration Count: PBKDF2 needs both')

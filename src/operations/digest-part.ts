@@ -9,6 +9,7 @@ import type { HashRequest, HashResponse } from '../kmip/payloads/hash.ts'
 import type { SignRequest, SignResponse } from '../kmip/payloads/sign.ts'
 import type { SignatureVerifyRequest, SignatureVerifyResponse } from '../kmip/payloads/signature-verify.ts'
 import { signatureScheme } from '../objects/asymmetric-use.ts'
+import { checkCurveAllowed } from '../objects/crypto-policy.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { uses } from '../objects/usage.ts'
 import type { OperationContext } from './handler.ts'
@@ -24,7 +25,7 @@ export function hashPart(request: HashRequest, context: OperationContext): Maybe
 
 /** KMIP 1.4 section 4.31, a part of the data: the last answer has the signature of its digest. */
 export function signPart(request: SignRequest, context: OperationContext): MaybePromise<SignResponse> {
-  const begin = (object: ManagedObject) => beginSigned(object, request)
+  const begin = (object: ManagedObject) => beginSigned(object, request, context, true)
   const part = partWithKey(request, context, { operation: Operation.Sign, use: uses.sign, begin })
   return next(part, ({ object, data, memo, correlationValue }): MaybePromise<SignResponse> => {
     const { uniqueIdentifier } = object
@@ -44,7 +45,7 @@ export function signatureVerifyPart(
   request: SignatureVerifyRequest,
   context: OperationContext,
 ): MaybePromise<SignatureVerifyResponse> {
-  const begin = (object: ManagedObject) => beginSigned(object, request)
+  const begin = (object: ManagedObject) => beginSigned(object, request, context, false)
   const { signatureData } = request
   const step = { operation: Operation.SignatureVerify, use: uses.verify, expected: signatureData, begin }
   const part = partWithKey(request, context, step)
@@ -69,20 +70,25 @@ export function signatureVerifyPart(
   })
 }
 
-/** The memo is the scheme: a later part need not name it again. */
+/** The memo is the scheme: a later part need not name it again. `makes`: a signature is made rather than verified. */
 function beginSigned(
   object: ManagedObject,
   { cryptographicParameters, digestedData }: SignRequest | SignatureVerifyRequest,
-): Begun {
+  { unit, policy }: OperationContext,
+  makes: boolean,
+): MaybePromise<Begun> {
   if (digestedData !== undefined) throw new KryptonError('invalid-field', 'Send Data: a digest is not sent in parts')
-  const scheme = signatureScheme(object, cryptographicParameters)
+  const scheme = signatureScheme(object, cryptographicParameters, { policy, makes })
   if (scheme.scheme === 'ecdsa' && !secretsAreLocked()) {
     throw new KryptonError(
       'feature-not-supported',
       'Send the data whole: without the native addon only RSA signs digests',
     )
   }
-  return { work: digestWork(scheme.hash), memo: scheme }
+  return unit.objects.useKey(object, (key) => {
+    checkCurveAllowed(key.curve, policy)
+    return { work: digestWork(scheme.hash), memo: scheme }
+  })
 }
 
 function digestWork(algorithm: DigestAlgorithm): StreamWork {

@@ -67,7 +67,7 @@ function encryptWithPublicKey(
   context: OperationContext,
 ): MaybePromise<EncryptResponse> {
   checkNoIv(request)
-  const padding = rsaPadding(object, request.cryptographicParameters)
+  const padding = rsaPadding(object, request.cryptographicParameters, context.policy)
   checkKeyValuePresent(object)
   allocateUsage(object, data.byteLength, context)
   const { uniqueIdentifier } = object

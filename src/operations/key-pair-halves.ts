@@ -8,6 +8,7 @@ import { wireAttribute } from '../kmip/attributes-1x.ts'
 import type { TemplateAttribute, WireAttribute } from '../kmip/attributes-1x.ts'
 import { KeyFormatType, LinkType, ObjectType } from '../kmip/enums.ts'
 import type { CreateKeyPairRequest, CreateKeyPairResponse } from '../kmip/payloads/create-key-pair.ts'
+import { checkNewKey } from '../objects/crypto-policy.ts'
 import type { GeneratedPair } from '../objects/key-pair-kind.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { newObject } from '../objects/new-object.ts'
@@ -39,6 +40,7 @@ export function createPair(
   halves: Halves,
   prepare: () => void = () => undefined,
 ): MaybePromise<CreateKeyPairResponse> {
+  checkNewKey({ algorithm, lengthBits, curve: kind.type === 'ec' ? kind.curve.name : undefined }, context.policy)
   return next(context.cryptoWork.generateKeyPair(context.owner, kind), ({ privateKey, publicKey }) => {
     const common = { algorithm, lengthBits }
     const make = () => {

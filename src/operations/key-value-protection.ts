@@ -6,6 +6,7 @@ import type { Secret } from '../crypto/secret.ts'
 import { KryptonError } from '../errors.ts'
 import { andFinally, next } from '../keystore/maybe-promise.ts'
 import type { MaybePromise } from '../keystore/maybe-promise.ts'
+import { checkCurveAllowed } from '../objects/crypto-policy.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { openKey } from './cipher-request.ts'
 import type { OperationContext } from './handler.ts'
@@ -94,9 +95,10 @@ export function authenticateKeyValue(
   const { scheme } = key
   // Only the hash goes to where RSA is done.
   return next(cryptoWork.hash(owner, scheme.hash, bytes), (digested) =>
-    context.unit.objects.useKey(object, (privateKey) =>
-      cryptoWork.sign(owner, privateKey, scheme, { bytes: digested, isDigest: true }),
-    ),
+    context.unit.objects.useKey(object, (privateKey) => {
+      checkCurveAllowed(privateKey.curve, context.policy)
+      return cryptoWork.sign(owner, privateKey, scheme, { bytes: digested, isDigest: true })
+    }),
   )
 }
 
@@ -132,9 +134,10 @@ function isAuthentic(
   }
   const { scheme } = key
   return next(cryptoWork.hash(owner, scheme.hash, bytes), (digested) =>
-    context.unit.objects.useKey(object, (publicKey) =>
-      cryptoWork.verifySignature(owner, publicKey, scheme, { bytes: digested, isDigest: true }, macSignature),
-    ),
+    context.unit.objects.useKey(object, (publicKey) => {
+      checkCurveAllowed(publicKey.curve, context.policy)
+      return cryptoWork.verifySignature(owner, publicKey, scheme, { bytes: digested, isDigest: true }, macSignature)
+    }),
   )
 }
 

@@ -4,6 +4,7 @@ import type { MaybePromise } from '../keystore/maybe-promise.ts'
 import type { WireAttribute } from '../kmip/attributes-1x.ts'
 import { KeyFormatType, ObjectType } from '../kmip/enums.ts'
 import { materialBytes, setParity } from '../objects/algorithms.ts'
+import { checkNewKey } from '../objects/crypto-policy.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { newObject } from '../objects/new-object.ts'
 import type { OperationContext } from './handler.ts'
@@ -22,7 +23,8 @@ export function createSymmetricKey(
   context: OperationContext,
   { algorithm, lengthBits, requested, id }: NewSymmetricKey,
 ): MaybePromise<ManagedObject> {
-  const { unit, version, now } = context
+  const { unit, version, now, policy } = context
+  checkNewKey({ algorithm, lengthBits }, policy)
   const material = context.randomBytes(materialBytes(algorithm, lengthBits))
   setParity(algorithm, material)
   const make = () => {

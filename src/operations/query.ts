@@ -40,8 +40,8 @@ const answers: ReadonlyMap<number, (context: OperationContext) => QueryResponse>
   [QueryFunction.QueryObjects, () => ({ objectTypes: servedObjectTypes })],
   [
     QueryFunction.QueryServerInformation,
-    ({ serverVersion }) => ({
-      vendorIdentification: `Krypton ${serverVersion}`,
+    ({ serverVersion, policy }) => ({
+      vendorIdentification: `Krypton ${serverVersion}${policy.approved ? ', approved algorithms' : ''}`,
       serverInformation: new Uint8Array(0),
     }),
   ],

@@ -1,6 +1,7 @@
 import { next } from '../keystore/maybe-promise.ts'
 import type { Operation } from '../kmip/enums.ts'
 import { signatureScheme } from '../objects/asymmetric-use.ts'
+import { checkCurveAllowed } from '../objects/crypto-policy.ts'
 import { checkUse, uses } from '../objects/usage.ts'
 import { checkKeyValuePresent } from './cipher-request.ts'
 import { signPart } from './digest-part.ts'
@@ -15,15 +16,16 @@ export const sign: Handler<typeof Operation.Sign> = (request, context) => {
   const signed = signedBytes(request)
   return next(context.unit.get(context.identifier(request.uniqueIdentifier)), (object) => {
     checkUse(object, uses.sign, context.now)
-    const scheme = signatureScheme(object, request.cryptographicParameters)
+    const scheme = signatureScheme(object, request.cryptographicParameters, { policy: context.policy, makes: true })
     checkKeyValuePresent(object)
     allocateUsage(object, signed.bytes.byteLength, context)
     const { uniqueIdentifier } = object
-    return context.unit.objects.useKey(object, (key) =>
-      next(context.cryptoWork.sign(context.owner, key, scheme, signed), (signatureData) => ({
+    return context.unit.objects.useKey(object, (key) => {
+      checkCurveAllowed(key.curve, context.policy)
+      return next(context.cryptoWork.sign(context.owner, key, scheme, signed), (signatureData) => ({
         uniqueIdentifier,
         signatureData,
-      })),
-    )
+      }))
+    })
   })
 }

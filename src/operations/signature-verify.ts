@@ -3,6 +3,7 @@ import { next } from '../keystore/maybe-promise.ts'
 import { ValidityIndicator } from '../kmip/enums.ts'
 import type { Operation } from '../kmip/enums.ts'
 import { signatureScheme } from '../objects/asymmetric-use.ts'
+import { checkCurveAllowed } from '../objects/crypto-policy.ts'
 import { checkUse, uses } from '../objects/usage.ts'
 import { checkKeyValuePresent } from './cipher-request.ts'
 import { signatureVerifyPart } from './digest-part.ts'
@@ -18,14 +19,19 @@ export const signatureVerify: Handler<typeof Operation.SignatureVerify> = (reque
   if (signatureData === undefined) throw new KryptonError('missing-data', 'Send Signature Data')
   return next(context.unit.get(context.identifier(request.uniqueIdentifier)), (object) => {
     checkUse(object, uses.verify, context.now)
-    const scheme = signatureScheme(object, request.cryptographicParameters)
+    const scheme = signatureScheme(object, request.cryptographicParameters, {
+      policy: context.policy,
+      makes: false,
+    })
     checkKeyValuePresent(object)
     const { uniqueIdentifier } = object
-    return context.unit.objects.useKey(object, (key) =>
-      next(context.cryptoWork.verifySignature(context.owner, key, scheme, signed, signatureData), (isValid) => ({
+    return context.unit.objects.useKey(object, (key) => {
+      checkCurveAllowed(key.curve, context.policy)
+      const verified = context.cryptoWork.verifySignature(context.owner, key, scheme, signed, signatureData)
+      return next(verified, (isValid) => ({
         uniqueIdentifier,
         validityIndicator: isValid ? ValidityIndicator.Valid : ValidityIndicator.Invalid,
-      })),
-    )
+      }))
+    })
   })
 }

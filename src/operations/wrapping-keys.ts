@@ -51,7 +51,7 @@ export function encryptionKey(
     const parameters = parametersOf(named, cryptographicParameters, direction)
     return object.fields.objectType === ObjectType.SymmetricKey
       ? { object, parameters, type: 'cipher', use: cipherUse(object, parameters, context.policy) }
-      : { object, parameters, type: 'rsa', padding: rsaPadding(object, parameters) }
+      : { object, parameters, type: 'rsa', padding: rsaPadding(object, parameters, context.policy) }
   })
 }
 
@@ -74,7 +74,8 @@ export function macSignatureKey(
     }
     checkUse(object, direction === 'wraps' ? uses.sign : uses.verify, context.now)
     checkKeyValuePresent(object)
-    return { object, parameters, type: 'signature', scheme: signatureScheme(object, parameters) }
+    const use = { policy: context.policy, makes: direction === 'wraps' }
+    return { object, parameters, type: 'signature', scheme: signatureScheme(object, parameters, use) }
   })
 }
 

@@ -22,6 +22,8 @@ export interface ListenerOptions {
   /** PEM. */
   readonly privateKey: string | Buffer
   readonly tlsMin?: 'TLSv1.2' | 'TLSv1.3'
+  /** AES-GCM suites, curves and hashes that FIPS 140-3 approves, and no others. */
+  readonly approved?: boolean
   /** Several threads listen on the same port and the kernel spreads the connections. */
   readonly reusePort?: boolean
   readonly limits?: Partial<ConnectionLimits>
@@ -231,6 +233,7 @@ function tlsOptions(options: ListenerOptions, bounds: ConnectionLimits) {
     key: options.privateKey,
     minVersion: options.tlsMin ?? ('TLSv1.2' as const),
     maxVersion: 'TLSv1.3' as const,
+    ...(options.approved === true ? approvedTls : {}),
     requestCert: true,
     // TLS proves that the client holds its key; who it is `auth/` decides. An empty list of authorities sends no names and verifies no chain,
     // and spares the loading of Node's own list.
@@ -246,6 +249,19 @@ function tlsOptions(options: ListenerOptions, bounds: ConnectionLimits) {
     pauseOnConnect: false,
   }
 }
+
+/** SP 800-52 revision 2 section 3.3.1, without CBC and RSA key transport. */
+const approvedTls = {
+  ciphers: [
+    'TLS_AES_256_GCM_SHA384',
+    'TLS_AES_128_GCM_SHA256',
+    'ECDHE-ECDSA-AES256-GCM-SHA384',
+    'ECDHE-RSA-AES256-GCM-SHA384',
+    'ECDHE-ECDSA-AES128-GCM-SHA256',
+    'ECDHE-RSA-AES128-GCM-SHA256',
+  ].join(':'),
+  ecdhCurve: 'P-256:P-384:P-521',
+} as const
 
 /** SSL_OP_CLEANSE_PLAINTEXT of OpenSSL 3 (ssl.h, bit 1), which Node has no name for: received plaintext is wiped when it was handed over. */
 export const cleansePlaintext = 2

@@ -35,6 +35,7 @@ export class ListedServices implements AdminServices {
       version: '0.0.0',
       state: this.state,
       profile: 'development' as const,
+      cryptoProfile: 'any' as const,
       pid: 1,
       started: '2026-01-01T00:00:00.000Z',
       kmip: { host: '127.0.0.1', port: 5696 },

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { AdminClient } from '../../src/admin/client.ts'
 import { loadConfig } from '../../src/config.ts'
 import { type Krypton, startKrypton } from '../../src/krypton.ts'
+import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts'
 import { openLog } from '../../src/telemetry/log.ts'
 import { runCommand } from './terminal.ts'
 
@@ -34,13 +35,14 @@ function copy(name: string): string {
 }
 
 /** Starts the server on free ports; the caller stops it. */
-async function start(directory: string, prepare?: () => Promise<void>): Promise<Krypton> {
+async function start(directory: string, prepare?: () => Promise<void>, cryptoProfile = 'any'): Promise<Krypton> {
   lines = []
   const { config } = loadConfig({
     file: join(directory, 'krypton.yaml'),
     flags: [
       { path: 'kmip.port', flag: '--kmip-port', value: '0' },
       { path: 'health.port', flag: '--health-port', value: '0' },
+      { path: 'crypto.profile', flag: '--set', value: cryptoProfile },
     ],
   })
   return startKrypton({ config, log: openLog('info', (line) => lines.push(line)), prepare })
@@ -86,6 +88,21 @@ describe('a server that starts', () => {
       code: 'development-store',
       message: expect.stringContaining('krypton server --config'),
     })
+  })
+
+  it('says in its status and its audit log that it is set to approved algorithms', async () => {
+    const directory = copy('approved')
+    const krypton = await start(directory, undefined, 'approved')
+    try {
+      const { cryptoProfile } = await new AdminClient(krypton.addresses.admin).status()
+      expect(cryptoProfile).toBe('approved')
+    } finally {
+      await krypton.stop()
+    }
+    const store = await openSqliteStore({ directory: join(directory, 'data'), onFatal: () => undefined })
+    const rows = store.audit('data', 0, 1_000)
+    await store.close()
+    expect(rows.at(-1)).toMatchObject({ operation: 'ServerStart', detail: 'crypto.profile approved' })
   })
 
   it('asks for the backup when its data is lost, and makes nothing in its place', async () => {

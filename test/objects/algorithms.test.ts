@@ -12,7 +12,7 @@ import {
 import { KeyForm, ManagedObject } from '../../src/objects/managed-object.ts'
 
 const cipherUse = (object: ManagedObject, parameters: CryptographicParameters | undefined) =>
-  cipherUseBy(object, parameters, { tripleDes: false, clientNonces: true })
+  cipherUseBy(object, parameters, { approved: false, tripleDes: false, clientNonces: true })
 
 function key(parameters?: CryptographicParameters, algorithm: number = CryptographicAlgorithm.AES): ManagedObject {
   const attributes = new Attributes()
@@ -84,7 +84,7 @@ describe('Cryptographic Parameters', () => {
         expect.objectContaining({ code: 'unsupported-cryptographic-parameters' }),
       )
     }
-    const allowed = { tripleDes: true, clientNonces: true }
+    const allowed = { approved: false, tripleDes: true, clientNonces: true }
     expect(cipherUseBy(key(undefined, TripleDES), undefined, allowed)).toEqual({ ...cbc, algorithm: '3des' })
   })
 

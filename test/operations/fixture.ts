@@ -35,7 +35,7 @@ import { Counters } from '../../src/telemetry/counters.ts'
 import { newHierarchy, newStaticKey } from '../hierarchy/fixture.ts'
 
 /** As `crypto` of the configuration is when it says nothing. */
-const usualPolicy: CryptoPolicy = { tripleDes: false, clientNonces: true }
+const usualPolicy: CryptoPolicy = { approved: false, tripleDes: false, clientNonces: true }
 
 /** A clock that is set by hand. */
 export class FakeClock implements Clock {

@@ -33,7 +33,7 @@ beforeAll(async () => {
         randomBytes,
         cryptoWork,
         serverVersion: '1',
-        policy: { tripleDes: false, clientNonces: true },
+        policy: { approved: false, tripleDes: false, clientNonces: true },
         streams: new Streams(1, systemClock),
         refusals: new RefusalRecords(store, systemClock, counters, onFault),
         onFault,

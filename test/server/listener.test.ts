@@ -45,6 +45,20 @@ describe('TLS', () => {
     await client.close()
   })
 
+  test('in the approved profile suites and curves are those that are approved', async () => {
+    const { connect, authority, port } = await start({ approved: true })
+    for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+      const client = await connect({ minVersion: version, maxVersion: version })
+      expect(client.socket.getCipher().name).toMatch(/AES(?:_|)(?:128|256)[-_]GCM/u)
+      expect(client.socket.getEphemeralKeyInfo()).toMatchObject({ name: 'prime256v1' })
+      await client.close()
+    }
+    for (const options of [{ ciphers: 'TLS_CHACHA20_POLY1305_SHA256' }, { ecdhCurve: 'X25519' }]) {
+      const refused = connectTls({ port, host: '127.0.0.1', ca: authority.certificatePem, ...options })
+      await expect(new Promise((_, reject) => refused.once('error', reject))).rejects.toThrow(/handshake|alert/u)
+    }
+  })
+
   test('nobody resumes: what a client was given opens no later connection', async () => {
     const { authority, client, port } = await start()
     for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {

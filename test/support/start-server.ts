@@ -90,6 +90,7 @@ export interface TestServerOptions {
   readonly responder?: (realm: Realm, counters: Counters, log: Log) => Responder
   readonly limits?: Partial<ConnectionLimits>
   readonly clock?: Clock
+  readonly approved?: boolean
 }
 
 export async function startServer(options: TestServerOptions = {}): Promise<TestServer> {
@@ -107,6 +108,7 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
       certificate: serverIdentity.cert,
       privateKey: serverIdentity.key,
       limits: options.limits,
+      approved: options.approved,
     },
     {
       responder: options.responder?.(realm, counters, log) ?? testResponder(realm.authenticator, clock, answer),
