@@ -175,7 +175,7 @@ export class UnitOfWork {
 
   /** Another unit over the same objects, for what is not to be taken back with this one. */
   apart(): UnitOfWork {
-    return new UnitOfWork(this.objects, this.#audit)
+    return new UnitOfWork(this.objects, this.#audit, this.guard)
   }
 
   mark(): Mark {
