@@ -11,6 +11,9 @@ export interface KmipClientOptions {
   readonly key?: string | Buffer
   readonly minVersion?: 'TLSv1.2' | 'TLSv1.3'
   readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3'
+  readonly ciphers?: string
+  /** One to be resumed. */
+  readonly session?: Buffer
 }
 
 /** A client that sends bytes and gives back the bytes of whole answers, in their order. It knows frames and nothing of their content. */
