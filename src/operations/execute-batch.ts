@@ -25,6 +25,7 @@ import type { Keep, Run } from './asynchronous.ts'
 import { AnswerOfAnother, OperationContext, RefusalWithPayload } from './handler.ts'
 import { handlerOf, operationName } from './index.ts'
 import { failureOf } from './result.ts'
+import { anyServerCorrelationValue } from './server-correlation.ts'
 import type { Streams } from './streams.ts'
 
 /** What the operations of a thread work with. */
@@ -45,8 +46,8 @@ export interface Services {
 /**
  * Executes the Batch Items of a request in their order (KMIP 1.4 sections 6.12, 6.13, 11.43). All that they change is one unit, durable before
  * the promise is kept; an item that fails takes back its own changes only, or with the option Undo those of all before it. When another request was faster, or is changing the same
- * object, this one is run again after it. A long batch lets others on between its items. An answer
- * larger than the client takes refuses the whole request: nothing is done, and the one item of the answer is the first one's. Without
+ * object, this one is run again after it. A long batch lets others on between its items. A critical Message Extension (6.16), or an answer
+ * larger than the client takes, refuses the whole request: nothing is done, and the one item of the answer is the first one's. Without
  * anything to wait for there is no promise.
  */
 export function executeBatch(
@@ -54,6 +55,9 @@ export function executeBatch(
   principal: Principal,
   services: Services,
 ): MaybePromise<ResponseBatchItem[]> {
+  if (request.batchItems.length > 1 && request.batchItems.some(hasCriticalExtension)) {
+    return [failed(request.batchItems[0]!, notUnderstood(), services)]
+  }
   if (request.requestHeader.asynchronousIndicator === true && isForLater(request, principal)) {
     return executeLater(request, principal, services)
   }
@@ -204,9 +208,7 @@ class Execution {
   #handle(item: RequestBatchItem): MaybePromise<unknown> {
     authorize(this.#principal, item.operation)
     if (item.payloadError !== undefined) throw item.payloadError
-    if (item.messageExtension?.criticalityIndicator === true) {
-      throw new KryptonError('feature-not-supported', 'Send no critical Message Extension: none is known here')
-    }
+    if (hasCriticalExtension(item)) throw notUnderstood()
     const handler = handlerOf(item.operation)
     // Without a handler the codec has put an error into payloadError: it reads no payload that nobody serves.
     if (handler === undefined) throw new Error(`operation ${item.operation} was decoded but is not served`)
@@ -347,7 +349,8 @@ class Execution {
   #sizeOf(batchItems: readonly ResponseBatchItem[]): number {
     const { version, requestHeader } = this.#request
     const { clientCorrelationValue } = requestHeader
-    return responseSize({ version, timeStamp: 0, clientCorrelationValue, batchItems })
+    const serverCorrelationValue = clientCorrelationValue === undefined ? undefined : anyServerCorrelationValue
+    return responseSize({ version, timeStamp: 0, clientCorrelationValue, serverCorrelationValue, batchItems })
   }
 }
 
@@ -360,6 +363,14 @@ function askedFor(payload: unknown): string | undefined {
     if (typeof first === 'string') return first
   }
   return undefined
+}
+
+function hasCriticalExtension({ messageExtension }: RequestBatchItem): boolean {
+  return messageExtension?.criticalityIndicator === true
+}
+
+function notUnderstood(): KryptonError {
+  return new KryptonError('feature-not-supported', 'Send no critical Message Extension: none is known here')
 }
 
 function succeeded(item: RequestBatchItem, responsePayload: unknown): ResponseBatchItem {

@@ -6,6 +6,7 @@ import { ResultStatus } from '../kmip/enums.ts'
 import { answerVersion, decodeRequest, type RequestMessage } from '../kmip/request-message.ts'
 import { encodeResponse, type ResponseBatchItem } from '../kmip/response-message.ts'
 import type { KmipVersion } from '../kmip/version.ts'
+import { newServerCorrelationValue } from '../operations/server-correlation.ts'
 import type { Counters } from '../telemetry/counters.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Answer, MaybePromise } from './answer.ts'
@@ -61,10 +62,13 @@ function encode(request: RequestMessage, batchItems: readonly ResponseBatchItem[
     parts.counters.operation(operation, resultStatus === ResultStatus.Success || resultStatus === pending)
   }
   const { version, requestHeader } = request
+  const { clientCorrelationValue } = requestHeader
   const response = {
     version,
     timeStamp: dateTime(parts.clock),
-    clientCorrelationValue: requestHeader.clientCorrelationValue,
+    clientCorrelationValue,
+    serverCorrelationValue:
+      clientCorrelationValue === undefined ? undefined : correlated(clientCorrelationValue, parts),
     batchItems,
   }
   try {
@@ -73,6 +77,13 @@ function encode(request: RequestMessage, batchItems: readonly ResponseBatchItem[
     if (!isKryptonError(error)) parts.log.error('an answer could not be written', error)
     return encodeResponse({ ...response, batchItems: [parts.failureOf(error)] })
   }
+}
+
+/** The value that an answer is found by in the log, beside what the client calls its request (6.18, 6.19). */
+function correlated(clientCorrelationValue: string, { log }: RespondParts): string {
+  const serverCorrelationValue = newServerCorrelationValue()
+  log.debug('answered', { serverCorrelationValue, clientCorrelationValue: clientCorrelationValue.slice(0, 64) })
+  return serverCorrelationValue
 }
 
 const pending = ResultStatus.OperationPending

@@ -155,22 +155,20 @@ describe('a batch', () => {
     expect(answers[1]!.resultStatus).toBe(0)
   })
 
-  test('fails an item with a critical extension, and passes over one that is not', async () => {
-    const extension = (criticalityIndicator: boolean) => ({
-      vendorIdentification: 'Acme',
-      criticalityIndicator,
-      vendorExtension: Buffer.alloc(0),
+  test('rejects the whole message for a critical extension in it (6.16), and passes over one that is not', async () => {
+    const extended = (criticalityIndicator: boolean) => ({
+      ...item(Operation.Create, createPayload()),
+      messageExtension: { vendorIdentification: 'Acme', criticalityIndicator, vendorExtension: Buffer.alloc(0) },
     })
-    const answers = await client.batch(
-      [
-        { ...item(Operation.Create, createPayload()), messageExtension: extension(true) },
-        { ...item(Operation.Create, createPayload()), messageExtension: extension(false) },
-      ],
-      proceed,
-    )
-    expect(refusalOf(answers[0]!).reason).toBe('Feature Not Supported')
-    expect(answers[1]!.resultStatus).toBe(0)
-    expect(await client.locate([])).toHaveLength(1)
+    for (const items of [[extended(true)], [extended(false), extended(true)]]) {
+      const answers = await client.batch(items, proceed)
+      expect(answers).toHaveLength(1)
+      expect(refusalOf(answers[0]!).reason).toBe('Feature Not Supported')
+    }
+    expect(await client.locate([])).toEqual([])
+    expect(
+      (await client.batch([extended(false), extended(false)], proceed)).map(({ resultStatus }) => resultStatus),
+    ).toEqual([0, 0])
   })
 })
 

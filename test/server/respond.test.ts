@@ -66,6 +66,10 @@ describe('a request', () => {
       const response = decodeResponse(answer.bytes)
       expect(response.version).toBe(10 + minor)
       expect(response.clientCorrelationValue).toBe(minor === 4 ? 'mine' : undefined)
+      expect(response.serverCorrelationValue).toEqual(
+        minor === 4 ? expect.stringMatching(/^[0-9a-f]{32}$/u) : undefined,
+      )
+      expect(logLines.some((line) => line.includes(response.serverCorrelationValue ?? 'none'))).toBe(minor === 4)
       expect(Math.abs(response.timeStamp - dateTime(systemClock))).toBeLessThanOrEqual(1)
       expect(response.batchItems[0]!.resultStatus).toBe(ResultStatus.Success)
     }
