@@ -1,14 +1,10 @@
-import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { BlockCipherMode, CryptographicAlgorithm } from '../../src/kmip/enums.ts'
-import { encodeRequest } from '../../src/kmip/request-message.ts'
-import { decodeResponse } from '../../src/kmip/response-message.ts'
-import { protocolVersion } from '../../src/kmip/version.ts'
 import { bytesOf, vectorsFolder, wycheproof } from '../crypto/vectors.ts'
 import { removeDirectory, temporaryDirectory } from '../support/counterparts.ts'
-import { KmipClient } from '../support/kmip-client.ts'
 import { sampled, VectorClient } from '../vectors/vector-client.ts'
 import { KryptonServer } from './krypton-server.ts'
+import { PayloadConnection } from './payload-connection.ts'
 
 const folder = vectorsFolder()
 const directory = temporaryDirectory('vectors')
@@ -17,15 +13,9 @@ let client: VectorClient
 
 beforeAll(async () => {
   server = await KryptonServer.start(directory)
-  const { port, caFile, certFile, keyFile } = server.target()
-  const [ca, cert, key] = [caFile, certFile!, keyFile!].map((file) => readFileSync(file))
-  const connection = await KmipClient.connect({ port, ca: ca!, cert, key })
+  const connection = await PayloadConnection.open(server.target())
   client = new VectorClient({
-    item: async (operation, requestPayload) => {
-      const requestHeader = { protocolVersion: protocolVersion(14), batchCount: 1 }
-      const frame = encodeRequest({ requestHeader, batchItems: [{ operation, requestPayload }] })
-      return decodeResponse(await connection.send(frame)).batchItems[0]!
-    },
+    item: (operation, requestPayload) => connection.item(operation, requestPayload),
     fault: () => undefined,
     close: () => connection.close(),
   })
