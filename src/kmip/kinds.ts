@@ -55,6 +55,9 @@ export const interval: Kind<number> = {
   write: (writer, tag, value) => writer.interval(tag, value),
 }
 
+/** From here on values are whoever's who agrees on them (9.1.3.2). */
+const extensions = 0x8000_0000
+
 /** Any number is read: what a value means, and whether it may stand there, is for who uses it. A value newer than the client is not sent. */
 export function enumeration(name: EnumName): Kind<number> {
   const table = enumTables[name]
@@ -67,6 +70,7 @@ export function enumeration(name: EnumName): Kind<number> {
     read: (reader, at) => reader.unsigned(at),
     size: () => 16,
     write: (writer, tag, value) => writer.enumeration(tag, value),
+    known: (value) => table.has(value) || value >= extensions,
     ...(newer.size > 0 && {
       visible: (value: number, version: number) =>
         value < lowestNewer || version === 14 || version >= (newer.get(value) ?? 10),

@@ -55,6 +55,8 @@ export interface Kind<T> {
   write(writer: TtlvWriter, tag: number, value: T, version: KmipVersion): void
   /** Methods of reader and writer that do the same: compiled code calls them without a step between. */
   readonly methods?: { readonly read: ReadMethod; readonly write: WriteMethod }
+  /** False for a value that no version has a word for; without it there is none (`known-values.ts`). */
+  known?(value: T): boolean
   /** False for a value that the version does not know: it is not sent. */
   visible?(value: T, version: KmipVersion): boolean
 }

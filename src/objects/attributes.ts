@@ -3,6 +3,7 @@ import { attributeByWireName, attributeDefinition, Attributes, isCustomName } fr
 import type { AttributeName, AttributeValues } from '../kmip/attribute.ts'
 import type { WireAttribute } from '../kmip/attributes-1x.ts'
 import { ObjectType, State } from '../kmip/enums.ts'
+import { isKnown } from '../kmip/known-values.ts'
 import { limits } from '../limits.ts'
 import { certificateAuthorityAttribute } from './certificate-issuing.ts'
 import type { ManagedObject } from './managed-object.ts'
@@ -222,6 +223,13 @@ function checkNotDestroyed(object: ManagedObject, now: number): void {
 
 /** Puts a value into the form that is kept. */
 function checkedValue(name: string, value: unknown): unknown {
+  const definition = attributeDefinition(name)
+  if (definition !== undefined && !isKnown(definition.kind, value)) {
+    throw new KryptonError(
+      'invalid-field',
+      `Send in ${definition.attributeName} a value of the specification, or of its extensions: 80000000 or more`,
+    )
+  }
   if (name === 'usageLimits') {
     const usageLimits = value as AttributeValues['usageLimits'] // it was read under this name
     if (usageLimits.usageLimitsTotal < 0n) {

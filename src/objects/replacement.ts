@@ -45,8 +45,8 @@ export function replacementAttributes(
   // after those of the old key, whose instances keep their places
   taken.push(...requested)
   if (offset === undefined) return taken
-  if (isAsked('activationDate') || isAsked('deactivationDate')) {
-    throw new KryptonError('invalid-message', 'Leave out Offset, or Activation Date and Deactivation Date')
+  if (requested.some(({ name }) => dates.has(name))) {
+    throw new KryptonError('invalid-message', 'Leave out Offset, or the dates of the new key')
   }
   return [...taken.filter(({ name }) => !dates.has(name)), ...movedDates(attributes, now + offset)]
 }

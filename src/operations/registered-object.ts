@@ -2,7 +2,8 @@ import { KryptonError } from '../errors.ts'
 import type { WireAttribute } from '../kmip/attributes-1x.ts'
 import { ObjectType } from '../kmip/enums.ts'
 import type { KeyBlock } from '../kmip/key-block.ts'
-import { objectFieldOfType, objectsIn } from '../kmip/object.ts'
+import { isKnown } from '../kmip/known-values.ts'
+import { objectFieldOfType, objectsIn, OpaqueObject, SecretData } from '../kmip/object.ts'
 import type { RegisterRequest } from '../kmip/payloads/register.ts'
 import type { KmipVersion } from '../kmip/version.ts'
 import { checkLength, claimedLength, registeredLength } from '../objects/algorithms.ts'
@@ -30,6 +31,7 @@ export function registeredObject(request: RegisterRequest, version: KmipVersion)
   if (certificate !== undefined) return registeredCertificate(certificate, requested)
   if (publicKey !== undefined) return registeredKeyHalf(ObjectType.PublicKey, publicKey.keyBlock, requested, version)
   if (privateKey !== undefined) return registeredKeyHalf(ObjectType.PrivateKey, privateKey.keyBlock, requested, version)
+  if (secretData !== undefined || opaqueObject !== undefined) checkDataType(secretData, opaqueObject)
   if (secretData !== undefined) return secretDataOf(secretData.keyBlock, secretData.secretDataType, requested, version)
   if (opaqueObject !== undefined) {
     const material = opaqueObject.opaqueDataValue as Uint8Array // what was read from a frame is a view of it
@@ -47,6 +49,15 @@ export function registeredObject(request: RegisterRequest, version: KmipVersion)
   if (splitKey !== undefined) return registeredSplitKey(splitKey, requested, version)
   if (template !== undefined) return registeredTemplate(template, requested)
   return registeredPgpKey(pgpKey!.keyBlock, pgpKey!.pgpKeyVersion, requested, version) // one of them is there
+}
+
+/** @throws KryptonError invalid-field: Opaque Data Types are extensions, all of them */
+export function checkDataType(secretData: SecretData | undefined, opaqueObject: OpaqueObject | undefined): void {
+  if (secretData !== undefined && !isKnown(SecretData, { secretDataType: secretData.secretDataType })) {
+    throw new KryptonError('invalid-field', 'Send a Secret Data Type of Password or Seed, or one of 80000000 or more')
+  }
+  if (opaqueObject === undefined || isKnown(OpaqueObject, opaqueObject)) return
+  throw new KryptonError('invalid-field', 'Send an Opaque Data Type of 80000000 or more')
 }
 
 function symmetricKeyOf(keyBlock: KeyBlock, requested: readonly WireAttribute[], version: KmipVersion): Registered {

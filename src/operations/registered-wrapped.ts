@@ -11,6 +11,7 @@ import { checkAsymmetricFormat, isAsymmetric } from '../objects/asymmetric-forma
 import { checkKeyFormat } from '../objects/key-format.ts'
 import type { OperationContext } from './handler.ts'
 import { agreed, checkSize } from './key-block-attributes.ts'
+import { checkDataType } from './registered-object.ts'
 import { numbersOf } from './registered-split-key.ts'
 import type { Registered } from './registered.ts'
 import { requestedAttributes } from './requested-attributes.ts'
@@ -71,6 +72,7 @@ export function registeredWrapped(request: RegisterRequest, keyBlock: KeyBlock):
   else checkKeyFormat(objectType, keyFormatType)
   const algorithm = agreed('Cryptographic Algorithm', keyBlock.cryptographicAlgorithm, requested)
   const length = agreed('Cryptographic Length', keyBlock.cryptographicLength, requested)
+  checkDataType(request.secretData, undefined)
   const dataType = request.secretData?.secretDataType ?? request.pgpKey?.pgpKeyVersion ?? 0
   const kept = { objectType, requested, keyFormatType, dataType, material: undefined, wrapped: keyBlock }
   if (!isAsymmetric(objectType) && objectType !== ObjectType.SymmetricKey) {

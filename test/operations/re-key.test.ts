@@ -101,8 +101,10 @@ describe('Re-key', () => {
     })
     const undated = await client.create([attribute('deactivationDate', seconds + 1000)])
     expect(await refusal(undated, { offset: 5 })).toBe('Illegal Operation')
-    const dated = { names: [], attributes: [attribute('activationDate', seconds)] }
-    expect(await refusal(undated, { offset: 5, templateAttribute: dated })).toBe('Invalid Message')
+    for (const name of ['activationDate', 'processStartDate', 'protectStopDate', 'deactivationDate'] as const) {
+      const dated = { names: [], attributes: [attribute(name, seconds + 500)] }
+      expect(await refusal(undated, { offset: 5, templateAttribute: dated })).toBe('Invalid Message')
+    }
   })
 
   test('takes a compromised key, and makes one that is not', async () => {

@@ -3,13 +3,17 @@ import {
   BlockCipherMode,
   CryptographicAlgorithm,
   KeyFormatType,
+  ObjectType,
   Operation,
   PaddingMethod,
   RevocationReasonCode,
   State,
   UsageLimitsUnit,
 } from '../../src/kmip/enums.ts'
-import { attribute, createPayload, named, newServer, registerKey, registerSecret } from './fixture.ts'
+import { attributeNames, attributeTable } from '../../src/kmip/attribute.ts'
+import type { Kind, Struct } from '../../src/kmip/struct.ts'
+import { ItemType } from '../../src/ttlv/item-type.ts'
+import { attribute, createPayload, named, newServer, registerKey, registerOpaque, registerSecret } from './fixture.ts'
 import type { Client, Server } from './fixture.ts'
 
 let server: Server
@@ -184,5 +188,64 @@ describe('values that mean nothing are refused', () => {
     await client.register(key)
     const answer = await client.refusal(Operation.Locate, { attributes: [filter] })
     expect(answer.reason).toMatch(/Invalid (Field|Message)/)
+  })
+})
+
+/** A value for each enumeration that stands in an attribute, alone or in its structure, with the number in that place. */
+function* enumerationsIn(kind: Kind<unknown>): Generator<(number: number) => unknown> {
+  if (kind.types[0] === ItemType.Enumeration) yield (number) => number
+  if (!('description' in kind)) return
+  const { fields } = (kind as Struct<unknown>).description
+  const others = Object.fromEntries(
+    fields.filter(({ presence }) => presence === 'required').map((field) => [field.key, sample(field.kind)]),
+  )
+  for (const field of fields) {
+    for (const value of enumerationsIn(field.kind)) yield (number) => ({ ...others, [field.key]: value(number) })
+  }
+}
+
+function sample(kind: Kind<unknown>): unknown {
+  const [type] = kind.types
+  if (type === ItemType.TextString) return 'text'
+  if (type === ItemType.ByteString) return Buffer.from('bytes')
+  return type === ItemType.LongInteger ? 1n : 1
+}
+
+describe('an enumeration that the specification has no word for', () => {
+  const places = attributeNames
+    .filter((name) => attributeTable[name].modifiableByClient)
+    .flatMap((name) =>
+      [...enumerationsIn(attributeTable[name].kind as Kind<unknown>)].map((value, i) => [name, i, value] as const),
+    )
+
+  test.each(places)('is refused in %s (%i) by whatever sets it; an extension is kept', async (name, _, value) => {
+    const of = (number: number) => attribute(name, value(number) as never)
+    for (const number of [0, 0x7fff_ffff]) {
+      const template = {
+        objectType: ObjectType.Template,
+        templateAttribute: { names: [], attributes: [named('unknown')] },
+        template: { attributes: [of(number)] },
+      }
+      expect((await client.refusal(Operation.Create, createPayload([of(number)]))).reason).toBe('Invalid Field')
+      if (name !== 'name') expect((await client.refusal(Operation.Register, template)).reason).toBe('Invalid Field')
+      const uniqueIdentifier = await client.register(key)
+      const added = { uniqueIdentifier, attribute: of(number) }
+      expect((await client.refusal(Operation.AddAttribute, added)).reason).toBe('Invalid Field')
+      await client.send(Operation.AddAttribute, { uniqueIdentifier, attribute: of(0x8000_0001) })
+      expect((await client.refusal(Operation.ModifyAttribute, added)).reason).toBe('Invalid Field')
+      await client.destroy(uniqueIdentifier) // which lets go of its Name
+    }
+    expect(
+      await client.attribute(await client.register(key, [of(0x8000_0001)]), attributeTable[name].attributeName),
+    ).toEqual(expect.anything())
+  })
+
+  test('is refused as the type of a secret, and of an Opaque Object, whose types are all extensions', async () => {
+    const { secretData, ...secret } = registerSecret(key)
+    const asked = { ...secret, secretData: { ...secretData!, secretDataType: 3 } }
+    expect(await client.refusal(Operation.Register, asked)).toEqual(invalid(/Secret Data Type/))
+    const { opaqueObject, ...opaque } = registerOpaque(key)
+    const opaqueAsked = { ...opaque, opaqueObject: { ...opaqueObject!, opaqueDataType: 1 } }
+    expect(await client.refusal(Operation.Register, opaqueAsked)).toEqual(invalid(/Opaque Data Type/))
   })
 })
