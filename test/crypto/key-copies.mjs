@@ -4,10 +4,12 @@ import { createInterface } from 'node:readline'
 import { setImmediate } from 'node:timers/promises'
 import { openFrom, sealInto, Suite } from '../../src/crypto/aead.ts'
 import { decryptWithKey, encryptWithKey } from '../../src/crypto/cipher.ts'
+import { beginDecryption, beginEncryption } from '../../src/crypto/cipher-stream.ts'
 import { deriveSecret } from '../../src/crypto/kdf.ts'
 import { unwrapKey, wrapKey } from '../../src/crypto/key-wrap.ts'
 import { labels } from '../../src/crypto/labels.ts'
 import { hmac } from '../../src/crypto/mac.ts'
+import { beginMac } from '../../src/crypto/message-mac.ts'
 import { ownBuffer } from '../../src/crypto/own-buffer.ts'
 import { randomBytes } from '../../src/crypto/random.ts'
 import { adoptSecret } from '../../src/crypto/secret.ts'
@@ -38,10 +40,28 @@ function use(object, wrapping, system) {
       for (const digest of ['sha256', 'sha512']) hmac(digest, secret, data)
     deriveSecret(wrapping, labels.wrapIvk, data, 'wrapping').wipe()
     unwrapKey('kw', wrapping, wrapKey('kw', wrapping, object), 'object').wipe()
-    for (const mode of ['ecb', 'cbc', 'ctr', 'gcm']) {
+    for (const mode of ['ecb', 'cbc', 'ctr', 'gcm', 'cfb', 'ofb', 'ccm', 'xts', 'kw', 'kwp']) {
       const parameters = { algorithm: 'aes', mode, padding: 'pkcs5', tagLength: 16 }
       const { data: encrypted, iv, tag } = encryptWithKey(object, parameters, data)
       decryptWithKey(object, parameters, encrypted, iv, tag)
+    }
+    inParts(object, data)
+  }
+}
+
+/** Begun and ended, and begun and let go. */
+function inParts(object, data) {
+  const parameters = { algorithm: 'aes', mode: 'cbc', padding: 'ansi-x9.23', tagLength: 16 }
+  const start = { iv: data.subarray(0, 16), associatedData: undefined, tag: undefined }
+  for (const begin of [beginEncryption, beginDecryption]) begin(object, parameters, start).wipe()
+  const encryption = beginEncryption(object, parameters, start)
+  encryption.update(data)
+  encryption.final()
+  for (const algorithm of ['aes-cmac', 'sha256']) {
+    for (const end of ['final', 'wipe']) {
+      const mac = beginMac(algorithm, object)
+      mac.update(data)
+      mac[end]()
     }
   }
 }
