@@ -40,7 +40,7 @@ export function kmipPage(): string {
       ]),
     ),
     '## Cryptographic algorithms',
-    'Create makes keys of the algorithm; Create Key Pair makes pairs of it; Encrypt and Decrypt, MAC and MAC Verify use it (CMAC: AES and 3DES too).',
+    'Create makes keys of the algorithm; Create Key Pair makes pairs of it; Encrypt and Decrypt, MAC and MAC Verify use it (CMAC: AES and 3DES too). Poly1305 alone authenticates one message a key: two with the same key give it away, so MAC does not serve it.',
     table('CryptographicAlgorithm', [
       ['Create', (algorithm) => yesOrNo(accepts(() => generatedLength(algorithm, undefined)))],
       ['Create Key Pair', (algorithm) => yesOrNo(isOfPairs(algorithm))],

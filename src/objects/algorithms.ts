@@ -24,6 +24,10 @@ const hmacs: ReadonlyMap<number, number> = new Map<number, number>([
   [CryptographicAlgorithm.HMACSHA256, 256],
   [CryptographicAlgorithm.HMACSHA384, 384],
   [CryptographicAlgorithm.HMACSHA512, 512],
+  [CryptographicAlgorithm.HMACSHA3_224, 224],
+  [CryptographicAlgorithm.HMACSHA3_256, 256],
+  [CryptographicAlgorithm.HMACSHA3_384, 384],
+  [CryptographicAlgorithm.HMACSHA3_512, 512],
 ])
 const hmacBitsMin = 64
 const hmacBitsMax = 4096
@@ -160,18 +164,16 @@ export function cipherUse(
   policy: CryptoPolicy,
 ): CipherUse {
   const { algorithm: number } = object.fields
-  const algorithm = cipherAlgorithms.get(number)
-  const attribute = object.attributes.first('cryptographicParameters')
-  const usual = number === CryptographicAlgorithm.AES || number === CryptographicAlgorithm.TripleDES
-  const asked =
-    requested?.blockCipherMode !== undefined
-      ? requested
-      : { ...(attribute ?? (usual ? usualParameters : noParameters)), ...given(requested) }
+  const algorithm = number === CryptographicAlgorithm.AES ? 'aes' : cipherAlgorithms.get(number)
+  const isBlockCipher = algorithm === 'aes' || algorithm === '3des'
+  const asked = requested?.blockCipherMode !== undefined ? requested : ownParameters(object, requested, isBlockCipher)
   if (algorithm === undefined || (asked.cryptographicAlgorithm ?? number) !== number) {
     throw unsupported('Use a key of AES, 3DES or ChaCha20, and its own algorithm')
   }
-  checkCipherAllowed(algorithm, policy)
-  const mode = usual ? blockCipherModes.get(asked.blockCipherMode ?? BlockCipherMode.CBC) : streamMode(algorithm, asked)
+  if (algorithm !== 'aes') checkCipherAllowed(algorithm, policy)
+  const mode = isBlockCipher
+    ? blockCipherModes.get(asked.blockCipherMode ?? BlockCipherMode.CBC)
+    : streamMode(algorithm, asked)
   if (mode === undefined) {
     throw unsupported(
       'Use Block Cipher Mode CBC, ECB, CFB, OFB, CTR, GCM, CCM, XTS, NIST Key Wrap or AES Key Wrap Padding',
@@ -185,8 +187,25 @@ export function cipherUse(
     )
   }
   const { tagLength = tagLengthUsual, ivLength } = asked
-  const parameters = { algorithm, mode, padding, tagLength }
-  return { ...parameters, ivLength: ivLength === undefined ? undefined : ivBytes(ivLength, parameters, object) }
+  if (ivLength === undefined) return { algorithm, mode, padding, tagLength, ivLength }
+  return {
+    algorithm,
+    mode,
+    padding,
+    tagLength,
+    ivLength: ivBytes(ivLength, { algorithm, mode, padding, tagLength }, object),
+  }
+}
+
+/** The key's first parameters, or the usual ones, with what the request says besides. */
+function ownParameters(
+  object: ManagedObject,
+  requested: CryptographicParameters | undefined,
+  isBlockCipher: boolean,
+): CryptographicParameters {
+  const attribute = object.attributes.first('cryptographicParameters')
+  const own = attribute ?? (isBlockCipher ? usualParameters : noParameters)
+  return { ...own, ...given(requested) }
 }
 
 function streamMode(

@@ -35,7 +35,8 @@ export function policyOf(crypto: {
  * @throws KryptonError permission-denied
  */
 export function checkClientNonce(mode: CipherMode, { approved, clientNonces }: CryptoPolicy): void {
-  if (!nonceModes.has(mode) || (clientNonces && !(approved && mode === 'gcm'))) return
+  if (clientNonces && !approved) return
+  if (!nonceModes.has(mode) || (clientNonces && mode !== 'gcm')) return
   throw new KryptonError(
     'permission-denied',
     'Leave out IV/Counter/Nonce, the answer gives one: this server makes those itself that must never be the same twice',
@@ -153,6 +154,10 @@ const hmacs: ReadonlySet<number> = new Set([
   CryptographicAlgorithm.HMACSHA256,
   CryptographicAlgorithm.HMACSHA384,
   CryptographicAlgorithm.HMACSHA512,
+  CryptographicAlgorithm.HMACSHA3_224,
+  CryptographicAlgorithm.HMACSHA3_256,
+  CryptographicAlgorithm.HMACSHA3_384,
+  CryptographicAlgorithm.HMACSHA3_512,
 ])
 
 const kdfs: ReadonlySet<number> = new Set([

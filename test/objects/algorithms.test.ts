@@ -109,6 +109,7 @@ describe('lengths', () => {
     expect(generatedLength(CryptographicAlgorithm.AES, undefined)).toBe(256)
     expect(generatedLength(CryptographicAlgorithm.AES, 192)).toBe(192)
     expect(generatedLength(CryptographicAlgorithm.HMACSHA384, undefined)).toBe(384)
+    expect(generatedLength(CryptographicAlgorithm.HMACSHA3_224, undefined)).toBe(224)
     expect(generatedLength(CryptographicAlgorithm.HMACSHA256, 512)).toBe(512)
     for (const [algorithm, bits] of [
       [CryptographicAlgorithm.AES, 200],
