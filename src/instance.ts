@@ -11,7 +11,12 @@ import { createStaticKeyFile, openStaticKey } from './external-keys/static.ts'
 import { KeyChain, type RootKeys } from './hierarchy/key-chain.ts'
 import { readInstanceFile, writeInstanceFile } from './instance-file.ts'
 import { initializeSeal, isInitialized, type RootPins, unseal } from './seal/seal.ts'
-import { readServerCertificate, type ServerCertificate, writeServerCertificate } from './server-certificate.ts'
+import {
+  readServerCertificate,
+  type ServerCertificate,
+  writeInteropCertificate,
+  writeServerCertificate,
+} from './server-certificate.ts'
 import { openSqliteStore, type SqliteStore } from './store/sqlite/sqlite-store.ts'
 import type { Store } from './store/store.ts'
 import { TenantRegistry } from './tenants/tenant-registry.ts'
@@ -159,6 +164,14 @@ const storeFiles = ['keys.db', 'data.db'] as const
 export async function renewServerCertificate(config: Config, hosts: readonly string[]): Promise<ServerCertificate> {
   const authority = await openAuthority(config.server.directory)
   return writeServerCertificate(authority, hosts, config.kmip, new Date(systemClock.now()))
+}
+
+/** Gives the server an RSA key and certificate for the TLS profile `kmip-1.x-interop`. Throws 'config-invalid'. */
+export async function makeInteropCertificate(
+  config: Config,
+  hosts: readonly string[],
+): Promise<ServerCertificate & { readonly files: readonly string[] }> {
+  return writeInteropCertificate(hosts, config.kmip, new Date(systemClock.now()))
 }
 
 /** The authority of an instance, made if it has none. Its key is written before its certificate, so that both are there or it is made anew. */

@@ -22,7 +22,13 @@ import type { HealthServer } from './telemetry/health-server.ts'
 import type { Log } from './telemetry/log.ts'
 import { version } from './version.ts'
 
-export { initializeInstance, type InitializeOptions, type InitResult, renewServerCertificate } from './instance.ts'
+export {
+  initializeInstance,
+  type InitializeOptions,
+  type InitResult,
+  makeInteropCertificate,
+  renewServerCertificate,
+} from './instance.ts'
 import { isLoopback } from './server-certificate.ts'
 export { serverCertificateNames } from './server-certificate.ts'
 
@@ -158,11 +164,15 @@ class RunningServer implements Krypton {
     this.#log.info('serving', { ...this.addresses.kmip, threads: config.server.threads, development: root.development })
   }
 
-  /** That algorithms were restricted from here on stands in the audit log. */
+  /** That algorithms were restricted, or TLS weakened, from here on stands in the audit log. */
   async #tellProfile(): Promise<void> {
     const { profile } = this.#config.crypto
-    if (profile === 'any') return
-    const { clock, tenant, detail } = { clock: systemClock, tenant: noTenant, detail: `crypto.profile ${profile}` }
+    const { tlsProfile } = this.#config.kmip
+    const told: string[] = []
+    if (profile !== 'any') told.push(`crypto.profile ${profile}`)
+    if (tlsProfile !== 'modern') told.push(`kmip.tlsProfile ${tlsProfile}`)
+    if (told.length === 0) return
+    const { clock, tenant, detail } = { clock: systemClock, tenant: noTenant, detail: told.join(', ') }
     const event = auditEvent({ clock, tenant, actor: 'system', operation: 'ServerStart', result: 'success', detail })
     await this.#opened().store.commit({ section: 'data', changes: [], audit: [event] })
   }
@@ -271,6 +281,8 @@ class RunningServer implements Krypton {
     const { notAfter } = serverCertificate
     if (notAfter.getTime() < systemClock.now() + limits.certificateWarningDays * 86_400_000)
       warnings.push(`the server's certificate ends on ${notAfter.toISOString()}: krypton server-certificate renew`)
+    if (this.#config.kmip.tlsProfile !== 'modern')
+      warnings.push('TLS has suites without forward secrecy: kmip.tlsProfile is kmip-1.x-interop')
     if (this.#opened().root.development) warnings.push('this is a development store: nobody should trust its keys')
     return warnings
   }

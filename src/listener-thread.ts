@@ -95,9 +95,13 @@ try {
 }
 
 async function listen(): Promise<Listener> {
-  const { host, certificateFile, keyFile, tlsMin } = config.kmip
+  const { host, certificateFile, keyFile, tlsMin, tlsProfile, interopCertificateFile, interopKeyFile } = config.kmip
   const certificate = readFileSync(certificateFile)
   const privateKey = readFileSync(keyFile)
+  const interop =
+    tlsProfile === 'modern'
+      ? undefined
+      : { certificate: readFileSync(interopCertificateFile), privateKey: readFileSync(interopKeyFile) }
   try {
     return await Listener.listen(
       {
@@ -106,6 +110,7 @@ async function listen(): Promise<Listener> {
         certificate,
         privateKey,
         tlsMin,
+        interop,
         approved: config.crypto.profile === 'approved',
         reusePort: config.server.threads > 1,
         limits: config.limits,
@@ -114,6 +119,7 @@ async function listen(): Promise<Listener> {
     )
   } finally {
     privateKey.fill(0)
+    interop?.privateKey.fill(0)
   }
 }
 

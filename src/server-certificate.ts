@@ -1,5 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { dirname, join } from 'node:path'
 import type { CertificateAuthority } from './certificates/certificate-authority.ts'
+import { issueInteropServer } from './certificates/interop-certificate.ts'
 import type { Config } from './config.ts'
 import { KryptonError } from './errors.ts'
 import { readInstanceFile, writeInstanceFile } from './instance-file.ts'
@@ -15,7 +17,25 @@ export interface ServerCertificate {
  * Reads and checks the server's certificate and key, so that what is wrong is told before a port is bound.
  * @throws KryptonError config-invalid: with the file and its fault
  */
-export async function readServerCertificate({ certificateFile, keyFile }: Config['kmip']): Promise<ServerCertificate> {
+export async function readServerCertificate(kmip: Config['kmip']): Promise<ServerCertificate> {
+  const { certificateFile, keyFile, interopCertificateFile, interopKeyFile } = kmip
+  if (kmip.tlsProfile === 'kmip-1.x-interop') {
+    const { publicKey } = await readPair({ certificateFile: interopCertificateFile, keyFile: interopKeyFile }, interop)
+    if (publicKey.asymmetricKeyType !== 'rsa') {
+      throw new KryptonError(
+        'config-invalid',
+        `${interopCertificateFile} has no RSA key: put one in its place, or run ${interop}`,
+      )
+    }
+  }
+  const certificate = await readPair({ certificateFile, keyFile }, renewal)
+  return { names: namesOf(certificate), notAfter: certificate.validToDate }
+}
+
+async function readPair(
+  { certificateFile, keyFile }: Pick<Config['kmip'], 'certificateFile' | 'keyFile'>,
+  renewal: string,
+): Promise<X509Certificate> {
   const certificate = parseCertificate(certificateFile, await readInstanceFile(certificateFile, renewal))
   const pem = await readInstanceFile(keyFile, renewal)
   try {
@@ -27,7 +47,26 @@ export async function readServerCertificate({ certificateFile, keyFile }: Config
   } finally {
     pem.fill(0)
   }
-  return { names: namesOf(certificate), notAfter: certificate.validToDate }
+  return certificate
+}
+
+/** Makes an RSA key and certificate for `hosts` and the file of their authority, which stands beside them. */
+export async function writeInteropCertificate(
+  hosts: readonly string[],
+  { interopCertificateFile, interopKeyFile }: Config['kmip'],
+  now: Date,
+): Promise<ServerCertificate & { readonly files: readonly string[] }> {
+  const issued = await issueInteropServer(hosts, now)
+  const authorityFile = join(dirname(interopCertificateFile), 'interop-ca.pem')
+  try {
+    writeInstanceFile(interopKeyFile, issued.privateKeyPem, 0o400)
+  } finally {
+    issued.privateKeyPem.fill(0)
+  }
+  writeInstanceFile(authorityFile, issued.authorityPem, 0o644)
+  writeInstanceFile(interopCertificateFile, issued.certificatePem, 0o644)
+  const names = namesOf(new X509Certificate(issued.certificatePem))
+  return { names, notAfter: issued.notAfter, files: [interopKeyFile, interopCertificateFile, authorityFile] }
 }
 
 /** The names of the certificate that is there besides the loopback ones, which every one gets. Throws 'config-invalid'. */
@@ -55,6 +94,7 @@ export async function writeServerCertificate(
 }
 
 const renewal = 'krypton server-certificate renew --host NAME'
+const interop = 'krypton server-certificate interop --host NAME'
 
 /** A name by which only this machine is called. OpenSSL writes ::1 in full. */
 export function isLoopback(name: string): boolean {

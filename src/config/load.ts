@@ -108,6 +108,11 @@ function checkTogether(config: Config, origins: ReadonlyMap<string, Origin>): vo
       'config-invalid',
       `${at('health.port')} must be another port than kmip.port, both are ${kmip.port}`,
     )
+  if (kmip.tlsProfile === 'kmip-1.x-interop' && config.crypto.profile === 'approved')
+    throw new KryptonError(
+      'config-invalid',
+      `${at('kmip.tlsProfile')} has suites that crypto.profile approved forbids: choose one of the two`,
+    )
   if (Buffer.byteLength(config.admin.socket) > socketPathBytesMax)
     throw new KryptonError(
       'config-invalid',

@@ -50,6 +50,16 @@ export const configSchema = Type.Object(
         certificateFile: path('server.pem', 'Certificate of the server, PEM.'),
         keyFile: path('server.key', 'Private key of the server, PEM.'),
         tlsMin: choice(['TLSv1.2', 'TLSv1.3'], 'TLSv1.2', 'Oldest TLS version that is spoken.'),
+        tlsProfile: choice(
+          ['modern', 'kmip-1.x-interop'],
+          'modern',
+          'With kmip-1.x-interop, an RSA certificate and suites without forward secrecy too, for arrays that know nothing newer.',
+        ),
+        interopCertificateFile: path(
+          'server-rsa.pem',
+          'RSA certificate of the server for kmip-1.x-interop, PEM: krypton server-certificate interop makes it.',
+        ),
+        interopKeyFile: path('server-rsa.key', 'Private key of that certificate, PEM.'),
       },
       section,
     ),

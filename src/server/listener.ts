@@ -24,6 +24,8 @@ export interface ListenerOptions {
   readonly tlsMin?: 'TLSv1.2' | 'TLSv1.3'
   /** AES-GCM suites, curves and hashes that FIPS 140-3 approves, and no others. */
   readonly approved?: boolean
+  /** TLS profile `kmip-1.x-interop`: an RSA certificate and key beside the others (PEM), and the suites that old clients ask for. */
+  readonly interop?: { readonly certificate: string | Buffer; readonly privateKey: string | Buffer }
   /** Several threads listen on the same port and the kernel spreads the connections. */
   readonly reusePort?: boolean
   readonly limits?: Partial<ConnectionLimits>
@@ -228,12 +230,14 @@ function addTo(counts: Map<string, number>, key: string, amount: 1 | -1): void {
 }
 
 function tlsOptions(options: ListenerOptions, bounds: ConnectionLimits) {
+  const { interop } = options
   return {
-    cert: options.certificate,
-    key: options.privateKey,
+    cert: interop === undefined ? options.certificate : [options.certificate, interop.certificate],
+    key: interop === undefined ? options.privateKey : [options.privateKey, interop.privateKey],
     minVersion: options.tlsMin ?? ('TLSv1.2' as const),
     maxVersion: 'TLSv1.3' as const,
     ...(options.approved === true ? approvedTls : {}),
+    ...(interop === undefined ? {} : interopTls),
     requestCert: true,
     // TLS proves that the client holds its key; who it is `auth/` decides. An empty list of authorities sends no names and verifies no chain,
     // and spares the loading of Node's own list.
@@ -249,6 +253,36 @@ function tlsOptions(options: ListenerOptions, bounds: ConnectionLimits) {
     pauseOnConnect: false,
   }
 }
+
+/**
+ * What is good first, then what clients of KMIP 1.0 to 1.2 must speak (profiles 1.0 to 1.2, section 3.1.3): CBC with SHA-1 and key transport by RSA. The
+ * server chooses, so that nobody who knows better gets these.
+ */
+const interopTls = {
+  ciphers: [
+    'TLS_AES_256_GCM_SHA384',
+    'TLS_CHACHA20_POLY1305_SHA256',
+    'TLS_AES_128_GCM_SHA256',
+    'ECDHE-ECDSA-AES128-GCM-SHA256',
+    'ECDHE-RSA-AES128-GCM-SHA256',
+    'ECDHE-ECDSA-AES256-GCM-SHA384',
+    'ECDHE-RSA-AES256-GCM-SHA384',
+    'DHE-RSA-AES256-GCM-SHA384',
+    'DHE-RSA-AES128-GCM-SHA256',
+    'ECDHE-RSA-AES256-SHA384',
+    'ECDHE-RSA-AES128-SHA256',
+    'ECDHE-RSA-AES256-SHA',
+    'ECDHE-RSA-AES128-SHA',
+    'AES256-GCM-SHA384',
+    'AES128-GCM-SHA256',
+    'AES256-SHA256',
+    'AES128-SHA256',
+    'AES256-SHA',
+    'AES128-SHA',
+  ].join(':'),
+  honorCipherOrder: true,
+  dhparam: 'auto',
+} as const
 
 /** SP 800-52 revision 2 section 3.3.1, without CBC and RSA key transport. */
 const approvedTls = {

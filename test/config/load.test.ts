@@ -206,6 +206,12 @@ describe('settings together', () => {
     expect(loadConfig({ file: file(pins) }).config.seal.epoch).toBe(1)
   })
 
+  it('has no suites of old arrays beside approved algorithms', () => {
+    expect(refused('kmip: { tlsProfile: kmip-1.x-interop }\ncrypto: { profile: approved }\n')).toMatch(
+      /choose one of the two/,
+    )
+  })
+
   it('wants different ports for KMIP and health on one address', () => {
     expect(refused('kmip: { port: 7000 }\nhealth: { port: 7000 }\n')).toMatch(/health.port must be another port/)
   })

@@ -14,7 +14,7 @@ import { ResultReason, ResultStatus } from '../../src/kmip/enums.ts'
 import { encodeResponse, type ResponseBatchItem } from '../../src/kmip/response-message.ts'
 import { initializeSeal } from '../../src/seal/seal.ts'
 import type { ConnectionLimits } from '../../src/server/connection-limits.ts'
-import { Listener } from '../../src/server/listener.ts'
+import { Listener, type ListenerOptions } from '../../src/server/listener.ts'
 import { refusal } from '../../src/server/respond.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -89,6 +89,7 @@ export interface TestServerOptions {
   /** Answers as the server itself does; in place of `answer`. */
   readonly responder?: (realm: Realm, counters: Counters, log: Log) => Responder
   readonly limits?: Partial<ConnectionLimits>
+  readonly interop?: ListenerOptions['interop']
   readonly clock?: Clock
   readonly approved?: boolean
 }
@@ -108,6 +109,7 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
       certificate: serverIdentity.cert,
       privateKey: serverIdentity.key,
       limits: options.limits,
+      interop: options.interop,
       approved: options.approved,
     },
     {

@@ -1,6 +1,8 @@
+import type { Command } from 'commander'
 import { isHost, loadConfig } from '../../config.ts'
 import { KryptonError } from '../../errors.ts'
 import { examples, gather, withOutput, type AddCommand } from '../command.ts'
+import type { Terminal } from '../terminal.ts'
 import { Output, type OutputFlags } from '../output.ts'
 import { configFile } from './config.ts'
 
@@ -13,6 +15,7 @@ interface RenewFlags extends OutputFlags {
 /** `krypton server-certificate`: the certificate that the server shows its clients. */
 export const addServerCertificateCommand: AddCommand = (program, terminal) => {
   const certificate = program.command('server-certificate').description('the certificate that the server shows')
+  addInteropCommand(certificate, terminal)
   withOutput(
     certificate
       .command('renew')
@@ -42,6 +45,38 @@ export const addServerCertificateCommand: AddCommand = (program, terminal) => {
       const { certificateFile, keyFile } = config.kmip
       output.thing({ names, notAfter: notAfter.toISOString(), files: [keyFile, certificateFile] })
       output.talk('\nA running server takes it at its next start.\n')
+    })
+}
+
+function addInteropCommand(certificate: Command, terminal: Terminal): void {
+  withOutput(
+    certificate
+      .command('interop')
+      .description(
+        'make an RSA key and certificate for clients that know nothing newer (kmip.tlsProfile: kmip-1.x-interop)',
+      )
+      .option('--dir <directory>', 'directory of the instance (default: KRYPTON_DIR, else .)')
+      .option('--config <file>', 'configuration file (default: KRYPTON_CONFIG, else krypton.yaml in the directory)')
+      .option('--host <name>', "name or address in it; may be repeated (default: those of the server's)", gather, []),
+  )
+    .addHelpText(
+      'after',
+      examples('krypton server-certificate interop --dir /var/lib/krypton --host kms.example.com') +
+        '\nIts authority is interop-ca.pem, which those clients are given. It has signed this certificate and signs no other.\n',
+    )
+    .action(async (flags: RenewFlags) => {
+      const output = new Output(terminal, flags)
+      checkHosts(flags.host)
+      const { config } = loadConfig({
+        file: configFile(flags.config, terminal, flags.dir),
+        environment: terminal.environment,
+        flags: flags.dir === undefined ? [] : [{ path: 'server.directory', flag: '--dir', value: flags.dir }],
+      })
+      const { makeInteropCertificate, serverCertificateNames } = await import('../../krypton.ts')
+      const hosts = flags.host.length > 0 ? flags.host : await serverCertificateNames(config.kmip)
+      const { names, notAfter, files } = await makeInteropCertificate(config, hosts)
+      output.thing({ names, notAfter: notAfter.toISOString(), files })
+      output.talk('\nSet kmip.tlsProfile to kmip-1.x-interop, and start the server anew.\n')
     })
 }
 
