@@ -51,6 +51,9 @@ const firstRoles = {
   [Operation.ReCertify]: 'officer',
   [Operation.Revoke]: 'officer',
   [Operation.Destroy]: 'officer',
+  // Whoever exports takes keys away, whoever imports says what has happened to them (4.40, 4.41).
+  [Operation.Export]: 'officer',
+  [Operation.Import]: 'officer',
 } as const satisfies { readonly [O in ServedOperation]: BuiltInRole | 'everyone' }
 
 /** True for an operation that every known client may ask for, whatever its role. */

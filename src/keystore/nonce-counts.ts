@@ -24,17 +24,17 @@ export class NonceCounts {
    * @throws KryptonError permission-denied: there are none left
    */
   take(objects: ObjectsOfService, object: ManagedObject): MaybePromise<void> {
-    const lease = this.#leases.get(object.uniqueIdentifier)
+    const lease = this.#leases.get(objects.nameInThread(object))
     if (lease !== undefined && lease.left > 0) {
       lease.left--
       return undefined
     }
-    return this.#takeRenewed(objects, object, lease ?? this.#newLease(object))
+    return this.#takeRenewed(objects, object, lease ?? this.#newLease(objects, object))
   }
 
-  #newLease({ uniqueIdentifier }: ManagedObject): Lease {
+  #newLease(objects: ObjectsOfService, object: ManagedObject): Lease {
     const lease = { left: 0, renewing: undefined }
-    this.#leases.set(uniqueIdentifier, lease)
+    this.#leases.set(objects.nameInThread(object), lease)
     return lease
   }
 

@@ -75,7 +75,7 @@ const keyFormUnit = 0x1_0000_0000
 export function recordContext({ fields }: ManagedObject): ObjectContext {
   return {
     object: fields.id,
-    // The material of an identifier never changes: a key that replaces another has an identifier of its own (KMIP 1.4 section 4.4).
+    // A key that replaces another has an identifier of its own (KMIP 1.4 section 4.4); where an Import replaces it, blobVersion counts.
     objectVersion: 1,
     objectType: fields.objectType,
     algorithm: fields.algorithm,

@@ -215,6 +215,11 @@ export class ObjectsOfService {
     this.#parsedKeys.forget(this.#keyName(uniqueIdentifier))
   }
 
+  /** Names an object among those of all services: an Import gives an object the identifier that it has elsewhere, perhaps in another service. */
+  nameInThread({ uniqueIdentifier }: ManagedObject): string {
+    return this.#keyName(uniqueIdentifier)
+  }
+
   #keyName(uniqueIdentifier: string): string {
     return `${this.#number}:${uniqueIdentifier}`
   }

@@ -84,6 +84,11 @@ export class UnitOfWork {
     return object === undefined || this.guard?.permits(object) === false ? undefined : object
   }
 
+  /** The object, whoever may see it: for who must not make a second one of its identifier. */
+  find(uniqueIdentifier: string): MaybePromise<ManagedObject | undefined> {
+    return this.#pending?.get(uniqueIdentifier)?.current ?? this.objects.get(uniqueIdentifier)
+  }
+
   /** The objects that this request has made or changed so far. */
   changed(): ManagedObject[] {
     return this.#pending === undefined ? [] : [...this.#pending.values()].map(({ current }) => current)
@@ -113,14 +118,21 @@ export class UnitOfWork {
     return this.#pending?.has(uniqueIdentifier) ?? false
   }
 
-  /** Adds a new object, its material sealed; without material it has none here. `material` stays the caller's. */
-  create(draft: ManagedObject, material: Uint8Array | Secret | undefined): MaybePromise<ManagedObject> {
+  /**
+   * Adds a new object, its material sealed; without material it has none here. `material` stays the caller's. It takes the place of `replaced`, which
+   * `find` gave: both have one identifier, and one sequence.
+   */
+  create(
+    draft: ManagedObject,
+    material: Uint8Array | Secret | undefined,
+    replaced?: ManagedObject,
+  ): MaybePromise<ManagedObject> {
     this.guard?.check(draft)
-    if (material === undefined) return this.#put(undefined, draft)
+    if (material === undefined) return this.#put(replaced, draft)
     return next(this.objects.serviceKeys(), (keys) => {
       const keyVersion = keys.activeVersion
       const record = keys.sealObject(recordContext(draft), material)
-      return this.#put(undefined, draft.with({ keyVersion, record }))
+      return this.#put(replaced, draft.with({ keyVersion, record }))
     })
   }
 

@@ -186,7 +186,8 @@ const applications: Readonly<Partial<Record<AttributeName, readonly ObjectType[]
   keyValueLocation: [ObjectType.SymmetricKey, ObjectType.PrivateKey, ObjectType.SplitKey, ObjectType.SecretData],
 }
 
-function appliesTo(name: string, objectType: ObjectType): boolean {
+/** "Applies to Object Types". */
+export function appliesTo(name: string, objectType: ObjectType): boolean {
   return applications[name as AttributeName]?.includes(objectType) ?? true // a custom name is not in the table
 }
 
@@ -221,8 +222,8 @@ function checkNotDestroyed(object: ManagedObject, now: number): void {
   throw new KryptonError('wrong-key-lifecycle-state', `The object is ${stateName(state)}: its attributes are final`)
 }
 
-/** Puts a value into the form that is kept. */
-function checkedValue(name: string, value: unknown): unknown {
+/** Puts a value into the form that is kept. @throws KryptonError invalid-field, application-namespace-not-supported */
+export function checkedValue(name: string, value: unknown): unknown {
   const definition = attributeDefinition(name)
   if (definition !== undefined && !isKnown(definition.kind, value)) {
     throw new KryptonError(
@@ -265,8 +266,8 @@ function follow(attributes: Attributes, name: string): void {
   }
 }
 
-/** Dates that exclude each other (3.25, 3.26). */
-function checkDates(attributes: Attributes): void {
+/** Dates that exclude each other (3.25, 3.26). @throws KryptonError invalid-field */
+export function checkDates(attributes: Attributes): void {
   const { activationDate, processStartDate, protectStopDate, deactivationDate } = {
     activationDate: attributes.first('activationDate'),
     processStartDate: attributes.first('processStartDate'),
@@ -309,7 +310,8 @@ function noInstance(attributeName: string, index: number): KryptonError {
   )
 }
 
-function tooMany(): KryptonError {
+/** An object has more attributes than are kept. */
+export function tooMany(): KryptonError {
   return new KryptonError('index-out-of-bounds', `An object has at most ${limits.attributeInstancesMax} attributes`)
 }
 

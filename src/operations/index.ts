@@ -17,6 +17,7 @@ import { deriveKey } from './derive-key.ts'
 import { destroy } from './destroy.ts'
 import { discoverVersions } from './discover-versions.ts'
 import { encrypt } from './encrypt.ts'
+import { exportObject } from './export.ts'
 import { getAttributeList } from './get-attribute-list.ts'
 import { getAttributes } from './get-attributes.ts'
 import { getUsageAllocation } from './get-usage-allocation.ts'
@@ -24,6 +25,7 @@ import { get } from './get.ts'
 import type { Handler } from './handler.ts'
 import { hash } from './hash.ts'
 import { joinSplitKey } from './join-split-key.ts'
+import { importObject } from './import.ts'
 import { locate } from './locate.ts'
 import { mac } from './mac.ts'
 import { macVerify } from './mac-verify.ts'
@@ -84,6 +86,8 @@ const handlers = {
   [Operation.MACVerify]: macVerify,
   [Operation.RNGRetrieve]: rngRetrieve,
   [Operation.RNGSeed]: rngSeed,
+  [Operation.Import]: importObject,
+  [Operation.Export]: exportObject,
   [Operation.Hash]: hash,
 } satisfies { readonly [O in ServedOperation]: Handler<O> }
 

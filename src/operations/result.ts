@@ -49,6 +49,7 @@ const reasons: Readonly<Partial<Record<ErrorCode, ResultReason>>> = {
   'encoding-option-error': ResultReason.EncodingOptionError,
   'key-value-not-present': ResultReason.KeyValueNotPresent,
   'cryptographic-failure': ResultReason.CryptographicFailure,
+  'already-exists': ResultReason.ObjectAlreadyExists,
   sensitive: ResultReason.Sensitive,
   'not-extractable': ResultReason.NotExtractable,
   // KMIP 1.x has one reason for every state that does not allow an operation (11.20, 11.22).

@@ -119,3 +119,15 @@ test('clients bring no nonces where the operator does not let them', async () =>
     await strict.services.cryptoWork.close(0)
   }
 })
+
+test('keys of two services that have one identifier are counted apart', async () => {
+  const id = await client.create([active])
+  const request = { uniqueIdentifier: id, cryptographicParameters: gcm, data }
+  await client.send(Operation.Encrypt, request)
+  const { objectType: _, ...whole } = await client.send(Operation.Export, { uniqueIdentifier: id })
+  await server.otherService.send(Operation.Import, whole)
+  await server.otherService.send(Operation.Encrypt, request)
+  const { tenant, system, service } = server.otherService.principal.scope
+  const row = await server.store.get('nonce_counts', { tenant, system, service, object: parseUniqueIdentifier(id)! })
+  expect(row?.leased).toBe(limits.nonceLease)
+})

@@ -7,6 +7,7 @@ import { CredentialType, KeyFormatType } from '../../src/kmip/enums.ts'
 import { KeyBlock } from '../../src/kmip/key-block.ts'
 import { bigInteger, bytes, secretText, text, vendorStructure } from '../../src/kmip/kinds.ts'
 import { objectFields } from '../../src/kmip/object.ts'
+import { ImportRequest } from '../../src/kmip/payloads/import.ts'
 import { RegisterRequest } from '../../src/kmip/payloads/register.ts'
 import type { Description, Kind, Struct } from '../../src/kmip/struct.ts'
 import { ItemType } from '../../src/ttlv/item-type.ts'
@@ -105,7 +106,7 @@ function structArbitrary(struct: Struct<unknown>): fc.Arbitrary<unknown> {
   const value = recordOf(description)
   if (description.name === KeyBlock.description.name) return value.chain(keyBlock)
   if (description.name === Credential.description.name) return credential
-  if (description === RegisterRequest.description) {
+  if (description === RegisterRequest.description || description === ImportRequest.description) {
     return fc.constantFrom(...Object.keys(objectFields)).chain((kept) =>
       value.chain((request) =>
         arbitraryOf(objectFields[kept as keyof typeof objectFields].kind as Kind<unknown>).map((object) => ({

@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto'
 import type { WireAttribute } from '../../src/kmip/attributes-1x.ts'
 import {
   CertificateType,
   CryptographicAlgorithm,
   DerivationMethod,
   HashingAlgorithm,
+  KeyWrapType,
   LinkType,
   NameType,
   ObjectType,
@@ -203,6 +205,21 @@ const places = {
     'Unique Identifier': ({ uniqueIdentifier }) =>
       item(Operation.MACVerify, { uniqueIdentifier, data, macData: Buffer.alloc(32) }),
   },
+  // The identifier of an Import is a place in the service of who sends it: test/operations/import-export.test.ts.
+  [Operation.Import]: {
+    Link: (to) => item(Operation.Import, imported(registerKey(data, [link(to)]))),
+    Name: ({ name }) => item(Operation.Import, imported(registerKey(data, [named(name)]))),
+    'Encryption Key Information': ({ uniqueIdentifier }) =>
+      item(Operation.Import, imported(registerWrapped({ encryptionKeyInformation: { uniqueIdentifier } }))),
+  },
+  [Operation.Export]: {
+    'Unique Identifier': ({ uniqueIdentifier }) => item(Operation.Export, { uniqueIdentifier }),
+    'Encryption Key Information': ({ uniqueIdentifier }) =>
+      getWrapped(
+        { wrappingMethod: WrappingMethod.Encrypt, encryptionKeyInformation: { uniqueIdentifier } },
+        Operation.Export,
+      ),
+  },
 } satisfies { readonly [O in ServedOperation]: Rows }
 
 function template({ name }: Reference) {
@@ -220,6 +237,11 @@ function splitting(uniqueIdentifier: string | undefined, attributes: WireAttribu
   }
 }
 
+function imported({ templateAttribute, symmetricKey }: ReturnType<typeof registerKey>) {
+  const { attributes } = templateAttribute
+  return { uniqueIdentifier: randomUUID(), keyWrapType: KeyWrapType.NotWrapped, attributes, symmetricKey }
+}
+
 function derivation(uniqueIdentifier: string) {
   return {
     objectType: ObjectType.SymmetricKey,
@@ -235,9 +257,12 @@ function revocation(uniqueIdentifier: string, code: keyof typeof RevocationReaso
 }
 
 /** A new object, wrapped by the key that is referred to. */
-function getWrapped(wrapping: Omit<KeyWrappingSpecification, 'attributeNames'>): readonly Item[] {
+function getWrapped(
+  wrapping: Omit<KeyWrappingSpecification, 'attributeNames'>,
+  operation: typeof Operation.Get | typeof Operation.Export = Operation.Get,
+): readonly Item[] {
   const keyWrappingSpecification = { ...wrapping, attributeNames: [] }
-  return [item(Operation.Create, createPayload()), item(Operation.Get, { keyWrappingSpecification })]
+  return [item(Operation.Create, createPayload()), item(operation, { keyWrappingSpecification })]
 }
 
 function registerWrapped(wrapping: Omit<KeyWrappingData, 'wrappingMethod' | 'macSignature'>) {

@@ -398,6 +398,8 @@ const withoutFields = {
   [Operation.RNGRetrieve]: 'MissingData',
   [Operation.RNGSeed]: 'MissingData',
   [Operation.Hash]: 'InvalidMessage',
+  [Operation.Import]: 'MissingData',
+  [Operation.Export]: 'ItemNotFound',
 } satisfies { readonly [O in ServedOperation]: keyof typeof ResultReason | undefined }
 
 /** Values of fields that no object and no algorithm has. */

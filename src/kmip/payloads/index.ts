@@ -15,12 +15,14 @@ import { DeriveKeyRequest, DeriveKeyResponse } from './derive-key.ts'
 import { DestroyRequest, DestroyResponse } from './destroy.ts'
 import { DiscoverVersionsRequest, DiscoverVersionsResponse } from './discover-versions.ts'
 import { EncryptRequest, EncryptResponse } from './encrypt.ts'
+import { ExportResponse } from './export.ts'
 import { GetAttributeListRequest, GetAttributeListResponse } from './get-attribute-list.ts'
 import { GetAttributesRequest, GetAttributesResponse } from './get-attributes.ts'
 import { GetUsageAllocationRequest, GetUsageAllocationResponse } from './get-usage-allocation.ts'
 import { GetRequest, GetResponse } from './get.ts'
 import { HashRequest, HashResponse } from './hash.ts'
 import { JoinSplitKeyRequest, JoinSplitKeyResponse } from './join-split-key.ts'
+import { ImportRequest, ImportResponse } from './import.ts'
 import { LocateRequest, LocateResponse } from './locate.ts'
 import { MacRequest, MacResponse } from './mac.ts'
 import { MacVerifyRequest, MacVerifyResponse } from './mac-verify.ts'
@@ -80,6 +82,8 @@ export const payloads = {
   [Operation.MACVerify]: { request: MacVerifyRequest, response: MacVerifyResponse },
   [Operation.RNGRetrieve]: { request: RngRetrieveRequest, response: RngRetrieveResponse },
   [Operation.RNGSeed]: { request: RngSeedRequest, response: RngSeedResponse },
+  [Operation.Import]: { request: ImportRequest, response: ImportResponse },
+  [Operation.Export]: { request: GetRequest, response: ExportResponse },
   [Operation.Hash]: { request: HashRequest, response: HashResponse },
 } as const
 

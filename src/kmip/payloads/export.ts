@@ -1,0 +1,15 @@
+import { WireAttribute } from '../attributes-1x.ts'
+import { enumeration, text } from '../kinds.ts'
+import { objectFields } from '../object.ts'
+import { repeated, required, struct } from '../struct.ts'
+import type { ValueOf } from '../struct.ts'
+import { Tag } from '../tags.ts'
+
+/** KMIP 1.4 section 4.40; the request is that of Get. No object field is given for what is destroyed and has no Key Block. */
+export const ExportResponse = struct('Export', {
+  objectType: required(Tag.ObjectType, enumeration('ObjectType')),
+  uniqueIdentifier: required(Tag.UniqueIdentifier, text),
+  attributes: repeated(Tag.Attribute, WireAttribute),
+  ...objectFields,
+})
+export type ExportResponse = ValueOf<typeof ExportResponse>
