@@ -43,8 +43,10 @@ export const limits = {
   passwordIterationsMax: 10_000_000,
   /** For so long an asynchronous operation waits before it begins: whoever asked so is in no hurry, and may still think better of it. */
   asynchronousDelayMs: 250,
-  /** In so many seconds it is done, key pairs of RSA that wait for others too; after them it counts as lost. */
-  asynchronousSeconds: 120,
+  /** In so many seconds it is done, key pairs of RSA that wait for others too; who is asked after it later executes it: its thread may be gone. */
+  asynchronousLateSeconds: 60,
+  /** After so many it counts as failed. */
+  asynchronousSeconds: 600,
   /** For so long its answer can be asked for, counted from the request. */
   asynchronousAnswerSeconds: 3_600,
   /** Of one client, waiting or answered: what is beyond is executed at once. */

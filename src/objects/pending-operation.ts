@@ -19,7 +19,7 @@ export interface Asked {
   readonly operation: number
 }
 
-/** An operation that was asked for and has no answer yet. */
+/** An operation that was asked for and has no answer yet: its record is to hold the request. */
 export function newPendingOperation({ correlationValue, sequence, client, operation }: Asked): ManagedObject {
   const fields = {
     id: correlationValue,
@@ -42,13 +42,9 @@ export function newPendingOperation({ correlationValue, sequence, client, operat
   return new ManagedObject(fields, new Attributes(), { structure: client })
 }
 
-/** The operation with its answer, whose record is sealed under that version of the Service Key. */
-export function answeredOperation(
-  pending: ManagedObject,
-  answer: { readonly resultStatus: number; readonly keyVersion: number; readonly record: Uint8Array },
-): ManagedObject {
-  const { resultStatus, keyVersion, record } = answer
-  return pending.with({ state: answered, dataType: resultStatus, keyVersion, record })
+/** The operation as it is when it has an answer of that Result Status: its record, which was that of the request, is the answer's. */
+export function answeredOperation(pending: ManagedObject, resultStatus: number): ManagedObject {
+  return pending.with({ state: answered, dataType: resultStatus, blobVersion: pending.fields.blobVersion + 1 })
 }
 
 /** True if it was that client who asked. */

@@ -25,7 +25,7 @@ import { operationName } from './index.ts'
 export type Run = (request: RequestMessage, keep: Keep) => Promise<unknown>
 export type Keep = (unit: UnitOfWork, answers: readonly ResponseBatchItem[]) => Promise<void>
 
-interface Parts {
+export interface Parts {
   readonly clock: Clock
   readonly randomBytes: (count: number) => Buffer
   readonly objects: ObjectsOfService
@@ -80,14 +80,12 @@ export async function takeForLater(
       result: 'success',
     }),
   )
-  await unit.create(newPendingOperation({ correlationValue, sequence, client, operation: item.operation }), undefined)
-  await unit.commit()
-  // What was read is views of a frame that is not there for so long.
+  // What was read is views of a frame that is not there for so long. A password has been looked at, and is not kept.
   const { authentication: _, asynchronousIndicator: __, ...requestHeader } = request.requestHeader
-  const own = decodeRequest(encodeRequest({ ...request, requestHeader }))
-  setTimeout(() => {
-    void execute(own, correlationValue, parts, run)
-  }, limits.asynchronousDelayMs).unref()
+  const own = encodeRequest({ ...request, requestHeader })
+  await unit.create(newPendingOperation({ correlationValue, sequence, client, operation: item.operation }), own)
+  await unit.commit()
+  setTimeout(() => executeTaken(own, correlationValue, parts, run), limits.asynchronousDelayMs).unref()
   return [
     {
       operation: item.operation,
@@ -98,6 +96,23 @@ export async function takeForLater(
   ]
 }
 
+/** Those that this thread is executing. */
+const underWay = new Set<string>()
+
+/** Executes an operation that was taken, unless this thread is at it already. Two threads may: the unit of one of them does not fit any more. */
+export function executeTaken(taken: Buffer, correlationValue: Buffer, parts: Parts, run: Run): void {
+  const key = correlationValue.toString('latin1')
+  if (underWay.has(key)) {
+    taken.fill(0)
+    return
+  }
+  underWay.add(key)
+  void execute(decodeRequest(taken), correlationValue, parts, run).finally(() => {
+    underWay.delete(key)
+    taken.fill(0)
+  })
+}
+
 async function execute(
   request: RequestMessage,
   correlationValue: Buffer,
@@ -106,11 +121,13 @@ async function execute(
 ): Promise<void> {
   const keep: Keep = async (unit, answers) => {
     const pending = await objects.pendingOperation(correlationValue)
-    if (pending === undefined) throw new KryptonError('item-not-found', 'the operation was canceled')
+    if (pending === undefined || isAnswered(pending)) {
+      throw new KryptonError('item-not-found', 'the operation was canceled, or executed elsewhere')
+    }
+    const answered = answeredOperation(pending, answers[0]!.resultStatus)
     const keys = await objects.serviceKeys()
-    const record = objects.sealAnswer(keys, pending, encodeAnswer(request.version, answers[0]!))
-    const { resultStatus } = answers[0]!
-    unit.updateAnswered(pending, answeredOperation(pending, { resultStatus, keyVersion: keys.activeVersion, record }))
+    const record = objects.sealAnswer(keys, answered, encodeAnswer(request.version, answers[0]!))
+    unit.updateAnswered(pending, answered.with({ keyVersion: keys.activeVersion, record }))
   }
   try {
     await run(request, keep)
@@ -125,13 +142,13 @@ async function hasRoom(objects: ObjectsOfService, principal: Principal, { clock 
   const now = dateTime(clock)
   const all = await objects.pendingOperations(limits.asynchronousPerServiceMax)
   const old = all.filter((pending) => isOver(pending, now))
-  await Promise.all(old.map(async (pending) => remove(pending, objects, principal, clock)))
+  await Promise.all(old.map(async (pending) => remove(pending, 'AsynchronousEnd', objects, principal, clock)))
   const kept = all.filter((pending) => !isOver(pending, now))
   const own = kept.filter((pending) => isAskedBy(pending, principal.client))
   return kept.length < limits.asynchronousPerServiceMax && own.length < limits.asynchronousPerClientMax
 }
 
-/** True if nobody can ask after it any more, or if it ought to have been answered by now: its thread or its server has ended. */
+/** True if nobody can ask after it any more, or if it ought to have been answered by now. */
 export function isOver(pending: ManagedObject, now: number): boolean {
   const seconds = isAnswered(pending) ? limits.asynchronousAnswerSeconds : limits.asynchronousSeconds
   return now >= askedAt(pending) + seconds
@@ -148,15 +165,16 @@ export async function operationOfClient(
   return pending !== undefined && isAskedBy(pending, client) ? pending : undefined
 }
 
-/** Takes an operation away; false when it has changed meanwhile. */
+/** Takes an operation away, for what the audit is told; false when it has changed meanwhile. */
 export async function remove(
   pending: ManagedObject,
+  operation: string,
   objects: ObjectsOfService,
   { tenant, actor }: Principal,
   clock: Clock,
 ): Promise<boolean> {
   const { id, rowVersion } = pending.fields
-  const audit = auditEvent({ clock, tenant, actor, operation: 'Cancel', object: id, result: 'success' })
+  const audit = auditEvent({ clock, tenant, actor, operation, object: id, result: 'success' })
   const key = { ...objects.scope, object: id }
   try {
     await objects.commit({
@@ -174,6 +192,11 @@ export async function remove(
 /** An answer as it is kept: a Response Message of its version. */
 function encodeAnswer(version: KmipVersion, answer: ResponseBatchItem): Buffer {
   return encodeResponse({ version, timeStamp: 0, batchItems: [{ ...answer, uniqueBatchItemID: undefined }] }).bytes
+}
+
+/** True for an operation that ought to be done by now: the thread that took it may have ended, and whoever is asked after it executes it. */
+export function isLate(pending: ManagedObject, now: number): boolean {
+  return now >= askedAt(pending) + limits.asynchronousLateSeconds
 }
 
 export function decodeAnswer(kept: Buffer): ResponseBatchItem {

@@ -18,7 +18,7 @@ async function cancellation(
   const pending = await operationOfClient(objects, correlationValue, principal.client)
   if (pending === undefined || isOver(pending, now)) return CancellationResult.Unavailable
   if (!isAnswered(pending)) {
-    if (await remove(pending, objects, principal, clock)) return CancellationResult.Canceled
+    if (await remove(pending, 'Cancel', objects, principal, clock)) return CancellationResult.Canceled
     // It has just been answered, or canceled by somebody else.
     const answered = await operationOfClient(objects, correlationValue, principal.client)
     return answered === undefined ? CancellationResult.Unavailable : resultOf(resultStatusOf(answered))

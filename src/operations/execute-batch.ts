@@ -20,9 +20,10 @@ import type { ResponseBatchItem } from '../kmip/response-message.ts'
 import { limits } from '../limits.ts'
 import { parseUniqueIdentifier } from '../objects/unique-identifier.ts'
 import type { CryptoPolicy } from '../objects/crypto-policy.ts'
-import { isForLater, takeForLater } from './asynchronous.ts'
-import type { Keep, Run } from './asynchronous.ts'
+import { executeTaken, isForLater, takeForLater } from './asynchronous.ts'
+import type { Keep, Parts, Run } from './asynchronous.ts'
 import { AnswerOfAnother, OperationContext, RefusalWithPayload } from './handler.ts'
+import type { LateOperation } from './handler.ts'
 import { handlerOf, operationName } from './index.ts'
 import { failureOf } from './result.ts'
 import { anyServerCorrelationValue } from './server-correlation.ts'
@@ -69,13 +70,18 @@ async function executeLater(
   principal: Principal,
   services: Services,
 ): Promise<ResponseBatchItem[]> {
-  const { clock, randomBytes, onFault } = services
-  const parts = { clock, randomBytes, onFault, objects: services.keystore.forPrincipal(principal) }
-  const run: Run = async (own, keep) => {
+  const pending = await takeForLater(request, principal, partsOf(principal, services), runOf(principal, services))
+  return pending ?? new Execution(request, principal, services).run()
+}
+
+function partsOf(principal: Principal, { clock, randomBytes, onFault, keystore }: Services): Parts {
+  return { clock, randomBytes, onFault, objects: keystore.forPrincipal(principal) }
+}
+
+function runOf(principal: Principal, services: Services): Run {
+  return async (own, keep) => {
     await new Execution(own, principal, services, { keep }).run()
   }
-  const pending = await takeForLater(request, principal, parts, run)
-  return pending ?? new Execution(request, principal, services).run()
 }
 
 /** How a run of a request goes on from what was before it. */
@@ -218,9 +224,15 @@ class Execution {
   #failed(item: RequestBatchItem, error: unknown, mark: Mark): ResponseBatchItem {
     this.#unit.rollback(mark)
     if (isKryptonError(error)) this.#refused(item, error.code)
+    else if (error instanceof AnswerOfAnother && error.late !== undefined) this.#executeLate(error.late)
     // What follows without an identifier was meant for the object that this item did not give.
     this.#context.idPlaceholder = undefined
     return failed(item, error, this.#services)
+  }
+
+  #executeLate({ taken, correlationValue }: LateOperation): void {
+    const parts = partsOf(this.#principal, this.#services)
+    executeTaken(taken, correlationValue, parts, runOf(this.#principal, this.#services))
   }
 
   /** What was refused to this client, rather than wrong with what it sent. */

@@ -87,12 +87,20 @@ export class RefusalWithPayload extends KryptonError {
   }
 }
 
+export interface LateOperation {
+  readonly taken: Buffer
+  readonly correlationValue: Buffer
+}
+
 /** Thrown by whoever has no answer of its own: the Batch Item is answered as another operation was (4.28). */
 export class AnswerOfAnother extends Error {
   readonly answer: ResponseBatchItem
+  /** An asynchronous operation that is to be executed now, and its request. */
+  readonly late: LateOperation | undefined
 
-  constructor(answer: ResponseBatchItem) {
+  constructor(answer: ResponseBatchItem, late?: LateOperation) {
     super('the answer of another operation')
     this.answer = answer
+    this.late = late
   }
 }

@@ -1,7 +1,7 @@
 import { KryptonError } from '../errors.ts'
 import { Operation, ResultStatus } from '../kmip/enums.ts'
 import { isAnswered } from '../objects/pending-operation.ts'
-import { decodeAnswer, isOver, operationOfClient } from './asynchronous.ts'
+import { decodeAnswer, isLate, isOver, operationOfClient } from './asynchronous.ts'
 import { AnswerOfAnother } from './handler.ts'
 import type { Handler } from './handler.ts'
 
@@ -20,11 +20,14 @@ export const poll: Handler<typeof Operation.Poll> = async ({ asynchronousCorrela
   }
   if (isAnswered(pending)) throw new AnswerOfAnother(decodeAnswer(await unit.objects.openAnswer(pending)))
   if (isOver(pending, now)) {
-    throw new KryptonError('overloaded', 'Send the request again: the server was stopped before it was done')
+    throw new KryptonError('overloaded', 'Send the request again: the server did not get it done in time')
   }
-  throw new AnswerOfAnother({
+  const answer = {
     operation: Operation.Poll,
     resultStatus: ResultStatus.OperationPending,
     asynchronousCorrelationValue,
-  })
+  }
+  // A server that was stopped meanwhile has not forgotten it.
+  const taken = isLate(pending, now) ? await unit.objects.openAnswer(pending) : undefined
+  throw new AnswerOfAnother(answer, taken && { taken, correlationValue: pending.fields.id })
 }

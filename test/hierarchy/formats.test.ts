@@ -18,7 +18,11 @@ import {
   type RecordContext,
   sealRecord,
 } from '../../src/hierarchy/wrapped-key.ts'
+import { Attributes } from '../../src/kmip/attribute.ts'
+import { SplitKeyMethod } from '../../src/kmip/enums.ts'
+import { decodeSplit, decodeTemplate, encodeSplit, encodeTemplate } from '../../src/kmip/object.ts'
 import { keptKeyBlock, keyBlockIn, materialIn } from '../../src/objects/kept-key-block.ts'
+import { encodeStored, structureOf } from '../../src/objects/stored-attributes.ts'
 import { unseal } from '../../src/seal/seal.ts'
 import type { Columns } from '../../src/store/column.ts'
 import { macInput, type Row, schema, type TableName } from '../../src/store/schema.ts'
@@ -120,6 +124,31 @@ test('a Key Block that came wrapped is kept as these bytes', () => {
   })
   expect(materialIn(kept)).toEqual(vector.bytes('material'))
   expect(keptKeyBlock(keyBlock, vector.bytes('material'))).toEqual(kept)
+})
+
+test('what an object’s own structure says stands after its attributes', () => {
+  const vector = named('object-structures')
+  const attributes = new Attributes()
+  attributes.set('contactInformation', 'Joe')
+  expect(Buffer.from(encodeStored(attributes))).toEqual(vector.bytes('attributes'))
+  const split = {
+    splitKeyParts: 5,
+    keyPartIdentifier: 2,
+    splitKeyThreshold: 3,
+    splitKeyMethod: SplitKeyMethod.PolynomialSharingGF2_8,
+    splitId: vector.bytes('splitId'),
+  }
+  expect(encodeSplit(split)).toEqual(vector.bytes('splitKey'))
+  expect(decodeSplit(vector.bytes('splitKey'))).toEqual({ ...split, primeFieldSize: undefined })
+  const given = [{ name: 'cryptographicLength', attributeName: 'Cryptographic Length', index: undefined, value: 256 }]
+  expect(encodeTemplate({ attributes: given })).toEqual(vector.bytes('template'))
+  expect(decodeTemplate(vector.bytes('template'))).toEqual({ attributes: given })
+  for (const structure of [vector.bytes('splitKey'), vector.bytes('template')]) {
+    const stored = Buffer.concat([vector.bytes('attributes'), structure])
+    expect(Buffer.from(encodeStored(attributes, structure))).toEqual(stored)
+    expect(structureOf(stored)).toEqual(structure)
+  }
+  expect(structureOf(vector.bytes('attributes'))).toBeUndefined()
 })
 
 test.each([1, 2, 3])('KRW1 in suite %i is sealed to these bytes and opens from them', (suite) => {

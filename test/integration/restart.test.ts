@@ -12,12 +12,15 @@ import {
   identifierOf,
   locateByName,
   registerKey,
+  request,
   resultOf,
   revokeKey,
   succeeded,
 } from './kmip-messages.ts'
 import { KryptonServer } from './krypton-server.ts'
-import { bytesOf, textOf } from './ttlv-tree.ts'
+import type { Identity } from './krypton-server.ts'
+import { boolean, bytes, bytesOf, find, structure, textOf } from './ttlv-tree.ts'
+import type { Item } from './ttlv-tree.ts'
 
 const directory = temporaryDirectory('restart')
 let server: KryptonServer
@@ -30,6 +33,27 @@ afterAll(async () => {
   await server?.stop()
   removeDirectory(directory)
 })
+
+/** The request, whose client takes a later answer. */
+function withIndicator(message: Item): Item {
+  const [header, ...items] = message.children!
+  const [version, ...rest] = header!.children!
+  const fields = [version!, boolean(Tag.AsynchronousIndicator, true), ...rest]
+  return structure(message.tag, structure(header!.tag, ...fields), ...items)
+}
+
+/** A Locate that is answered later: its Asynchronous Correlation Value. */
+async function beginLocate(client: Identity, name: string): Promise<Buffer> {
+  const pending = await exchangeOnce(server.target(client), withIndicator(locateByName(name)))
+  return bytesOf(pending, Tag.AsynchronousCorrelationValue)
+}
+
+/** What Poll says was located; undefined while it says nothing yet. */
+async function polled(client: Identity, correlationValue: Buffer): Promise<string | undefined> {
+  const poll = request(2, Operation.Poll, bytes(Tag.AsynchronousCorrelationValue, correlationValue))
+  const answer = await exchangeOnce(server.target(client), poll)
+  return find(answer, Tag.UniqueIdentifier) === undefined ? undefined : textOf(answer, Tag.UniqueIdentifier)
+}
 
 describe.each([
   ['stopped', (running: KryptonServer) => running.stop()],
@@ -47,8 +71,13 @@ describe.each([
     succeeded(await exchangeOnce(server.target(client), about(Operation.Destroy, destroyed)))
     succeeded(await exchangeOnce(server.target(client), about(Operation.Activate, named)))
 
+    const answered = await beginLocate(client, `name-${word}`)
+    await expect.poll(() => polled(client, answered), { timeout: 10_000 }).toBe(named)
+
     await end(server)
     server = await server.restart()
+
+    expect(await polled(client, answered)).toBe(named)
 
     expect(files.map((name) => readFileSync(join(directory, name)))).toEqual(before)
     const got = async (identifier: string): Promise<Buffer> =>

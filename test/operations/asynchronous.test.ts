@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
 import {
   CancellationResult,
   CryptographicAlgorithm,
@@ -122,9 +122,31 @@ describe('an asynchronous operation', () => {
     expect(await client.locate([attribute('uniqueIdentifier', asObject.uniqueIdentifier)])).toEqual([])
   })
 
-  test('that its thread has lost counts as failed in the end, and an answer is kept for its time', async () => {
+  test('is executed by who is asked after it late, when its server was stopped meanwhile, and once only', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout'] })
+    let correlationValue: Buffer
+    try {
+      // As at a restart: what was to execute it is gone.
+      correlationValue = await begin(item(Operation.Archive, { uniqueIdentifier }))
+      vi.clearAllTimers()
+    } finally {
+      vi.useRealTimers()
+    }
+    const threads = [server.otherThread(), server.otherThread()].map(
+      ({ services }) => new Client(client.principal, services),
+    )
+    expect((await poll(correlationValue, threads[0])).resultStatus).toBe(OperationPending)
+    server.clock.seconds += limits.asynchronousLateSeconds
+    await Promise.all(threads.flatMap((thread) => [poll(correlationValue, thread), poll(correlationValue, thread)]))
+    expect((await pollUntilDone(correlationValue, threads[0])).responsePayload).toEqual({ uniqueIdentifier })
+    const rows = await server.store.audit('data', 0, 1_000)
+    const archived = rows.filter(({ operation, object }) => operation === 'Archive' && object?.equals(correlationValue))
+    expect(archived).toHaveLength(1)
+    expect(server.faults).toEqual([])
+  })
+
+  test('counts as failed in the end, and an answer is kept for its time', async () => {
     const correlationValue = await begin(locate)
-    // As after a restart: nobody executes it.
     server.clock.seconds += limits.asynchronousSeconds
     expect(refusalOf(await poll(correlationValue)).reason).toBe('General Failure')
     expect(await cancel(correlationValue)).toBe(CancellationResult.Unavailable)
