@@ -24,6 +24,7 @@ export function kmipPage(): string {
     'Names are those of the specification. Under a version is `yes` where the server does it, `no` where the version has it and the server refuses it, and `-` where the version does not have it.',
     '## Operations',
     'One that is not served is answered with Operation Not Supported, and Query does not list it. Notify and Put, which a server sends to a client, are not sent.',
+    'From 1.3 on Encrypt, Decrypt, Sign, Signature Verify, MAC, MAC Verify and Hash take their data in parts; RSA encryption takes its own whole.',
     byVersion('Operation', (operation) => payloadsOf(operation) !== undefined),
     '## Objects',
     byVersion('ObjectType', (objectType) => servedObjectTypes.includes(objectType as ObjectType)),

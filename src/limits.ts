@@ -340,6 +340,8 @@ export const placement = {
   offLoopBytesMin: 256 * 1024,
   /** Between the two it costs the turn its share: AES-CBC, the slowest, encrypts so many bytes in a microsecond. */
   cipherBytesPerUs: 600,
+  /** How many times as long it takes others: 3DES encrypts 34 bytes in a microsecond, key wrap 11. */
+  slowness: { tripleDes: 18, keyWrap: 50 },
   /** To sign or decrypt. RSA-2048 takes 314 µs, RSA-3072 890, RSA-4096 1,850. */
   privateUs: { rsa: never, prime256v1: 30, secp256k1: 290, secp384r1: 570, secp521r1: 1_390 },
   /** To verify or encrypt; RSA's is that of 4,096 bits. */

@@ -1,4 +1,5 @@
 import { KryptonError } from '../errors.ts'
+import { placement } from '../limits.ts'
 import type { BlockPadding } from './padding.ts'
 
 /** How Encrypt and Decrypt use a key: KMIP's Cryptographic Parameters after defaults were filled in. */
@@ -98,6 +99,12 @@ export function checkAuthenticated(
 export function checkTagLength({ tagBytes }: CipherForm, tagLength: number): void {
   if (tagBytes.length === 0 || tagBytes.includes(tagLength)) return
   throw unsupported(`Set Tag Length to one of ${tagBytes.join(', ')} bytes: this mode has no other`)
+}
+
+/** How many times as long as AES-CBC it takes over the same data: see `placement`. */
+export function slownessOf({ algorithm, mode }: CipherParameters): number {
+  if (algorithm === '3des') return placement.slowness.tripleDes
+  return mode === 'kw' || mode === 'kwp' ? placement.slowness.keyWrap : 1
 }
 
 /** The fewest bytes that key wrap makes: OpenSSL takes nothing at all for a wrapped key. */

@@ -9,6 +9,7 @@ import {
   cipherForm,
   type CipherParameters,
   encryptedBytesMin,
+  slownessOf,
 } from './cipher-form.ts'
 import { revealTo } from './key-material.ts'
 import { ownBuffer } from './own-buffer.ts'
@@ -23,6 +24,8 @@ export interface StreamEnd {
 
 /** Data on its way through a cipher, a part at a time. Whoever has begun one ends it, by `final` or by `wipe`. */
 export interface CipherStream {
+  /** See `slownessOf`. */
+  readonly slowness: number
   /** What of the data is ready; it is the caller's. */
   update(data: Uint8Array): Buffer
   /** The rest. Throws 'cryptographic-failure' and lets nothing out when the data was not encrypted so. */
@@ -92,6 +95,7 @@ export function decryptionFailure(): KryptonError {
 }
 
 class Encryption implements CipherStream {
+  readonly slowness: number
   readonly #padding: BlockPadding
   readonly #parameters: CipherParameters
   readonly #form: CipherForm
@@ -99,6 +103,7 @@ class Encryption implements CipherStream {
   #dataBytes = 0
 
   constructor(cipher: CipherGCM, parameters: CipherParameters, form: CipherForm) {
+    this.slowness = slownessOf(parameters)
     this.#cipher = cipher
     this.#parameters = parameters
     this.#form = form
@@ -138,6 +143,7 @@ class Encryption implements CipherStream {
 }
 
 class Decryption implements CipherStream {
+  readonly slowness: number
   readonly #padding: BlockPadding
   readonly #blockBytes: number
   readonly #bytesMin: number
@@ -147,6 +153,7 @@ class Decryption implements CipherStream {
   #kept: Buffer | undefined
 
   constructor(decipher: DecipherGCM, parameters: CipherParameters, { blockBytes, pads }: CipherForm) {
+    this.slowness = slownessOf(parameters)
     this.#decipher = decipher
     this.#blockBytes = blockBytes
     this.#bytesMin = encryptedBytesMin(parameters.mode)

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os'
 import { limits, placement } from '../limits.ts'
 import { type AsymmetricKey, exportKey } from './asymmetric-key.ts'
 import { decryptWithKey, type Encrypted, encryptWithKey } from './cipher.ts'
-import type { CipherParameters } from './cipher-form.ts'
+import { type CipherParameters, slownessOf } from './cipher-form.ts'
 import { digest, type DigestAlgorithm } from './digest.ts'
 import { checkKey } from './key-check.ts'
 import { type PrivateParts, writePkcs8, writeSubjectPublicKeyInfo } from './key-encoding.ts'
@@ -67,7 +67,7 @@ export class CryptoWork {
     iv: Uint8Array | undefined,
     associatedData: Uint8Array | undefined,
   ): MaybePromise<Encrypted> {
-    if (this.#isShort(data)) return encryptWithKey(key, parameters, data, iv, associatedData)
+    if (this.#isShort(data, slownessOf(parameters))) return encryptWithKey(key, parameters, data, iv, associatedData)
     const input = { key: lendSecret(key), parameters, data: shared(data) }
     return this.#work
       .run(owner, 'encrypt', { ...input, iv: ownBytes(iv), associatedData: ownBytes(associatedData) })
@@ -89,7 +89,8 @@ export class CryptoWork {
     tag: Uint8Array | undefined,
     associatedData: Uint8Array | undefined,
   ): MaybePromise<Buffer> {
-    if (this.#isShort(data)) return decryptWithKey(key, parameters, data, iv, tag, associatedData)
+    if (this.#isShort(data, slownessOf(parameters)))
+      return decryptWithKey(key, parameters, data, iv, tag, associatedData)
     const input = { key: lendSecret(key), parameters, data: shared(data) }
     const beside = { iv: ownBytes(iv), tag: ownBytes(tag), associatedData: ownBytes(associatedData) }
     return this.#work.run(owner, 'decrypt', { ...input, ...beside }).then((opened) => bufferOf(opened.data))
@@ -97,7 +98,8 @@ export class CryptoWork {
 
   /** `macWithKey` of message-mac.ts. The key is in use until the MAC is there. */
   mac(owner: string, key: Secret, algorithm: MacAlgorithm, data: Uint8Array): MaybePromise<Buffer> {
-    if (this.#isShort(data)) return macWithKey(algorithm, key, data)
+    const slowness = algorithm === '3des-cmac' ? placement.slowness.tripleDes : 1
+    if (this.#isShort(data, slowness)) return macWithKey(algorithm, key, data)
     const bytes = shared(data)
     return this.#work
       .run(owner, 'mac', { key: lendSecret(key), algorithm, data: bytes })
@@ -211,10 +213,11 @@ export class CryptoWork {
   }
 
   /** May a cipher run over those bytes here and now? */
-  #isShort({ byteLength }: Uint8Array): boolean {
+  #isShort({ byteLength }: Uint8Array, slowness = 1): boolean {
     if (this.#offload === 'always') return false
-    if (byteLength <= placement.inlineBytesMax) return true
-    return byteLength < placement.offLoopBytesMin && this.#budget.take(byteLength / placement.cipherBytesPerUs)
+    const bytes = byteLength * slowness
+    if (bytes <= placement.inlineBytesMax) return true
+    return bytes < placement.offLoopBytesMin && this.#budget.take(bytes / placement.cipherBytesPerUs)
   }
 
   /** May work of that cost over those bytes be done here and now? */

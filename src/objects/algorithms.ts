@@ -181,9 +181,10 @@ export function cipherUse(
   }
   const padding = paddingMethods.get(asked.paddingMethod ?? PaddingMethod.None)
   if (padding === undefined) throw unsupported('Use Padding Method None, PKCS5, ANSI X9.23, ISO 10126, SSL3 or Zeros')
-  if (asked.initialCounterValue !== undefined || asked.counterLength !== undefined) {
+  const { fixedFieldLength, invocationFieldLength, counterLength, initialCounterValue } = asked
+  if ((fixedFieldLength ?? invocationFieldLength ?? counterLength ?? initialCounterValue) !== undefined) {
     throw unsupported(
-      'Send the whole counter block as IV/Counter/Nonce, without Initial Counter Value or Counter Length',
+      'Send the whole counter block as IV/Counter/Nonce, without Initial Counter Value and the lengths of its fields',
     )
   }
   const { tagLength = tagLengthUsual, ivLength } = asked

@@ -13,6 +13,8 @@ export interface StreamWork {
   final(): MaybePromise<StreamEnd>
   /** Ends it with nothing let out; a second time it does nothing. */
   wipe(): void
+  /** How many times as long as AES-CBC it takes over the same data; 1 where it is not said. */
+  readonly slowness?: number
   /** Bytes of data that it keeps; undefined for one that keeps none. */
   readonly keptBytes?: number
 }
@@ -134,7 +136,7 @@ export class Streams {
       if (part.expected !== undefined) entry.expected = Buffer.from(part.expected)
       const { data = nothing } = part
       this.#checkRoom(entry, data.byteLength)
-      if (data.byteLength > placement.inlineBytesMax) return this.#inTurns(key, entry, part)
+      if (data.byteLength > sliceBytes(entry.work)) return this.#inTurns(key, entry, part)
       return this.#answer(key, entry, entry.work.update(data), part.isFinal)
     } catch (error) {
       this.#end(key)
@@ -197,10 +199,11 @@ export class Streams {
     const run = async (): Promise<PartAnswer> => {
       const ready: Buffer[] = []
       try {
-        for (let from = 0; from < data.byteLength; from += placement.inlineBytesMax) {
+        const bytes = sliceBytes(entry.work)
+        for (let from = 0; from < data.byteLength; from += bytes) {
           if (from > 0) await new Promise<void>((resolve) => setImmediate(resolve))
           if (!this.#entries.has(key)) throw notFound()
-          const made = entry.work.update(data.subarray(from, from + placement.inlineBytesMax))
+          const made = entry.work.update(data.subarray(from, from + bytes))
           if (made !== undefined) ready.push(made)
         }
         return await this.#answer(key, entry, joined(ready), isFinal)
@@ -280,6 +283,11 @@ export class Streams {
     clearInterval(this.#sweeping)
     this.#sweeping = undefined
   }
+}
+
+/** What is worked on before others are let on. */
+function sliceBytes({ slowness = 1 }: StreamWork): number {
+  return Math.floor(placement.inlineBytesMax / slowness)
 }
 
 /** What somebody has of the bounds. */

@@ -69,6 +69,7 @@ describe('Cryptographic Parameters', () => {
     ['a padding that is not served', { blockCipherMode: BlockCipherMode.CBC, paddingMethod: PaddingMethod.OAEP }],
     ['another algorithm than the key has', { cryptographicAlgorithm: CryptographicAlgorithm.TripleDES }],
     ['a counter that is built from parts', { blockCipherMode: BlockCipherMode.CTR, initialCounterValue: 1 }],
+    ['a nonce that is built from parts', { blockCipherMode: BlockCipherMode.GCM, fixedFieldLength: 32 }],
     ['a length that no IV of CBC has', { blockCipherMode: BlockCipherMode.CBC, ivLength: 96 }],
     ['a length that no IV of GCM should have', { blockCipherMode: BlockCipherMode.GCM, ivLength: 8 }],
   ])('refuse %s', (_, parameters) => {

@@ -14,7 +14,7 @@ import {
 import type { RequestPayload, ResponsePayload, ServedOperation } from '../../src/kmip/payloads/index.ts'
 import type { CryptographicParameters } from '../../src/kmip/structures.ts'
 import { limits, placement } from '../../src/limits.ts'
-import { attribute, Client, item, newServer, principalOf } from './fixture.ts'
+import { attribute, Client, item, newServer, principalOf, registerKey } from './fixture.ts'
 import type { Sent, Server } from './fixture.ts'
 import { p256, registerPrivate, registerPublic, rsa } from './key-pairs.ts'
 
@@ -142,6 +142,16 @@ describe('in parts and whole are the same:', () => {
     )
     const whole = await client.send(Operation.Encrypt, { ...request, data: Buffer.concat([long, data, long]) })
     expect(Buffer.compare(dataOf(await Promise.all(parts)), whole.data!)).toBe(0)
+  })
+
+  test('3DES, which is slow, in more turns', async () => {
+    const { symmetricKey, ...payload } = registerKey(material.subarray(0, 24), [active], { mask })
+    const keyBlock = { ...symmetricKey!.keyBlock, cryptographicAlgorithm: CryptographicAlgorithm.TripleDES }
+    const own = await client.send(Operation.Register, { ...payload, symmetricKey: { keyBlock } })
+    const request = { ...own, cryptographicParameters: mode(BlockCipherMode.CFB), ivCounterNonce: iv.subarray(0, 8) }
+    const long = Buffer.alloc(placement.inlineBytesMax / 2, 7)
+    const whole = await client.send(Operation.Encrypt, { ...request, data: Buffer.concat([long, long]) })
+    expect(Buffer.compare(dataOf(await inParts(Operation.Encrypt, request, [long, long])), whole.data!)).toBe(0)
   })
 
   test.each([
