@@ -209,6 +209,10 @@ export class Administration implements AdminServices {
     return job
   }
 
+  scrub(): Promise<Job> {
+    return this.#keyJobs.askForScrub(actor)
+  }
+
   listJobs(): Promise<Job[]> {
     return this.#keyJobs.list()
   }

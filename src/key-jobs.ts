@@ -1,9 +1,9 @@
 import type { Job, KeyVersion } from './admin/services.ts'
-import type { Clock } from './clock.ts'
+import { type Clock, dateTime } from './clock.ts'
 import type { Config } from './config.ts'
 import { Suite } from './crypto/aead.ts'
 import { randomIdentifier } from './crypto/random.ts'
-import { KryptonError } from './errors.ts'
+import { isKryptonError, KryptonError } from './errors.ts'
 import { type Destroyed, type Destruction, destructionJob, foreseeDestruction } from './hierarchy/key-destruction.ts'
 import { haltKey } from './hierarchy/key-halt.ts'
 import type { KeyAct } from './hierarchy/key-life.ts'
@@ -13,10 +13,12 @@ import { activeOf, type KeyUsers, type KeyWork, verified, type VersionedTable } 
 import { referencesOf } from './hierarchy/references.ts'
 import { keyJobKinds } from './hierarchy/rotation.ts'
 import { type KeyAddress, rotationJob, type RotationReason } from './hierarchy/rotation-jobs.ts'
+import { scrub, scrubJob, scrubKind } from './hierarchy/scrub.ts'
 import { keyAt } from './hierarchy/versioned-keys.ts'
 import type { Instance } from './instance.ts'
 import { type JobRow, JobState } from './jobs/job.ts'
 import { JobQueue } from './jobs/job-queue.ts'
+import type { JobRun } from './jobs/job-run.ts'
 import { limits } from './limits.ts'
 import type { Row } from './store/schema.ts'
 import type { Log } from './telemetry/log.ts'
@@ -27,6 +29,7 @@ export interface KeyJobsParts {
   readonly instance: Pick<Instance, 'store' | 'root' | 'keyChain' | 'registry'>
   readonly users: KeyUsers
   readonly rotation: Config['rotation']
+  readonly scrub: Config['scrub']
   readonly clock: Clock
   readonly log: Log
 }
@@ -39,10 +42,13 @@ export class KeyJobs {
   readonly #maintenance: KeyMaintenance
   readonly #queue: JobQueue
   #timer: NodeJS.Timeout | undefined
+  readonly #startedAt: number
+  #scrubFault: string | undefined
   #looking: Promise<void> = Promise.resolve()
 
   constructor(parts: KeyJobsParts) {
     this.#parts = parts
+    this.#startedAt = dateTime(parts.clock)
     const { instance, users, rotation, clock, log } = parts
     const { store, keyChain: chain } = instance
     this.#work = { store, chain, clock, users, schedule: (job) => this.#queue.add(job), at: () => undefined }
@@ -60,7 +66,7 @@ export class KeyJobs {
       keys: () => chain.system(),
       clock,
       newIdentifier: randomIdentifier,
-      kinds: keyJobKinds(this.#work, this.#policy),
+      kinds: new Map([...keyJobKinds(this.#work, this.#policy), [scrubKind, (run) => this.#scrub(run)]]),
       pace: { itemsPerSecond: rotation.itemsPerSecond },
       report: (message, error) => log.error(message, error),
     })
@@ -68,6 +74,8 @@ export class KeyJobs {
 
   /** Takes up what the last run has left, and looks at the keys. */
   async start(): Promise<void> {
+    const last = await this.#lastScrub()
+    if (last?.state === JobState.Failed) this.#scrubFault = scrubWarning(last)
     await this.#queue.start()
     this.#look()
     this.#timer = setInterval(() => this.#look(), limits.keyLookMs).unref()
@@ -78,6 +86,16 @@ export class KeyJobs {
     clearInterval(this.#timer)
     await this.#queue.stop()
     await this.#looking
+  }
+
+  /** What the last look at every row has found, for the operator. */
+  warnings(): string[] {
+    return this.#scrubFault === undefined ? [] : [this.#scrubFault]
+  }
+
+  /** Asks for a look at every row. */
+  async askForScrub(actor: string): Promise<Job> {
+    return jobView(await this.#queue.add(scrubJob(actor)))
   }
 
   async list(): Promise<Job[]> {
@@ -174,9 +192,35 @@ export class KeyJobs {
   #look(): void {
     this.#looking = this.#looking
       .then(() => this.#maintenance.look())
+      .then(() => this.#scrubWhenDue())
       .catch((error: unknown) =>
         this.#parts.log.error('the keys could not be looked at for whether a rotation is due', error),
       )
+  }
+
+  async #scrub(run: JobRun): Promise<string> {
+    try {
+      const result = await scrub(this.#work, (message, error) => this.#parts.log.error(message, error), run)
+      this.#scrubFault = undefined
+      return result
+    } catch (error) {
+      if (isKryptonError(error, 'row-mac-mismatch')) this.#scrubFault = scrubWarning({ detail: error.message })
+      throw error
+    }
+  }
+
+  /** The last round that has ended, so far as jobs are kept. */
+  async #lastScrub(): Promise<JobRow | undefined> {
+    const rounds = (await this.#queue.list()).filter(({ kind, ended }) => kind === scrubKind && ended !== null)
+    return rounds[0]
+  }
+
+  async #scrubWhenDue(): Promise<void> {
+    const { clock, scrub: policy } = this.#parts
+    const ended = (await this.#lastScrub())?.ended
+    const due =
+      typeof ended === 'number' ? ended + policy.everyHours * 3_600 : this.#startedAt + limits.scrubFirstSeconds
+    if (dateTime(clock) >= due) await this.#queue.add(scrubJob('system'))
   }
 
   async #versionsAt(address: KeyAddress, name: string): Promise<KeyVersion[]> {
@@ -295,6 +339,8 @@ const levels: Readonly<Record<VersionedTable, KeyVersion['level']>> = {
   tenant_keys: 'L2',
   service_keys: 'L3',
 }
+
+const scrubWarning = ({ detail }: { readonly detail: string }): string => `the last look at every row: ${detail}`
 
 const timeText = (seconds: number): string => new Date(seconds * 1000).toISOString()
 

@@ -153,6 +153,7 @@ class RunningServer implements Krypton {
       instance: this.#instance,
       users: this.#threads,
       rotation: config.rotation,
+      scrub: config.scrub,
       clock: systemClock,
       log: this.#log,
     })
@@ -278,6 +279,7 @@ class RunningServer implements Krypton {
     const trouble = store.trouble()
     // Not a reason to send nobody here: reads go on, and only a change that succeeds ends it.
     if (trouble !== undefined) warnings.unshift(trouble)
+    warnings.unshift(...(this.#keyJobs?.warnings() ?? []))
     const { notAfter } = serverCertificate
     if (notAfter.getTime() < systemClock.now() + limits.certificateWarningDays * 86_400_000)
       warnings.push(`the server's certificate ends on ${notAfter.toISOString()}: krypton server-certificate renew`)

@@ -289,6 +289,11 @@ export const limits = {
   jobRetrySecondsMax: 300,
   /** How often jobs that are due later are looked at, since the wall clock may be set. */
   jobLookMs: 60_000,
+  // looking at every row
+  /** Rows of one round that are told one by one: enough to see which they are; the others are counted. */
+  scrubFaultsLogged: 100,
+  /** After the start of a server that knows of no round before: a start is busy enough. */
+  scrubFirstSeconds: 600,
   // keys of the hierarchy
   /** Records that a key wraps in AES-256-GCM with its nonces of 96 random bits: two of them are the same with a probability of 2^-37. */
   wrapsOfShortNonceMax: 2 ** 30,

@@ -148,6 +148,10 @@ export class AdminClient {
     return this.#call<Job>('POST', '/v1/keys/destroy', { key, version })
   }
 
+  scrub(): Promise<Job> {
+    return this.#call<Job>('POST', '/v1/scrub')
+  }
+
   listJobs(): Promise<Job[]> {
     return this.#call<Job[]>('GET', '/v1/jobs')
   }

@@ -40,6 +40,8 @@ export interface AdminServices {
   foreseeDestruction(key: string, version?: number): Awaitable<Destroyed>
   /** Asks for a destruction. Throws 'not-found', 'invalid-field', 'wrong-key-lifecycle-state'. */
   destroyKey(key: string, version?: number): Awaitable<Job>
+  /** Asks for a look at every row of the database. */
+  scrub(): Awaitable<Job>
   /** The newest first. */
   listJobs(): Awaitable<Job[]>
   /** By its identifier in hex. Throws 'not-found'. */

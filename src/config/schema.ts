@@ -172,6 +172,16 @@ export const configSchema = Type.Object(
       },
       section,
     ),
+    scrub: Type.Object(
+      {
+        everyHours: count(
+          24,
+          { minimum: 1, maximum: 720 },
+          'Hours between the looks at every row of the database, which find what was changed from outside.',
+        ),
+      },
+      section,
+    ),
     audit: Type.Object({}, section),
     limits: Type.Object(
       {

@@ -301,9 +301,11 @@ export class JobQueue {
   }
 }
 
+const refusals = ['wrong-key-lifecycle-state', 'not-found', 'row-mac-mismatch'] as const
+
 /** What is refused stays so however often it is tried. */
 function isRefusal(error: unknown): boolean {
-  return isKryptonError(error, 'wrong-key-lifecycle-state') || isKryptonError(error, 'not-found')
+  return refusals.some((code) => isKryptonError(error, code))
 }
 
 /** A wait before another attempt is never longer than its bound, also when the wall clock was set back meanwhile. */

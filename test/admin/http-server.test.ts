@@ -181,6 +181,7 @@ describe('the routes', () => {
       '/v1/keys/destroy/foresee',
       '/v1/keys/destroy',
       '/v1/jobs',
+      '/v1/scrub',
       '/v1/jobs/{job}',
       '/v1/jobs/{job}/cancel',
     ])

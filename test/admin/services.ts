@@ -196,6 +196,10 @@ export class ListedServices implements AdminServices {
     return { ...this.jobs[0]!, kind: 'destroy-keys', subject: `${key} ${version ?? 'whole'}` }
   }
 
+  scrub(): Job {
+    return { ...this.jobs[0]!, kind: 'scrub' }
+  }
+
   listJobs(): Job[] {
     return this.jobs
   }

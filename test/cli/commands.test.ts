@@ -200,6 +200,7 @@ describe('commands that ask the server', () => {
     expect((await ask('job', 'list')).data).toMatch(/rotate-ivk +IVK +running +3\/10/)
     expect((await ask('job', 'show', '0'.repeat(32))).data).toMatch(/^state +running$/m)
     expect((await ask('job', 'cancel', '0'.repeat(32))).data).toMatch(/^state +cancelling$/m)
+    expect((await ask('scrub')).data).toMatch(/^kind +scrub$/m)
     expect((await ask('job', 'show', 'f'.repeat(32))).code).toBe(1)
     expect((await ask('job', 'cancel', 'nonsense')).code).toBe(2)
   })

@@ -72,6 +72,7 @@ describe('order of the sources', () => {
         'anchor',
         'native',
         'rotation',
+        'scrub',
         'crypto',
         'audit',
         'limits',

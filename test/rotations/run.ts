@@ -4,11 +4,12 @@ import { parseArgs } from 'node:util'
 import type { KeyOf } from '../../src/store/schema.ts'
 import { removeDirectory, temporaryDirectory } from '../support/counterparts.ts'
 import { defects } from './defects.ts'
+import { flipBytes, type FlipOutcome } from './flips.ts'
 import { Kills, points } from './kills.ts'
 import { type LoadOutcome, rotateUnderLoad } from './under-load.ts'
 
 /*
- * npm run test:hierarchy -- [--ivk N] [--l2 N] [--l3 N] [--rate R] [--threads T] [--cycles N] [--state DIRECTORY]
+ * npm run test:hierarchy -- [--ivk N] [--l2 N] [--l3 N] [--rate R] [--threads T] [--cycles N] [--flips N] [--state DIRECTORY]
  *
  * Rotates the keys of a whole server while clients ask it at a steady rate: no request may fail, every key must be what it was, nothing may be left under an old version. Then kills rotations at every
  * named step and at any moment, `--cycles` times, and looks at what they left before and after they were finished. What is planted must be found first. With --state a campaign of kills that was broken off goes on.
@@ -21,20 +22,22 @@ const { values } = parseArgs({
     rate: { type: 'string', default: '1000' },
     threads: { type: 'string', default: '2' },
     cycles: { type: 'string', default: '300' },
+    flips: { type: 'string', default: '100000' },
     state: { type: 'string' },
   },
 })
-const [ivk, l2, l3, rate, threads, cycles] = [
+const [ivk, l2, l3, rate, threads, cycles, flips] = [
   values.ivk,
   values.l2,
   values.l3,
   values.rate,
   values.threads,
   values.cycles,
+  values.flips,
 ].map(Number)
-if (![ivk, l2, l3, rate, threads, cycles].every((count) => Number.isInteger(count) && count! >= 1))
+if (![ivk, l2, l3, rate, threads, cycles, flips].every((count) => Number.isInteger(count) && count! >= 1))
   throw new Error(
-    'usage: npm run test:hierarchy -- [--ivk N] [--l2 N] [--l3 N] [--rate R] [--threads T] [--cycles N]: whole numbers from 1',
+    'usage: npm run test:hierarchy -- [--ivk N] [--l2 N] [--l3 N] [--rate R] [--threads T] [--cycles N] [--flips N]: whole numbers from 1',
   )
 
 let ok = true
@@ -63,7 +66,10 @@ const outcome = await rotateUnderLoad({
 for (const fault of outcome.faults.slice(0, 20)) say(`fault: ${fault}`)
 if (outcome.faults.length > 0) ok = false
 const kills = await killRotations()
-printTable(outcome, kills)
+const flipped = await flipBytes(flips!)
+for (const line of flipped.wrong.slice(0, 20)) say(`wrong: ${line}`)
+if (flipped.wrong.length > 0) ok = false
+printTable(outcome, kills, flipped)
 say(ok ? 'hierarchy: ok' : 'hierarchy: FAILED')
 process.exit(ok ? 0 : 1)
 
@@ -139,7 +145,7 @@ async function killRotations(): Promise<KillOutcome> {
   return { cycles: cycles!, killed: kills.killed, wrong }
 }
 
-function printTable(load: LoadOutcome, kills: KillOutcome): void {
+function printTable(load: LoadOutcome, kills: KillOutcome, flipped: FlipOutcome): void {
   const killed = Object.entries(kills.killed).map(([point, count]) => `${point} ${count}`)
   const rows = [
     ['requests beside rotations', `${load.requests}, at ${rate} in a second`],
@@ -150,6 +156,7 @@ function printTable(load: LoadOutcome, kills: KillOutcome): void {
     ['cycles with a killed rotation', String(kills.cycles)],
     ['killed at', killed.join(', ')],
     ['lost, resurrected, left over', String(kills.wrong.length)],
+    ['bytes flipped: refused / not its own / wrong', `${flipped.refused} / ${flipped.right} / ${flipped.wrong.length}`],
   ]
   for (const [name, value] of rows) say(`${name!.padEnd(46)} ${value}`)
 }

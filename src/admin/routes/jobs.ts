@@ -9,6 +9,11 @@ export const jobRoutes: Routes = (server, services) => {
     { schema: { summary: 'List jobs, the newest first', tags: ['jobs'], response: { 200: Type.Array(JobAnswer) } } },
     () => services.listJobs(),
   )
+  server.post(
+    '/v1/scrub',
+    { schema: { summary: 'Look at every row by a job', tags: ['jobs'], response: { 202: JobAnswer } } },
+    async (_request, reply) => reply.code(202).send(await services.scrub()),
+  )
   server.get(
     '/v1/jobs/:job',
     {

@@ -11,6 +11,7 @@ import { addInitCommand } from './init.ts'
 import { addJobCommand } from './job.ts'
 import { addKeyCommand } from './key.ts'
 import { addRoleCommand } from './role.ts'
+import { addScrubCommand } from './scrub.ts'
 import { addServerCertificateCommand } from './server-certificate.ts'
 import { addServerCommand } from './server.ts'
 import { addSnippetCommand } from './snippet.ts'
@@ -30,6 +31,7 @@ export const commands: readonly AddCommand[] = [
   addSnippetCommand,
   addKeyCommand,
   addJobCommand,
+  addScrubCommand,
   addStatusCommand,
   addDoctorCommand,
   addDecodeCommand,

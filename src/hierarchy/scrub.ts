@@ -1,0 +1,235 @@
+import { isKryptonError, KryptonError } from '../errors.ts'
+import type { JobRun } from '../jobs/job-run.ts'
+import type { NewJob } from '../jobs/job.ts'
+import { limits } from '../limits.ts'
+import type { KeyOf, Row, TableName } from '../store/schema.ts'
+import { tableOf } from '../store/schema.ts'
+import type { KeyChain } from './key-chain.ts'
+import { noTenant } from './key-record.ts'
+import type { KeyWork } from './key-versions.ts'
+import type { RowKeys } from './row-mac.ts'
+import { wipeWrappingKeys } from './wrapping-keys.ts'
+
+export const scrubKind = 'scrub'
+
+/** The job that looks at every row of the store: one at a time. */
+export function scrubJob(actor: string): NewJob {
+  return { kind: scrubKind, owner: noTenant, lane: scrubKind, subject: 'every row', parameters: {}, actor }
+}
+
+/** Is told of each row that is not as it was written here. */
+export type ReportFault = (message: string, error: unknown) => void
+
+/**
+ * Looks at every row of every table: its MAC, that the key in it opens, and that no version of a key is missing between others. So what was changed in the database is found although nobody asks for it. Rows
+ * that were removed whole, objects among them, and older rows put back in the place of newer ones are not found by this: nothing here remembers them.
+ * @throws KryptonError row-mac-mismatch: something is not as it was written; the message says how much and what first
+ */
+export async function scrub(work: KeyWork, report: ReportFault, run: JobRun): Promise<string> {
+  const round = new Round(work, report, run)
+  await round.walk()
+  return round.result()
+}
+
+class Round {
+  readonly #work: KeyWork
+  readonly #report: ReportFault
+  readonly #run: JobRun
+  #faults: number
+  #first: string
+
+  constructor(work: KeyWork, report: ReportFault, run: JobRun) {
+    this.#work = work
+    this.#report = report
+    this.#run = run
+    const { faults, first } = placeOf(run)
+    this.#faults = faults
+    this.#first = first
+  }
+
+  async walk(): Promise<void> {
+    const place = placeOf(this.#run)
+    const from = Math.max(0, tables.indexOf(place.table))
+    for (const [at, table] of tables.entries()) {
+      if (at >= from) await this.#walkTable(table, table === place.table ? place.after : undefined)
+    }
+  }
+
+  result(): string {
+    const { done } = this.#run.progress
+    if (this.#faults === 0) return `${done} rows are as they were written`
+    throw new KryptonError(
+      'row-mac-mismatch',
+      `${this.#faults} of ${done} rows are not as they were written, or hang on one that is not, see the log: restore them from a backup; the first: ${this.#first}`,
+    )
+  }
+
+  async #walkTable<T extends TableName>(table: T, from: KeyOf<T> | undefined): Promise<void> {
+    let after = from
+    let before: Row<T> | undefined
+    for (;;) {
+      const rows = await this.#work.store.scan(table, after, limits.jobBatchRows)
+      for (const row of rows) {
+        await this.#look(table, row, before)
+        before = row
+      }
+      const last = rows.at(-1)
+      if (last === undefined) return
+      after = keyOf(table, last)
+      const position = positionOf({ table, after, faults: this.#faults, first: this.#first })
+      await this.#run.step(rows.length, {
+        ...this.#run.progress,
+        done: this.#run.progress.done + rows.length,
+        position,
+      })
+    }
+  }
+
+  async #look<T extends TableName>(table: T, row: Row<T>, before: Row<T> | undefined): Promise<void> {
+    try {
+      const keys = await this.#keysOf(table, row)
+      keys.verifyRow(table, row)
+      await looks[table]?.(this.#work.chain, row, before)
+    } catch (error) {
+      if (await this.#isGone(table, row)) return
+      this.#faults++
+      const message = isKryptonError(error) ? error.message : 'a fault of the server'
+      if (this.#first === '') this.#first = message.slice(0, shownCharacters)
+      if (this.#faults <= limits.scrubFaultsLogged) this.#report(`a row of ${table} is not as it was written`, error)
+    }
+  }
+
+  /** A row that changed since it was read is somebody's own change: it is looked at in the next round. */
+  async #isGone<T extends TableName>(table: T, row: Row<T>): Promise<boolean> {
+    const now = await this.#work.store.get(table, keyOf(table, row))
+    return now === undefined || now.row_version !== row.row_version
+  }
+
+  #keysOf<T extends TableName>(table: T, row: Row<T>): RowKeys | Promise<RowKeys> {
+    const { chain } = this.#work
+    const owner = ownerOf[table](row)
+    return owner === undefined || owner.equals(noTenant) ? chain.system() : chain.tenant(owner)
+  }
+}
+
+/** Whose MAC a row carries: a tenant's, or the system's where there is none. A new table does not compile without its line. */
+const ownerOf: { readonly [T in TableName]: (row: Row<T>) => Buffer | undefined } = {
+  manifest: () => undefined,
+  seals: () => undefined,
+  // A tenant's integrity key cannot vouch for itself.
+  integrity_keys: () => undefined,
+  ivks: () => undefined,
+  wrap_budgets: () => undefined,
+  jobs: () => undefined,
+  tenant_keys: ({ tenant }) => tenant,
+  service_keys: ({ tenant }) => tenant,
+  tenants: ({ tenant }) => tenant,
+  systems: ({ tenant }) => tenant,
+  services: ({ tenant }) => tenant,
+  authorities: ({ tenant }) => tenant,
+  clients: ({ tenant }) => tenant,
+  roles: ({ tenant }) => tenant,
+  objects: ({ tenant }) => tenant,
+  nonce_counts: ({ tenant }) => tenant,
+  rotation_periods: ({ tenant }) => tenant,
+  previous_key_records: ({ owner, of_table }) => (of_table === 'integrity_keys' ? undefined : owner),
+  previous_object_records: ({ owner }) => owner,
+}
+
+type Look<T extends TableName> = (chain: KeyChain, row: Row<T>, before: Row<T> | undefined) => Promise<void>
+
+/** What is looked at besides the MAC. */
+const looks: { readonly [T in TableName]?: Look<T> } = {
+  ivks: async (chain, row, before) => {
+    follows(row, before)
+    await chain.ivks()
+  },
+  tenant_keys: async (chain, row, before) => {
+    const isSame = before !== undefined && before.system.equals(row.system) && before.tenant.equals(row.tenant)
+    follows(row, isSame ? before : undefined)
+    wipeWrappingKeys(await chain.tenantKeys(row.tenant, row.system))
+  },
+  service_keys: async (chain, row, before) => {
+    const { tenant, system, service } = row
+    const isSame =
+      before !== undefined &&
+      before.service.equals(service) &&
+      before.system.equals(system) &&
+      before.tenant.equals(tenant)
+    follows(row, isSame ? before : undefined)
+    wipeWrappingKeys(await chain.serviceWrappingKeys({ tenant, system, service }))
+  },
+  // A row of a tenant, a system or a service says that there are keys.
+  tenants: async (chain, { tenant }) => void (await chain.tenant(tenant)),
+  systems: async (chain, { tenant, system }) => {
+    const keys = await chain.tenantKeys(tenant, system)
+    wipeWrappingKeys(keys)
+    if (keys.byVersion.size + keys.retired.size === 0) throw missing('a system has no Tenant Key')
+  },
+  services: async (chain, { tenant, system, service }) => void (await chain.service({ tenant, system, service })),
+  objects: async (chain, row) => {
+    if (row.record.byteLength === 0) return
+    const { tenant, system, service, object, object_type: objectType, algorithm } = row
+    const { length_bits: lengthBits, blob_version: blobVersion, key_version: keyVersion, record } = row
+    const keys = await chain.service({ tenant, system, service })
+    const context = { object, objectVersion: 1, objectType, algorithm, lengthBits, blobVersion }
+    try {
+      keys.openObject(context, keyVersion, record).wipe()
+    } catch (error) {
+      // Its key was destroyed on purpose.
+      if (!isKryptonError(error, 'wrong-key-lifecycle-state')) throw error
+    }
+  },
+}
+
+/** Versions are numbered from 1 and their rows stay when their keys go: a gap is a row that somebody has removed. */
+function follows(row: { readonly version: number }, before: { readonly version: number } | undefined): void {
+  if (row.version !== (before?.version ?? 0) + 1) throw missing(`version ${row.version - 1} of a key is missing`)
+}
+
+function missing(what: string): KryptonError {
+  return new KryptonError(
+    'record-invalid',
+    `${what}: its row was removed from outside, restore the keys section from a backup`,
+  )
+}
+
+interface ScrubPlace {
+  readonly table: TableName
+  readonly after: never
+  readonly faults: number
+  readonly first: string
+}
+
+/** Where a round is, as a job keeps it: JSON, with bytes in hex. */
+function positionOf(place: { table: TableName; after: object; faults: number; first: string }): Buffer {
+  const after = Object.entries(place.after).map(([column, value]: [string, unknown]) => [
+    column,
+    value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value,
+  ])
+  return Buffer.from(JSON.stringify({ ...place, after: Object.fromEntries(after) as object }))
+}
+
+function placeOf({ progress }: JobRun): ScrubPlace {
+  const start = { table: tables[0]!, after: undefined as never, faults: 0, first: '' }
+  if (progress.position.byteLength === 0) return start
+  // What `positionOf` has written, in a row whose MAC was verified.
+  const place = JSON.parse(Buffer.from(progress.position).toString()) as ScrubPlace & { after: Record<string, unknown> }
+  const columns = tableOf(place.table).columns
+  const after = Object.entries(place.after as Record<string, unknown>).map(([column, value]) => {
+    const { kind } = columns[column]!
+    return [column, kind === 'id' || kind === 'bytes' ? Buffer.from(String(value), 'hex') : value]
+  })
+  return { ...place, after: Object.fromEntries(after) as never }
+}
+
+function keyOf<T extends TableName>(table: T, row: Row<T>): KeyOf<T> {
+  const { key } = tableOf(table)
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the columns of the table's primary key
+  return Object.fromEntries(key.map((column) => [column, row[column as keyof Row<T>]])) as unknown as KeyOf<T>
+}
+
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of a literal are those of its type
+const tables = Object.keys(ownerOf) as TableName[]
+
+const shownCharacters = 200
