@@ -2,6 +2,7 @@ import { ownCopy } from './crypto/own-buffer.ts'
 import { sharedCopy, type SharedBytes } from './crypto/worker-task.ts'
 import { type ErrorCode, isKryptonError, KryptonError } from './errors.ts'
 import { limits } from './limits.ts'
+import { noSuchStream } from './operations/streams.ts'
 import type { PartAnswer, StreamPart, StreamPlace, Streams, StreamsOfOthers } from './operations/streams.ts'
 
 /**
@@ -112,9 +113,7 @@ export class StreamRelay implements StreamsOfOthers {
 
   /** The thread has ended, and its streams with it, or says nothing. */
   #refuse(id: number): void {
-    this.#take(id)?.reject(
-      new KryptonError('item-not-found', 'Begin again with Init Indicator: the operation in parts has been lost'),
-    )
+    this.#take(id)?.reject(noSuchStream())
   }
 }
 

@@ -139,7 +139,7 @@ test('a thread that has ended has lost its streams, and one that says nothing to
   threads.lost.delete(0)
   const hangs = own!.begin({ ...start, work: { ...start.work, final: () => new Promise(() => undefined) } })
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
-  const asked = expect(other!.part(part(hangs, { isFinal: true }))).rejects.toThrow('has been lost')
+  const asked = expect(other!.part(part(hangs, { isFinal: true }))).rejects.toMatchObject({ code: 'item-not-found' })
   await vi.advanceTimersByTimeAsync(limits.streamHandOverMs)
   await asked
 })

@@ -119,7 +119,7 @@ export class Streams {
   part(part: StreamPart): MaybePromise<PartAnswer> {
     const thread = threadOf(part.correlationValue)
     if (thread === this.#thread) return this.ownPart(part)
-    if (this.#others === undefined || thread === undefined) throw notFound()
+    if (this.#others === undefined || thread === undefined) throw noSuchStream()
     return this.#others.part(thread, part)
   }
 
@@ -190,7 +190,7 @@ export class Streams {
 
   #find(place: StreamPlace, correlationValue: Uint8Array): Entry {
     const entry = this.#entries.get(keyOf(correlationValue))
-    if (entry === undefined || !isOf(entry, place)) throw notFound()
+    if (entry === undefined || !isOf(entry, place)) throw noSuchStream()
     return entry
   }
 
@@ -202,7 +202,7 @@ export class Streams {
         const bytes = sliceBytes(entry.work)
         for (let from = 0; from < data.byteLength; from += bytes) {
           if (from > 0) await new Promise<void>((resolve) => setImmediate(resolve))
-          if (!this.#entries.has(key)) throw notFound()
+          if (!this.#entries.has(key)) throw noSuchStream()
           const made = entry.work.update(data.subarray(from, from + bytes))
           if (made !== undefined) ready.push(made)
         }
@@ -338,8 +338,8 @@ function joined(parts: readonly Buffer[]): Buffer {
   return all
 }
 
-/** The same for what has ended, what is another's, and what never was. */
-function notFound(): KryptonError {
+/** The same for what has ended, what is another's, what was lost with its thread, and what never was. */
+export function noSuchStream(): KryptonError {
   return new KryptonError(
     'item-not-found',
     'Begin again with Init Indicator: there is no operation in parts with this Correlation Value for this key',
