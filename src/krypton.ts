@@ -43,6 +43,8 @@ export interface StartOptions {
 export interface Krypton {
   readonly addresses: {
     readonly kmip: Address
+    /** KMIP over HTTPS, where it is served. */
+    readonly https: Address | undefined
     readonly health: Address | undefined
     /** The Unix socket. */
     readonly admin: string
@@ -104,7 +106,8 @@ class RunningServer implements Krypton {
   }
 
   get addresses(): Krypton['addresses'] {
-    return { kmip: this.#threads.address, health: this.#health?.address, admin: this.#config.admin.socket }
+    const { address, httpsAddress } = this.#threads
+    return { kmip: address, https: httpsAddress, health: this.#health?.address, admin: this.#config.admin.socket }
   }
 
   get development(): boolean {
@@ -162,7 +165,13 @@ class RunningServer implements Krypton {
     await prepare?.(this)
     if (config.health.enabled) await this.#startHealth(counters)
     this.#serving = true
-    this.#log.info('serving', { ...this.addresses.kmip, threads: config.server.threads, development: root.development })
+    const { kmip, https } = this.addresses
+    this.#log.info('serving', {
+      ...kmip,
+      httpsPort: https?.port,
+      threads: config.server.threads,
+      development: root.development,
+    })
   }
 
   /** That algorithms were restricted, or TLS weakened, from here on stands in the audit log. */

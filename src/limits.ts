@@ -238,6 +238,11 @@ export const limits = {
   queuedAnswersBytesMax: 256 * 1024 * 1024,
   /** Memory of frames that have partly come, for one listener thread: 16 of the largest. */
   partialFramesBytesMax: 256 * 1024 * 1024,
+  // KMIP over HTTPS
+  /** A message in JSON or XML: the largest object is 1 MiB, 2 in hexadecimal, with its attributes; read in one turn of the loop. */
+  textMessageBytesMax: 4 * 1024 * 1024,
+  /** Headers of a request: clients send some 300 bytes. */
+  httpHeaderBytesMax: 8 * 1024,
   // threads
   /** Listener threads that may be lost and replaced within `threadLossesMs`: more are no accident, and the server stops rather than fail on and on. */
   threadLossesMax: 5,

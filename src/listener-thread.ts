@@ -80,10 +80,11 @@ setInterval(wipeStack, limits.sweepMs).unref()
 setInterval(() => refusals.enforceTime(systemClock.monotonic()), limits.sweepMs).unref()
 
 try {
-  const listener = await listen()
-  tell({ kind: 'listening', address: listener.address })
+  const listeners = await listen()
+  const [listener, https] = listeners
+  tell({ kind: 'listening', address: listener.address, httpsAddress: https?.address })
   port.on('message', (message: typeof stopListening | RefreshKeys | StreamMessage) => {
-    if (message === stopListening) void stop(listener)
+    if (message === stopListening) void stop(listeners)
     else if ('refresh' in message) void refresh(message)
     else relay.receive(message, streams)
   })
@@ -94,7 +95,8 @@ try {
   await store.close()
 }
 
-async function listen(): Promise<Listener> {
+/** On the port of KMIP and, where it is served, on that of HTTPS. */
+async function listen(): Promise<[Listener, ...Listener[]]> {
   const { host, certificateFile, keyFile, tlsMin, tlsProfile, interopCertificateFile, interopKeyFile } = config.kmip
   const certificate = readFileSync(certificateFile)
   const privateKey = readFileSync(keyFile)
@@ -103,20 +105,28 @@ async function listen(): Promise<Listener> {
       ? undefined
       : { certificate: readFileSync(interopCertificateFile), privateKey: readFileSync(interopKeyFile) }
   try {
-    return await Listener.listen(
-      {
-        host,
-        port: data.port,
-        certificate,
-        privateKey,
-        tlsMin,
-        interop,
-        approved: config.crypto.profile === 'approved',
-        reusePort: config.server.threads > 1,
-        limits: config.limits,
-      },
-      { responder, clock: systemClock, counters, log, wipeTraces },
-    )
+    const options = {
+      host,
+      port: data.port,
+      certificate,
+      privateKey,
+      tlsMin,
+      interop,
+      approved: config.crypto.profile === 'approved',
+      reusePort: config.server.threads > 1,
+      limits: config.limits,
+    }
+    const parts = { responder, clock: systemClock, counters, log, wipeTraces }
+    const listener = await Listener.listen(options, parts)
+    if (data.httpsPort === undefined) return [listener]
+    const { serveHttps } = await import('./server/serve-https.ts')
+    try {
+      return [listener, await Listener.listen({ ...options, port: data.httpsPort }, { ...parts, serve: serveHttps() })]
+    } catch (cause) {
+      await listener.stop(0)
+      const place = { what: 'KMIP over HTTPS', host, port: data.httpsPort, setting: 'kmip' }
+      throw cannotListen(cause, { ...place, portSetting: 'kmip.httpsPort', flag: '--https-port' })
+    }
   } finally {
     privateKey.fill(0)
     interop?.privateKey.fill(0)
@@ -144,8 +154,8 @@ async function refresh({ refresh: number, meant }: RefreshKeys): Promise<void> {
 }
 
 /** Answers what has come, then lets go of keys and store; the thread ends by itself when nothing is left. */
-async function stop(listener: Listener): Promise<void> {
-  await listener.stop(config.server.drainMs)
+async function stop(listeners: readonly Listener[]): Promise<void> {
+  await Promise.all(listeners.map((listener) => listener.stop(config.server.drainMs)))
   await refusals.flush()
   await cryptoWork.close(0)
   streams.clear()

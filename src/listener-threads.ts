@@ -13,6 +13,8 @@ import type { StreamMessage } from './stream-relay.ts'
 export interface ListenerThreadData {
   readonly config: Config
   readonly port: number
+  /** Undefined: KMIP is not served over HTTPS. */
+  readonly httpsPort: number | undefined
   /** No other thread of this process has, or had, the same number. */
   readonly thread: number
   readonly store: StoreConnection
@@ -26,9 +28,16 @@ export interface Address {
   readonly port: number
 }
 
+/** Where a thread serves KMIP; all threads serve it at the same places. */
+export interface ListeningAddresses {
+  readonly address: Address
+  /** Over HTTPS, where that is served. */
+  readonly httpsAddress: Address | undefined
+}
+
 /** From a listener thread to the main one. */
 export type ListenerThreadMessage =
-  | { readonly kind: 'listening'; readonly address: Address }
+  | ({ readonly kind: 'listening' } & ListeningAddresses)
   | { readonly kind: 'refused'; readonly code: ErrorCode; readonly message: string }
   | StreamMessage
   | { readonly kind: 'refreshed'; readonly number: number; readonly fault: string | undefined }
@@ -43,7 +52,7 @@ export interface RefreshKeys {
 }
 
 /** What a thread is started with, made anew for each: a connection to the store and the root's keys are for one thread. */
-export type MakeThreadData = () => Omit<ListenerThreadData, 'port' | 'thread'>
+export type MakeThreadData = () => Omit<ListenerThreadData, 'port' | 'httpsPort' | 'thread'>
 
 /** Who is told of threads that end by themselves, which is a fault of ours. */
 export interface ThreadLosses {
@@ -74,7 +83,7 @@ export class ListenerThreads implements KeyUsers {
   #started = 0
   #refreshes = 0
   #stopping = false
-  #address: Address | undefined
+  #addresses: ListeningAddresses | undefined
 
   constructor(losses: ThreadLosses, clock: Clock) {
     this.#losses = losses
@@ -83,8 +92,17 @@ export class ListenerThreads implements KeyUsers {
 
   /** Where KMIP is served. */
   get address(): Address {
-    if (this.#address === undefined) throw new Error('no thread listens yet')
-    return this.#address
+    return this.#listening().address
+  }
+
+  /** Where it is served over HTTPS; undefined when it is not. */
+  get httpsAddress(): Address | undefined {
+    return this.#listening().httpsAddress
+  }
+
+  #listening(): ListeningAddresses {
+    if (this.#addresses === undefined) throw new Error('no thread listens yet')
+    return this.#addresses
   }
 
   /**
@@ -105,10 +123,11 @@ export class ListenerThreads implements KeyUsers {
   async start(makeData: MakeThreadData): Promise<void> {
     const data = makeData()
     // The first thread takes the port; with port 0 the others need the one that it was given.
-    const port = this.#address?.port ?? data.config.kmip.port
+    const port = this.#addresses?.address.port ?? data.config.kmip.port
+    const httpsPort = this.#addresses?.httpsAddress?.port ?? data.config.kmip.httpsPort
     const { thread, worker } = this.#prepared.shift() ?? this.#newWorker()
-    worker.postMessage({ ...data, port, thread } satisfies ListenerThreadData, [data.store.port])
-    this.#address = await listening(worker)
+    worker.postMessage({ ...data, port, httpsPort, thread } satisfies ListenerThreadData, [data.store.port])
+    this.#addresses = await listening(worker)
     this.#workers.set(thread, worker)
     worker.on('message', (message: ListenerThreadMessage) => this.#relay(message))
     let fault: Error | undefined
@@ -211,8 +230,8 @@ async function refreshed(worker: Worker, message: RefreshKeys): Promise<void> {
   })
 }
 
-async function listening(worker: Worker): Promise<Address> {
-  return new Promise<Address>((resolve, reject) => {
+async function listening(worker: Worker): Promise<ListeningAddresses> {
+  return new Promise<ListeningAddresses>((resolve, reject) => {
     const ended = (code: number): void =>
       reject(new Error(`a listener thread ended with code ${code} before it listened`))
     worker.once('error', reject)
@@ -220,7 +239,7 @@ async function listening(worker: Worker): Promise<Address> {
     worker.once('message', (message: ListenerThreadMessage) => {
       worker.off('error', reject)
       worker.off('exit', ended)
-      if (message.kind === 'listening') resolve(message.address)
+      if (message.kind === 'listening') resolve(message)
       else if (message.kind === 'refused') reject(new KryptonError(message.code, message.message))
     })
   })

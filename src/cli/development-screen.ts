@@ -5,7 +5,12 @@ import { allSnippets } from './snippets/index.ts'
 
 /** What the screen of `krypton server --dev` is made of. */
 export interface DevelopmentServer {
-  readonly addresses: { readonly kmip: Address; readonly health: Address | undefined; readonly admin: string }
+  readonly addresses: {
+    readonly kmip: Address
+    readonly https: Address | undefined
+    readonly health: Address | undefined
+    readonly admin: string
+  }
   /** Where keys are held, in words. */
   readonly keys: string
   readonly directory: string
@@ -14,11 +19,13 @@ export interface DevelopmentServer {
 
 /** Everything a person needs to use the server that just started, each part ready to paste. */
 export function developmentScreen({ addresses, keys, directory, files }: DevelopmentServer): string {
-  const { kmip, health, admin } = addresses
+  const { kmip, https, health, admin } = addresses
+  const httpsLine = https === undefined ? 'off' : `https://${shown(https)}/kmip  (POST of TTLV, JSON or XML)`
   const healthLine = health === undefined ? 'off' : `http://${shown(health)}/readyz  /livez  /metrics  /version`
   return `${bold('Krypton is up.')}
 
   KMIP       ${shown(kmip)}  (TLS 1.2 and 1.3, client certificate)
+  HTTPS      ${httpsLine}
   Health     ${healthLine}
   Admin      ${admin}
   Directory  ${directory}

@@ -113,6 +113,19 @@ function checkTogether(config: Config, origins: ReadonlyMap<string, Origin>): vo
       'config-invalid',
       `${at('kmip.tlsProfile')} has suites that crypto.profile approved forbids: choose one of the two`,
     )
+  if (kmip.httpsPort !== undefined && kmip.httpsPort !== 0) {
+    const other =
+      kmip.httpsPort === kmip.port
+        ? 'kmip.port'
+        : health.enabled && kmip.httpsPort === health.port && health.host === kmip.host
+          ? 'health.port'
+          : undefined
+    if (other !== undefined)
+      throw new KryptonError(
+        'config-invalid',
+        `${at('kmip.httpsPort')} must be another port than ${other}, both are ${kmip.httpsPort}`,
+      )
+  }
   if (Buffer.byteLength(config.admin.socket) > socketPathBytesMax)
     throw new KryptonError(
       'config-invalid',

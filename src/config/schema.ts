@@ -47,6 +47,14 @@ export const configSchema = Type.Object(
       {
         host: host('127.0.0.1', 'Address on which KMIP is served.'),
         port: port(5696, 'Port of KMIP over TLS. 0 takes a free one.'),
+        httpsPort: Type.Optional(
+          Type.Integer({
+            minimum: 0,
+            maximum: 65_535,
+            description:
+              'Port of KMIP over HTTPS, with TTLV, JSON and XML. 0 takes a free one; left out: it is not served.',
+          }),
+        ),
         certificateFile: path('server.pem', 'Certificate of the server, PEM.'),
         keyFile: path('server.key', 'Private key of the server, PEM.'),
         tlsMin: choice(['TLSv1.2', 'TLSv1.3'], 'TLSv1.2', 'Oldest TLS version that is spoken.'),

@@ -9,6 +9,7 @@ import type { StrangerLog } from '../telemetry/stranger-log.ts'
 import { FrameReader } from '../ttlv/frame-reader.ts'
 import type { Answer, Responder } from './answer.ts'
 import type { ConnectionLimits } from './connection-limits.ts'
+import type { ServedConnection } from './served-connection.ts'
 import type { Turn, TurnTaker } from './turn.ts'
 
 /** What all connections of a listener share. */
@@ -40,7 +41,7 @@ interface Slot {
  * One TLS connection after its handshake. Frames in, answers out in the same order: one answer is one write and, up to 16 KiB, one TLS
  * record. Not a byte is parsed before the peer is known. Invariant: while answers queue up, or too many requests wait, nothing is read.
  */
-export class Connection implements TurnTaker {
+export class Connection implements TurnTaker, ServedConnection {
   readonly peer: Peer
   readonly #socket: TLSSocket
   readonly #around: ConnectionSurroundings
@@ -83,13 +84,11 @@ export class Connection implements TurnTaker {
     this.#identify()
   }
 
-  /** Ends the connection when its time is over; the listener asks a few times a second. */
   enforceTime(nowMs: number): void {
     const reason = this.#overdue(nowMs)
     if (reason !== undefined) this.cut(reason)
   }
 
-  /** Takes no more requests, answers those it has, then ends. */
   drain(): void {
     if (this.#draining) return
     // What has come before is still answered.
@@ -98,7 +97,6 @@ export class Connection implements TurnTaker {
     this.#endIfDone()
   }
 
-  /** Ends it at once, for a reason that is counted. */
   cut(reason: CutReason): void {
     if (this.#state === 'closed') return
     this.#around.counters.cut(reason)

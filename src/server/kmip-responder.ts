@@ -31,7 +31,7 @@ export class KmipResponder implements Responder {
 }
 
 /** The same for all that are unknown, so that nobody learns how close they came; the log says why. */
-const unknownClient = new KryptonError(
+export const unknownClient = new KryptonError(
   'authentication-not-successful',
   'This certificate belongs to no client of this server: have it bound with krypton client add',
 )

@@ -11,6 +11,7 @@ import type { Responder } from './answer.ts'
 import { Connection, type ConnectionSurroundings } from './connection.ts'
 import { type ConnectionLimits, defaultConnectionLimits } from './connection-limits.ts'
 import { HandshakeGate } from './handshake-gate.ts'
+import type { ServeConnection, ServedConnection } from './served-connection.ts'
 import { Turn } from './turn.ts'
 
 export interface ListenerOptions {
@@ -39,6 +40,8 @@ export interface ListenerParts {
   readonly log: Log
   /** Overwrites what frames and answers left on this thread's stack and in its registers, where somebody can. */
   readonly wipeTraces?: () => void
+  /** What serves its connections; messages one after the other where nothing else is said. */
+  readonly serve?: ServeConnection
 }
 
 /** The TLS socket of one thread and all its connections. */
@@ -48,7 +51,8 @@ export class Listener {
   readonly #around: ConnectionSurroundings
   readonly #wipeTraces: () => void
   readonly #gate: HandshakeGate
-  readonly #connections = new Set<Connection>()
+  readonly #serve: ServeConnection
+  readonly #connections = new Set<ServedConnection>()
   /** Where the look at their timeouts has come to. */
   #round = this.#connections.values()
   readonly #perCertificate = new Map<string, number>()
@@ -69,6 +73,7 @@ export class Listener {
       queuedAnswersBytes: 0,
       sawFrames: false,
     }
+    this.#serve = parts.serve ?? ((socket, peer, around) => new Connection(socket, peer, around))
     this.#wipeTraces = parts.wipeTraces ?? (() => undefined)
     this.#server = createServer(tlsOptions(options, this.#limits))
     this.#server.maxConnections = this.#limits.connectionsMax
@@ -176,12 +181,12 @@ export class Listener {
     }
     addTo(this.#perCertificate, peer.fingerprint, 1)
     counters.add('connectionsOpen')
-    const connection = new Connection(socket, peer, this.#around)
+    const connection = this.#serve(socket, peer, this.#around)
     this.#connections.add(connection)
     socket.once('close', () => this.#onClosed(connection))
   }
 
-  #onClosed(connection: Connection): void {
+  #onClosed(connection: ServedConnection): void {
     this.#connections.delete(connection)
     this.#around.counters.add('connectionsOpen', -1)
     addTo(this.#perCertificate, connection.peer.fingerprint, -1)

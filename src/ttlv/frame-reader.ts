@@ -80,14 +80,9 @@ export class FrameReader {
     this.#gathered = 0
   }
 
-  /**
-   * An own buffer, not one of Node's pool: frames may hold keys, and whoever wipes it wipes nothing else. A long one is shared between threads,
-   * so that its data can be encrypted on another without a copy.
-   */
   #start(size: number): Buffer {
     this.#gathered = 0
-    this.#gathering =
-      size < placement.offLoopBytesMin ? Buffer.allocUnsafeSlow(size) : Buffer.from(new SharedArrayBuffer(size))
+    this.#gathering = newFrame(size)
     return this.#gathering
   }
 
@@ -120,6 +115,14 @@ export class FrameReader {
     this.bytesCopied += joined.length
     return joined
   }
+}
+
+/**
+ * An own buffer for a frame, not one of Node's pool: frames may hold keys, and whoever wipes it wipes nothing else. A long one is shared
+ * between threads, so that its data can be encrypted on another without a copy.
+ */
+export function newFrame(size: number): Buffer {
+  return size < placement.offLoopBytesMin ? Buffer.allocUnsafeSlow(size) : Buffer.from(new SharedArrayBuffer(size))
 }
 
 const nothing = Buffer.alloc(0)

@@ -40,6 +40,7 @@ export interface StartOptions {
 export class KryptonServer {
   readonly directory: string
   readonly port: number
+  readonly httpsPort: number
   readonly healthPort: number
   readonly process: TestProcess
   readonly #options: StartOptions
@@ -52,6 +53,7 @@ export class KryptonServer {
   ) {
     this.directory = directory
     this.port = addresses.kmip.port
+    this.httpsPort = addresses.https.port
     this.healthPort = addresses.health.port
     this.process = process
     this.#options = options
@@ -123,7 +125,7 @@ export class KryptonServer {
 
 /** The document that the server prints when it is up. */
 interface Announcement {
-  readonly addresses: { readonly kmip: { readonly port: number }; readonly health: { readonly port: number } }
+  readonly addresses: Readonly<Record<'kmip' | 'https' | 'health', { readonly port: number }>>
 }
 
 /** Undefined while the document is not whole. */

@@ -16,6 +16,7 @@ import { initializeSeal } from '../../src/seal/seal.ts'
 import type { ConnectionLimits } from '../../src/server/connection-limits.ts'
 import { Listener, type ListenerOptions } from '../../src/server/listener.ts'
 import { refusal } from '../../src/server/respond.ts'
+import type { ServeConnection } from '../../src/server/served-connection.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
 import type { Store } from '../../src/store/store.ts'
 import { Counters } from '../../src/telemetry/counters.ts'
@@ -92,6 +93,8 @@ export interface TestServerOptions {
   readonly interop?: ListenerOptions['interop']
   readonly clock?: Clock
   readonly approved?: boolean
+  /** What is spoken on its connections; KMIP where nothing else is said. */
+  readonly serve?: ServeConnection
 }
 
 export async function startServer(options: TestServerOptions = {}): Promise<TestServer> {
@@ -117,6 +120,7 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
       clock,
       counters,
       log,
+      serve: options.serve,
     },
   )
   const { port } = listener.address

@@ -22,6 +22,7 @@ interface ServerCommandFlags extends OutputFlags {
   readonly dir?: string
   readonly listen?: string
   readonly kmipPort?: string
+  readonly httpsPort?: string
   readonly healthPort?: string
   readonly logLevel?: string
 }
@@ -37,6 +38,7 @@ export const addServerCommand: AddCommand = (program, terminal) => {
       .option('--dir <directory>', 'directory of the instance; with --dev a fresh temporary one by default')
       .option('--listen <host>', 'address on which KMIP is served')
       .option('--kmip-port <number>', 'port of KMIP; 0 takes a free one')
+      .option('--https-port <number>', 'port of KMIP over HTTPS; 0 takes a free one; --dev takes one by itself')
       .option('--health-port <number>', 'port of the health server; 0 takes a free one')
       .option('--log-level <level>', 'least severe line of the log')
       .option('--dev-listen-anywhere', 'let --dev listen on addresses that other machines reach'),
@@ -57,7 +59,7 @@ export const addServerCommand: AddCommand = (program, terminal) => {
       const { config, warnings } = loadConfig({
         file: flags.dev === true ? undefined : configFile(flags.config, terminal, directory),
         environment: terminal.environment,
-        flags: settingsOf(flags, directory),
+        flags: settingsOf(withHttps(flags, terminal.environment), directory),
       })
       for (const warning of warnings) output.talk(`krypton: warning: ${warning}\n`)
       if (flags.dev === true) await prepareDevelopment(flags, config)
@@ -143,12 +145,19 @@ function developmentDirectory(directory: string | undefined): string {
   return resolve(directory)
 }
 
+/** A development server shows all that there is: it serves HTTPS on a free port where nothing else is said. */
+function withHttps(flags: ServerCommandFlags, environment: NodeJS.ProcessEnv): ServerCommandFlags {
+  if (flags.dev !== true || environment['KRYPTON_KMIP_HTTPS_PORT'] !== undefined) return flags
+  return { httpsPort: '0', ...flags }
+}
+
 function settingsOf(flags: ServerCommandFlags, directory: string | undefined): ConfigFlag[] {
   const given: [string, string, string | undefined][] = [
     ['server.directory', '--dir', directory],
     ['server.profile', '--dev', flags.dev === true ? 'development' : undefined],
     ['kmip.host', '--listen', flags.listen],
     ['kmip.port', '--kmip-port', flags.kmipPort],
+    ['kmip.httpsPort', '--https-port', flags.httpsPort],
     ['health.port', '--health-port', flags.healthPort],
     ['log.level', '--log-level', flags.logLevel],
   ]
