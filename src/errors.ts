@@ -65,6 +65,7 @@ export const errorCodes = [
   'row-mac-mismatch',
   'seal-failed',
   'development-store',
+  'anchor-mismatch',
   'random-failed',
   // certificates and identity
   'certificate-invalid',

@@ -5,10 +5,15 @@ import { systemClock } from './clock.ts'
 import type { Config } from './config.ts'
 import { decideMaking } from './crypto/native.ts'
 import { randomIdentifier } from './crypto/random.ts'
-import { KryptonError } from './errors.ts'
+import { auditEvent } from './audit/audit-event.ts'
+import { isKryptonError, KryptonError } from './errors.ts'
 import type { ExternalKey } from './external-keys/external-key.ts'
 import { createStaticKeyFile, openStaticKey } from './external-keys/static.ts'
 import { KeyChain, type RootKeys } from './hierarchy/key-chain.ts'
+import { noTenant } from './hierarchy/key-record.ts'
+import { type Anchored, checkAnchor, writeAnchor } from './seal/anchor.ts'
+import { anchorFile, type AnchorPlace } from './seal/anchor-place.ts'
+import type { AnchorState } from './seal/anchor-state.ts'
 import { readInstanceFile, writeInstanceFile } from './instance-file.ts'
 import { initializeSeal, isInitialized, type RootPins, unseal } from './seal/seal.ts'
 import {
@@ -29,6 +34,8 @@ export interface Instance {
   readonly registry: TenantRegistry
   readonly authority: CertificateAuthority
   readonly serverCertificate: ServerCertificate
+  /** Where the anchor is; undefined where none is kept. */
+  readonly anchorPlace: AnchorPlace | undefined
 }
 
 /** What `init` prints and the configuration pins, in hex. */
@@ -82,11 +89,14 @@ export async function initializeInstance({
       const authority = await authorityIn(directory, now)
       const registry = new TenantRegistry(store, keyChain, systemClock, randomIdentifier)
       await registry.registerAuthority({ certificate: authority.certificate }, actor)
+      const place = anchorPlaceOf(config)
+      if (place !== undefined) await writeAnchor({ store, root, place, clock: systemClock })
       const { names } = await writeServerCertificate(authority, hosts, config.kmip, now)
       const pins = { cluster: hex(root.cluster), verifier: hex(root.verifier), epoch: root.epoch }
       const { certificateFile, keyFile } = config.kmip
       const { key, certificate } = authorityFiles(directory)
-      return { ...pins, names, files: [config.seal.keyFile, key, certificate, keyFile, certificateFile] }
+      const files = [config.seal.keyFile, key, certificate, keyFile, certificateFile]
+      return { ...pins, names, files: place === undefined ? files : [...files, place.name] }
     } finally {
       keyChain.forget()
     }
@@ -104,9 +114,60 @@ async function rootOf(store: Store, seal: ExternalKey, { server }: Config, devel
 /**
  * Opens what `initializeInstance` made, and makes nothing: where something is missing, it says so. `onFatal` is called once
  * when the store can no longer promise anything.
- * @throws KryptonError config-invalid, not-found, store-locked, store-format, seal-failed, development-store, certificate-invalid
+ * @throws KryptonError config-invalid, not-found, store-locked, store-format, seal-failed, development-store, anchor-mismatch, certificate-invalid
  */
 export async function openInstance(config: Config, onFatal: (error: KryptonError) => void): Promise<Instance> {
+  return open(config, onFatal, checkAnchor)
+}
+
+/**
+ * Writes the anchor of a database that it does not fit, or that has none yet: what the anchor has seen and the database lacks is given up for good. It is told
+ * in the audit. No server may have the store.
+ * @throws KryptonError as `openInstance`, and 'config-invalid' when the configuration has no anchor
+ */
+export async function acceptAnchor(config: Config, reason: string): Promise<AnchorState & { readonly anchor: string }> {
+  let written: AnchorState | undefined
+  let anchor = ''
+  const instance = await open(
+    config,
+    () => undefined,
+    async (anchored) => {
+      const { store, place, clock } = anchored
+      const detail = `${(await refusalOf(anchored)) ?? 'the anchor fits'}; reason: ${reason}`
+      const event = { clock, tenant: noTenant, actor, operation: 'AnchorAccept', result: 'success', detail }
+      await store.commit({ section: 'keys', changes: [], audit: [auditEvent(event)] })
+      written = await writeAnchor(anchored)
+      anchor = place.name
+    },
+  )
+  instance.keyChain.forget()
+  await instance.store.close()
+  if (written === undefined) {
+    throw new KryptonError(
+      'config-invalid',
+      'the configuration has no anchor: set anchor.type to file, and anchor.file',
+    )
+  }
+  return { anchor, ...written }
+}
+
+/** How the anchor does not fit, in words. */
+async function refusalOf(anchored: Anchored): Promise<string | undefined> {
+  try {
+    await checkAnchor(anchored)
+    return undefined
+  } catch (error) {
+    if (isKryptonError(error, 'anchor-mismatch')) return error.message
+    throw error
+  }
+}
+
+/** `check` is asked when there is an anchor, before anything is read but the root. */
+async function open(
+  config: Config,
+  onFatal: (error: KryptonError) => void,
+  check: (anchored: Anchored) => Promise<void>,
+): Promise<Instance> {
   refuseMissingData(config)
   const serverCertificate = await readServerCertificate(config.kmip)
   const store = await openSqliteStore({ directory: config.store.directory, onFatal })
@@ -117,9 +178,11 @@ export async function openInstance(config: Config, onFatal: (error: KryptonError
     const keyChain = new KeyChain(store, root, systemClock)
     try {
       refuseProductionStore(root, config)
+      const anchorPlace = anchorPlaceOf(config)
+      if (anchorPlace !== undefined) await check({ store, root, place: anchorPlace, clock: systemClock })
       const registry = new TenantRegistry(store, keyChain, systemClock, randomIdentifier)
       const authority = await openAuthority(config.server.directory)
-      return { store, root, keyChain, registry, authority, serverCertificate }
+      return { store, root, keyChain, registry, authority, serverCertificate, anchorPlace }
     } catch (error) {
       keyChain.forget()
       throw error
@@ -197,6 +260,10 @@ async function openAuthority(directory: string): Promise<CertificateAuthority> {
 
 function authorityFiles(directory: string): { certificate: string; key: string } {
   return { certificate: join(directory, 'ca.pem'), key: join(directory, 'ca.key') }
+}
+
+function anchorPlaceOf({ anchor, store }: Config): AnchorPlace | undefined {
+  return anchor.file === undefined || anchor.type === 'none' ? undefined : anchorFile(anchor.file, store.directory)
 }
 
 /** The configuration's check has seen to it that there are all three pins or none. */

@@ -16,6 +16,8 @@ import { type Address, ListenerThreads } from './listener-threads.ts'
 import { policyOf } from './objects/crypto-policy.ts'
 import { hardenProcess } from './process/hardening.ts'
 import { wipeAtEnd } from './process/wipe-at-end.ts'
+import { AnchorKeeper } from './seal/anchor-keeper.ts'
+import { isOnVolumeOf } from './seal/anchor-place.ts'
 import type { ServiceActs } from './service-acts.ts'
 import { Counters } from './telemetry/counters.ts'
 import type { HealthServer } from './telemetry/health-server.ts'
@@ -23,6 +25,7 @@ import type { Log } from './telemetry/log.ts'
 import { version } from './version.ts'
 
 export {
+  acceptAnchor,
   initializeInstance,
   type InitializeOptions,
   type InitResult,
@@ -87,6 +90,9 @@ class RunningServer implements Krypton {
   #serving = false
   #instance: Instance | undefined
   #wipeNoMore: () => void = () => undefined
+  #anchor: AnchorKeeper | undefined
+  /** The anchor lies on the store's own volume. */
+  #anchorShares = false
   #keyJobs: KeyJobs | undefined
   #admin: AdminHttpServer | undefined
   #acts: ServiceActs | undefined
@@ -164,6 +170,7 @@ class RunningServer implements Krypton {
     await this.#startAdministration(this.#keyJobs)
     await prepare?.(this)
     if (config.health.enabled) await this.#startHealth(counters)
+    await this.#startAnchor()
     this.#serving = true
     const { kmip, https } = this.addresses
     this.#log.info('serving', {
@@ -190,6 +197,17 @@ class RunningServer implements Krypton {
   async stop(): Promise<void> {
     this.#ending ??= this.#end('signal')
     return this.#ending
+  }
+
+  async #startAnchor(): Promise<void> {
+    const { store, root, anchorPlace: place } = this.#opened()
+    if (place === undefined) return
+    const { anchor, store: settings } = this.#config
+    this.#anchorShares = await isOnVolumeOf(anchor.file!, settings.directory) // an anchor in a file has one
+    this.#anchor = new AnchorKeeper({ store, root, place, clock: systemClock }, (error) =>
+      this.#log.error('the anchor could not be written', error),
+    )
+    await this.#anchor.start()
   }
 
   /** What KMIP does not need is loaded when KMIP is served: the half of what this thread loads. */
@@ -264,7 +282,20 @@ class RunningServer implements Krypton {
         verifier: hex(root.verifier),
         epoch: root.epoch,
       },
+      anchor: this.#anchorStatus(),
       warnings: this.#warnings(),
+    }
+  }
+
+  #anchorStatus(): Status['anchor'] {
+    const state = this.#anchor?.state
+    const place = this.#instance?.anchorPlace?.name
+    return {
+      type: this.#config.anchor.type,
+      place,
+      keys: state?.keys.sequence,
+      data: state?.data.sequence,
+      written: state?.written,
     }
   }
 
@@ -280,7 +311,7 @@ class RunningServer implements Krypton {
   /** What an operator has to know while everything works. */
   #warnings(): string[] {
     const warnings = [
-      'rollback is not detected: there is no anchor outside the database',
+      ...this.#anchorWarnings(),
       ...memoryWarnings(),
       'the seal is static: whoever reads its key file and the database reads every key',
     ]
@@ -295,6 +326,16 @@ class RunningServer implements Krypton {
     if (this.#config.kmip.tlsProfile !== 'modern')
       warnings.push('TLS has suites without forward secrecy: kmip.tlsProfile is kmip-1.x-interop')
     if (this.#opened().root.development) warnings.push('this is a development store: nobody should trust its keys')
+    return warnings
+  }
+
+  #anchorWarnings(): string[] {
+    if (this.#anchor === undefined) return ['rollback is not detected: there is no anchor outside the database']
+    const trouble = this.#anchor.trouble()
+    const warnings = trouble === undefined ? [] : [trouble]
+    if (this.#anchorShares) {
+      warnings.push('the anchor is on the volume of the store: where both are rolled back together, nobody notices')
+    }
     return warnings
   }
 
@@ -316,6 +357,7 @@ class RunningServer implements Krypton {
     await this.#acts?.close()
     await this.#threads.stop()
     await this.#health?.server.stop()
+    await this.#anchor?.stop()
     this.#instance?.keyChain.forget()
     this.#wipeNoMore()
     await this.#instance?.store.close()

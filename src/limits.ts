@@ -224,6 +224,10 @@ export const limits = {
   drainMs: 10_000,
   /** A signal that comes again within this time is the first one: nobody gives up on a server so soon. */
   signalRepeatMs: 500,
+  /** How often the anchor outside the database is taken along: what is younger can be rolled back without being noticed. */
+  anchorMs: 1_000,
+  /** An anchor is one line of some 600 bytes. */
+  anchorBytesMax: 4_096,
   /** How often the timeouts of a listener's connections are looked at, and its thread's stack is wiped: one timer for all is cheaper than several for each. */
   sweepMs: 250,
   /** Within this time each connection of a listener has been looked at: all of 10,000 at each look took 4 % of a core (bench connections). */

@@ -36,6 +36,13 @@ export const StatusAnswer = closed({
     slotsInUse: closed({ object: Type.Integer(), wrapping: Type.Integer(), system: Type.Integer() }),
   }),
   seal: closed({ type: Type.String(), cluster: Type.String(), verifier: Type.String(), epoch: Type.Integer() }),
+  anchor: closed({
+    type: Type.Union([Type.Literal('none'), Type.Literal('file')]),
+    place: Type.Optional(Type.String()),
+    keys: Type.Optional(Type.Integer()),
+    data: Type.Optional(Type.Integer()),
+    written: Type.Optional(Type.String()),
+  }),
   warnings: Type.Array(Type.String()),
 })
 

@@ -106,6 +106,17 @@ export interface Status {
     readonly verifier: string
     readonly epoch: number
   }
+  /** What tells the database from an older one. */
+  readonly anchor: {
+    readonly type: 'none' | 'file'
+    /** Where it is. */
+    readonly place?: string
+    /** The newest change of each section that it has seen. */
+    readonly keys?: number
+    readonly data?: number
+    /** RFC 3339. */
+    readonly written?: string
+  }
   /** What an operator should know of: "rollback is not detected", for one. */
   readonly warnings: readonly string[]
 }

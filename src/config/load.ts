@@ -102,6 +102,8 @@ function checkTogether(config: Config, origins: ReadonlyMap<string, Origin>): vo
       'config-invalid',
       `${at(`seal.${pins[0]}`)} needs the other pins too: seal.cluster, seal.verifier and seal.epoch go together, as init printed them`,
     )
+  if (config.anchor.type === 'file' && config.anchor.file === undefined)
+    throw new KryptonError('config-invalid', `${at('anchor.type')} is file: name it, on another volume, in anchor.file`)
   const { kmip, health } = config
   if (health.enabled && health.port !== 0 && health.port === kmip.port && health.host === kmip.host)
     throw new KryptonError(

@@ -120,7 +120,21 @@ export const configSchema = Type.Object(
       section,
     ),
     anchor: Type.Object(
-      { type: choice(['none'], 'none', 'What detects that an older database was put back. With none, nothing does.') },
+      {
+        type: choice(
+          ['none', 'file'],
+          'none',
+          'What detects that an older database was put back. With none, nothing does.',
+        ),
+        file: Type.Optional(
+          Type.String({
+            minLength: 1,
+            maxLength: 4096,
+            path: true,
+            description: 'With type file: where the anchor is kept, on another volume than the store.',
+          }),
+        ),
+      },
       section,
     ),
     native: choice(

@@ -20,6 +20,8 @@ export const labels = {
   // from a system integrity key; context lv(cluster) ‖ lv(16 zero bytes) ‖ u32 version
   /** MACs of system rows. */
   systemRowMac: 'system-row-mac',
+  /** MACs of what the anchor outside the database holds. */
+  anchorMac: 'anchor-mac',
 
   // from a tenant's integrity key; context lv(cluster) ‖ lv(tenant) ‖ u32 version
   /** MACs of a tenant's rows. */

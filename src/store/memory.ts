@@ -101,6 +101,11 @@ export class MemoryStore implements Store {
     return this.#audit[section].slice(after, after + limit).map(copyOf)
   }
 
+  auditHead(section: Section): StoredAuditRow | undefined {
+    const newest = this.#audit[section].at(-1)
+    return newest === undefined ? undefined : copyOf(newest)
+  }
+
   async commit(unit: Unit): Promise<void> {
     if (this.#closed) throw new KryptonError('store-failed', 'the store is closed: start the server again')
     for (const change of unit.changes) if (change.kind !== 'delete') checkRow(change.table, change.row)

@@ -40,6 +40,9 @@ export interface Store {
   /** Audit rows of a section, in the order they were committed: at most `limit` of those after sequence `after`. */
   audit(section: Section, after: number, limit: number): MaybePromise<StoredAuditRow[]>
 
+  /** The newest audit row of a section; undefined when it has none. */
+  auditHead(section: Section): MaybePromise<StoredAuditRow | undefined>
+
   /**
    * Makes the unit's changes and audit rows durable, all of them or none. Slots of the version table have moved when it resolves.
    * Rejects with 'store-conflict' when a row is not as expected (it has another version, is gone, or is there already),

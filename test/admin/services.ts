@@ -51,6 +51,7 @@ export class ListedServices implements AdminServices {
         slotsInUse: { object: 0, wrapping: 0, system: 0 },
       },
       seal: { type: 'static', cluster: '00', verifier: '00', epoch: 1 },
+      anchor: { type: 'none' as const },
       warnings: ['rollback is not detected', 'keys are held by JavaScript'],
     }
   }

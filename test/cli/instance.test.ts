@@ -236,6 +236,39 @@ describe('a server that runs', () => {
     await server.stop()
   })
 
+  it('is not started on an older copy of its data that its anchor tells from the newest, until that is accepted', async () => {
+    const directory = join(folder, 'anchored')
+    const anchor = join(folder, 'volume-of-the-anchor')
+    expect((await runCommand(['init', '--dir', directory, '--anchor', anchor])).data).toContain(anchor)
+    const server = await start(directory)
+    cpSync(join(directory, 'data'), join(folder, 'older'), { recursive: true })
+    const admin = new AdminClient(server.addresses.admin)
+    await admin.createTenant('acme')
+    const status = await admin.status()
+    expect(status.anchor).toMatchObject({ type: 'file', place: anchor })
+    expect(status.warnings.join()).toMatch(/the anchor is on the volume of the store/)
+    expect(status.warnings.join()).not.toMatch(/rollback is not detected/)
+    await admin.close()
+    await server.stop()
+    const again = await start(directory)
+    await again.stop()
+    rmSync(join(directory, 'data'), { recursive: true })
+    cpSync(join(folder, 'older'), join(directory, 'data'), { recursive: true })
+    for (const name of ['keys', 'data']) rmSync(join(directory, 'data', `${name}.db-shm`), { force: true })
+    rmSync(join(directory, 'data', 'lock'), { force: true })
+    await expect(start(directory)).rejects.toMatchObject({
+      code: 'anchor-mismatch',
+      message: expect.stringMatching(/section \w+ of the database ends with change \d+ and is older than change \d+/),
+    })
+    expect((await runCommand(['anchor', 'accept', '--dir', directory])).code).toBe(2)
+    const accepted = await runCommand(['anchor', 'accept', '--dir', directory, '--reason', 'a test', '--json'])
+    expect(JSON.parse(accepted.data)).toMatchObject({ anchor })
+    const accepting = await start(directory)
+    await accepting.stop()
+    const none = await runCommand(['anchor', 'accept', '--dir', instance, '--reason', 'a test'])
+    expect([none.code, none.talk]).toEqual([2, expect.stringMatching(/has no anchor: set anchor.type to file/)])
+  })
+
   it('is not made by init where a development server keeps its store', async () => {
     const directory = join(folder, 'development')
     const { config } = loadConfig({

@@ -126,6 +126,10 @@ export function storeContract(open: () => Promise<Store>): void {
       await store.commit({ ...unitOf(insertObject(row)), audit: [auditOf('Create', row.object)] })
       expect(await store.audit('data', 0, 10)).toEqual([{ sequence: 1, ...auditOf('Create', row.object) }])
       expect(await store.audit('keys', 0, 10)).toEqual([])
+      const other = objectRow(2)
+      await store.commit({ ...unitOf(insertObject(other)), audit: [auditOf('Create', other.object)] })
+      expect(await store.auditHead('data')).toMatchObject({ sequence: 2 })
+      expect(await store.auditHead('keys')).toBeUndefined()
     })
 
     test('is all or nothing: the last change of a unit that conflicts undoes the first, and the audit row', async () => {

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { auditDigest } from '../../src/audit/audit-digest.ts'
 import { deriveWithHmac } from '../../src/crypto/kdf.ts'
 import { labels } from '../../src/crypto/labels.ts'
 import { type Secret, secretFromBytes } from '../../src/crypto/secret.ts'
@@ -23,6 +24,7 @@ import { SplitKeyMethod } from '../../src/kmip/enums.ts'
 import { decodeSplit, decodeTemplate, encodeSplit, encodeTemplate } from '../../src/kmip/object.ts'
 import { keptKeyBlock, keyBlockIn, materialIn } from '../../src/objects/kept-key-block.ts'
 import { encodeStored, structureOf } from '../../src/objects/stored-attributes.ts'
+import { AnchorCodec } from '../../src/seal/anchor-state.ts'
 import { unseal } from '../../src/seal/seal.ts'
 import type { Columns } from '../../src/store/column.ts'
 import { macInput, type Row, schema, type TableName } from '../../src/store/schema.ts'
@@ -102,6 +104,31 @@ test('the page lists every label that there is, and derives what it says', () =>
     )
     expect(page).toContain(`\`${label}\``)
   }
+})
+
+test('an anchor is this line, of this audit row', () => {
+  const vector = named('anchor')
+  const row = vector.part('auditRow')
+  const audit = {
+    sequence: row.number('sequence'),
+    time: row.number('time'),
+    tenant: row.bytes('tenant'),
+    actor: row.text('actor'),
+    operation: row.text('operation'),
+    object: row.bytes('object'),
+    result: row.text('result'),
+    detail: row.text('detail'),
+  }
+  expect(auditDigest(audit).toString('hex')).toBe(vector.text('digest'))
+  const secret = secretFromBytes(vector.bytes('systemIntegrityKey'), 'system')
+  const cluster = vector.bytes('cluster')
+  const codec = new AnchorCodec({ cluster, systemIntegrityKeys: [{ version: 1, active: true, secret }] })
+  const state = codec.decode(vector.text('line'), 'the page')
+  expect(state).toMatchObject({
+    cluster: cluster.toString('hex'),
+    data: { sequence: 7, digest: vector.text('digest') },
+  })
+  expect(codec.encode(state)).toBe(`${vector.text('line')}\n`)
 })
 
 test('a Key Block that came wrapped is kept as these bytes', () => {

@@ -24,6 +24,7 @@ export function tampered(store: Store, tampering: Tampering): Store {
     locate: (query) => store.locate(query),
     indexed: (query) => store.indexed(query),
     audit: (section, after, limit) => store.audit(section, after, limit),
+    auditHead: (section) => store.auditHead(section),
     commit: (unit) => store.commit(unit),
     close: () => store.close(),
   }

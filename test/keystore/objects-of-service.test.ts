@@ -20,6 +20,7 @@ beforeEach(async () => {
     locate: (query) => store.locate(query),
     indexed: (query) => store.indexed(query),
     audit: (...parameters) => store.audit(...parameters),
+    auditHead: (section) => store.auditHead(section),
     commit: (unit) => store.commit(unit),
     close: () => store.close(),
   })

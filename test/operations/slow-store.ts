@@ -42,6 +42,7 @@ export function changed(store: Store, change: Partial<Store>): Store {
     locate: (query) => store.locate(query),
     indexed: (query) => store.indexed(query),
     audit: (...parameters) => store.audit(...parameters),
+    auditHead: (section) => store.auditHead(section),
     commit: (unit) => store.commit(unit),
     close: () => store.close(),
     ...change,

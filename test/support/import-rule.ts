@@ -54,6 +54,7 @@ export const compositionRoots: ReadonlySet<string> = new Set([
 const commandMayImport: Readonly<Record<string, readonly string[]>> = {
   'src/cli/commands/server.ts': ['krypton', 'config'],
   'src/cli/commands/init.ts': ['krypton', 'config'],
+  'src/cli/commands/anchor.ts': ['krypton', 'config'],
   'src/cli/commands/server-certificate.ts': ['krypton', 'config'],
   'src/cli/commands/doctor.ts': ['config'],
   'src/cli/commands/decode.ts': ['ttlv', 'kmip'],

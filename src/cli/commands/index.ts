@@ -1,4 +1,5 @@
 import type { AddCommand } from '../command.ts'
+import { addAnchorCommand } from './anchor.ts'
 import { addAuthorityCommand } from './authority.ts'
 import { addBenchCommand } from './bench.ts'
 import { addClientCommand } from './client.ts'
@@ -23,6 +24,7 @@ import { addVersionCommand } from './version.ts'
 export const commands: readonly AddCommand[] = [
   addServerCommand,
   addInitCommand,
+  addAnchorCommand,
   addServerCertificateCommand,
   addTenantCommand,
   addClientCommand,

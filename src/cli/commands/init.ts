@@ -15,6 +15,7 @@ interface InitFlags extends OutputFlags {
   readonly listen?: string
   readonly kmipPort?: string
   readonly healthPort?: string
+  readonly anchor?: string
   readonly native?: string
 }
 
@@ -29,11 +30,15 @@ export const addInitCommand: AddCommand = (program, terminal) => {
       .option('--listen <host>', 'address on which KMIP is served')
       .option('--kmip-port <number>', 'port of KMIP')
       .option('--health-port <number>', 'port of the health server')
+      .option('--anchor <file>', 'file on another volume that tells a database from an older one that is put back')
       .option('--native <use>', 'required (keys in locked memory, by the addon), auto or off (default: required)'),
   )
     .addHelpText(
       'after',
-      examples('krypton init --dir /var/lib/krypton --host kms.example.com --listen 0.0.0.0') +
+      examples(
+        'krypton init --dir /var/lib/krypton --host kms.example.com --listen 0.0.0.0',
+        'krypton init --dir /var/lib/krypton --host kms.example.com --anchor /mnt/other/krypton.anchor',
+      ) +
         '\nKeep a copy of seal.key in a safe place that is not the backup of the data: without it no key opens again.\n',
     )
     .action(async (flags: InitFlags) => {
@@ -101,6 +106,8 @@ function chosenSettings(flags: InitFlags): ConfigFlag[] {
     ['kmip.host', '--listen', flags.listen],
     ['kmip.port', '--kmip-port', flags.kmipPort],
     ['health.port', '--health-port', flags.healthPort],
+    ['anchor.type', '--anchor', flags.anchor === undefined ? undefined : 'file'],
+    ['anchor.file', '--anchor', flags.anchor === undefined ? undefined : resolve(flags.anchor)],
     ['native', '--native', flags.native],
   ]
   return given.flatMap(([path, flag, value]) => (value === undefined ? [] : [{ path, flag, value }]))

@@ -89,6 +89,13 @@ export class Reader {
     return found.map((row) => valuesOf(auditColumns, row) as StoredAuditRow)
   }
 
+  auditHead(section: Section): StoredAuditRow | undefined {
+    const sql = `SELECT ${listOf(auditColumns)} FROM audit ORDER BY sequence DESC LIMIT 1`
+    const found: unknown = this.#statements[section].of(sql).get()
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as above
+    return found === undefined ? undefined : (valuesOf(auditColumns, found) as StoredAuditRow)
+  }
+
   close(): void {
     for (const database of Object.values(this.#databases)) if (database.isOpen) database.close()
   }

@@ -86,6 +86,10 @@ class ConnectedStore implements Store {
     return this.#reader.audit(section, after, limit)
   }
 
+  auditHead(section: Section): StoredAuditRow | undefined {
+    return this.#reader.auditHead(section)
+  }
+
   commit(unit: Unit): Promise<void> {
     return this.#sender.send(unit)
   }
