@@ -78,11 +78,11 @@ describe('an anchor', () => {
     await writeAnchor(anchored())
     const other = new MemoryStore()
     const otherRoot = root
-    for (const row of await store.find('seals', {})) {
+    for (const row of store.find('seals', {})) {
       await other.commit({
         section: 'keys',
         changes: [{ table: 'seals', kind: 'insert', row }],
-        audit: await auditOf('keys'),
+        audit: auditOf('keys'),
       })
     }
     for (let i = 0; i < 5; i++) await change(other, 'data', 'Create')
@@ -159,6 +159,6 @@ describe('the keeper of an anchor', () => {
   })
 })
 
-async function auditOf(section: Section) {
-  return (await store.audit(section, 0, 100)).map(({ sequence: _sequence, ...row }) => row)
+function auditOf(section: Section) {
+  return store.audit(section, 0, 100).map(({ sequence: _sequence, ...row }) => row)
 }
