@@ -240,14 +240,14 @@ export class UnitOfWork {
    * more hangs itself on this one.
    */
   async #refuseOldKeys(changed: Iterable<Pending>): Promise<void> {
-    let keyVersion: number | undefined
+    const sealed: number[] = []
     for (const { stored, current } of changed) {
       const isSealedHere = current.fields.record.byteLength > 0 && current.fields.record !== stored?.fields.record
-      if (isSealedHere) keyVersion = current.fields.keyVersion
+      if (isSealedHere) sealed.push(current.fields.keyVersion)
     }
-    if (keyVersion === undefined) return
+    if (sealed.length === 0) return
     const { activeVersion } = await this.objects.serviceKeys()
-    if (keyVersion === activeVersion) return
+    if (sealed.every((keyVersion) => keyVersion === activeVersion)) return
     throw new KryptonError('store-conflict', 'the Service Key was rotated meanwhile: repeat the request')
   }
 

@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { auditEvent } from '../../src/audit/audit-event.ts'
+import { randomIdentifier } from '../../src/crypto/random.ts'
 import { isKryptonError } from '../../src/errors.ts'
+import { KeyState } from '../../src/hierarchy/key-state.ts'
 import { bytesCopiedOnce } from '../../src/keystore/copied-once.ts'
 import { UnitOfWork } from '../../src/keystore/unit-of-work.ts'
 import { State } from '../../src/kmip/enums.ts'
@@ -86,6 +88,31 @@ describe('a unit of work', () => {
     const error: unknown = await slow.commit()!.catch((refusal: unknown) => refusal)
     expect(isKryptonError(error, 'store-conflict')).toBe(true)
     expect(await commentOf(newUnit())).toBe('fast')
+  })
+
+  test('is refused when a version of the Service Key is not active any more that something in it was sealed under', async () => {
+    const unit = newUnit()
+    const draft = (await unit.get(id)).with({ id: randomIdentifier(), rowVersion: 0 })
+    await unit.create(draft, Buffer.alloc(16, 9))
+    const { scope } = unit.objects
+    const keys = await unit.objects.tenantKeys()
+    const [old] = await server.store.find('service_keys', { ...scope })
+    const { mac: _, ...row } = { ...old!, state: KeyState.Grace, row_version: old!.row_version + 1 }
+    const change = {
+      table: 'service_keys',
+      kind: 'update',
+      row: { ...row, mac: keys.macRow('service_keys', row) },
+      expectedVersion: old!.row_version,
+    } as const
+    await server.store.commit({ section: 'keys', changes: [change], audit: [] })
+    await expect(unit.commit()).rejects.toSatisfy((error) => isKryptonError(error, 'store-conflict'))
+    expect(await server.store.get('objects', { ...scope, object: draft.fields.id })).toBeUndefined()
+    // What was sealed before goes on: its record is not new.
+    const other = newUnit()
+    const before = await other.get(id)
+    other.update(before, commented(before, 'still'))
+    await other.commit()
+    expect(await commentOf(newUnit())).toBe('still')
   })
 
   test('computes from the version that it read, though a newer one has been cached since', async () => {

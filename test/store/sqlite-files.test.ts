@@ -1,12 +1,23 @@
 import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { closeSync, copyFileSync, mkdirSync, openSync, readdirSync, statSync, writeFileSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  copyFileSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { Worker } from 'node:worker_threads'
 import { describe, expect, test, vi } from 'vitest'
 import type { KryptonError } from '../../src/errors.ts'
-import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts'
+import { connectSqliteStore, openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts'
 import { temporaryDirectory } from './directories.ts'
 import { auditOf, insertObject, keyOfObject, objectRow, scopeOf, unitOf } from './rows.ts'
 
@@ -128,6 +139,40 @@ test('another thread reads and writes through a connection of its own, and its c
   expect(seen).toEqual({ found: 1, moved: true })
   expect(store.get('objects', keyOfObject(objectRow(5)))).toEqual(objectRow(5))
   await store.commit(unitOf(insertObject(objectRow(6))))
+  await store.close()
+})
+
+test('a key whose record is overwritten is in none of the files any more when that is told, though others read meanwhile', async () => {
+  const { data } = temporaryDirectory()
+  const store = await openSqliteStore({ directory: data, onFatal })
+  const reader = connectSqliteStore(store.connect())
+  const keyRow = (n: number) => ({
+    ...scopeOf(),
+    version: n,
+    key_id: randomBytes(16),
+    state: 2,
+    parent_version: 1,
+    created: 1,
+    record: randomBytes(104),
+    row_version: 1,
+    mac: randomBytes(36),
+  })
+  const rows = Array.from({ length: 50 }, (_, n) => keyRow(n + 1))
+  for (const row of rows)
+    await store.commit({ section: 'keys', changes: [{ table: 'service_keys', kind: 'insert', row }], audit: [] })
+  const isAnywhere = (bytes: Buffer): boolean =>
+    readdirSync(data).some((file) => readFileSync(join(data, file)).includes(bytes))
+  expect(reader.find('service_keys', scopeOf())).toHaveLength(50)
+  for (const row of rows.slice(10, 20)) {
+    expect(isAnywhere(row.record)).toBe(true)
+    const gone = { ...row, state: 5, record: Buffer.alloc(0), row_version: 2 }
+    const change = { table: 'service_keys', kind: 'update', row: gone, expectedVersion: 1 } as const
+    await store.commit({ section: 'keys', changes: [change], audit: [] })
+    expect(isAnywhere(row.record)).toBe(false)
+    expect(reader.find('service_keys', scopeOf())).toHaveLength(50)
+  }
+  expect(isAnywhere(rows[5]!.record)).toBe(true)
+  await reader.close()
   await store.close()
 })
 

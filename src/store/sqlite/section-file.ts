@@ -40,6 +40,8 @@ function prepare(path: string, section: Section, faults: Faults): DatabaseSync {
     database.exec(
       `PRAGMA cache_size = -${limits.storeCacheKib}; PRAGMA wal_autocheckpoint = ${limits.storeCheckpointPages}`,
     )
+    // What a record was goes from its page when it is overwritten: few rows are in this section, and they are what all others hang on.
+    if (section === 'keys') database.exec('PRAGMA secure_delete = ON')
     if (faults.pagesMax !== undefined) database.exec(`PRAGMA max_page_count = ${faults.pagesMax}`)
     if (unclean) checkPages(database, path)
     prepareSchema(database, section, path)

@@ -19,7 +19,7 @@ import { decodeUnit, separateUnits } from './unit-codec.ts'
 class Writer {
   readonly #owner: MessagePort
   readonly #versions: VersionTable
-  readonly #databases: readonly DatabaseSync[]
+  readonly #databases: Readonly<Record<Section, DatabaseSync>>
   readonly #sections: Readonly<Record<Section, SectionWriter>>
   readonly #senders = new Set<MessagePort>()
   #queue: Queued[] = []
@@ -33,7 +33,7 @@ class Writer {
     this.#versions = new VersionTable(versions)
     const keys = openForWriting(directory, 'keys', faults)
     const data = openForWriting(directory, 'data', faults)
-    this.#databases = [keys, data]
+    this.#databases = { keys, data }
     this.#sections = { keys: new SectionWriter(keys, 'keys'), data: new SectionWriter(data, 'data') }
     owner.on('message', (message: OwnerMessage) => {
       if ('connect' in message) this.#addSender(message.connect)
@@ -106,6 +106,9 @@ class Writer {
     if (places.length === 0) return
     const results = this.#sections[section].commit(places.map((at) => units[at]!))
     places.forEach((at, place) => (outcomes[at] = results[place]))
+    const isShredded = places.some((at) => outcomes[at] === undefined && shreds(units[at]!))
+    // The log has the pages as they were: nobody is told that a key is gone before it is.
+    if (isShredded) this.#databases[section].exec('PRAGMA wal_checkpoint(TRUNCATE)')
   }
 
   /** Tells the owner when space runs out, and when something could be written again. */
@@ -138,7 +141,7 @@ class Writer {
   }
 
   #close(): void {
-    const databases = this.#fatal === undefined ? this.#databases : []
+    const databases = this.#fatal === undefined ? Object.values(this.#databases) : []
     for (const database of databases) {
       // An empty log is what tells the next start that this stop was a clean one.
       database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
@@ -153,6 +156,14 @@ interface Queued {
   readonly sender: MessagePort
   readonly number: number
   readonly unit: Uint8Array
+}
+
+/** True if a key of the hierarchy is overwritten by nothing: its version is retired. */
+function shreds({ section, changes }: Unit): boolean {
+  return (
+    section === 'keys' &&
+    changes.some((change) => change.kind === 'update' && 'record' in change.row && change.row.record.byteLength === 0)
+  )
 }
 
 function writes({ changes, audit }: Unit): boolean {
