@@ -32,7 +32,7 @@ export function kmipPage(): string {
     'The rules of section 3 that the server goes by; an attribute is `always there` on the objects that it applies to. Each attribute is known from its version on; a client of an older version is not shown it. Custom attributes (`x-` and `y-`) are kept with each of their types.',
     attributes(),
     '## Key formats',
-    'What Register takes and Get gives. A Certificate has X.509 alone.',
+    'What Register takes and Get gives. A Certificate has X.509 alone. PKCS#12 is given by Get for a Private Key with a PKCS#12 Password Link, and not taken by Register.',
     table(
       'KeyFormatType',
       formatTypes.map((objectType) => [

@@ -41,6 +41,10 @@ export const limits = {
   derivationDataBytesMax: 4_096,
   /** Iterations of one PBKDF2, over all of its blocks: 4 s of a worker thread with SHA-256, which everybody else does without meanwhile. */
   passwordIterationsMax: 10_000_000,
+  /** Iterations of each derivation of a PKCS#12 file: who opens one waits some 10 ms, who tries passwords as long for each. OpenSSL's own is 2,048. */
+  pkcs12Iterations: 10_000,
+  /** Certificates in a PKCS#12 file: a chain as long as the longest that TLS takes by default. */
+  pkcs12CertificatesMax: 10,
   /** For so long an asynchronous operation waits before it begins: whoever asked so is in no hurry, and may still think better of it. */
   asynchronousDelayMs: 250,
   /** In so many seconds it is done, key pairs of RSA that wait for others too; who is asked after it later executes it: its thread may be gone. */

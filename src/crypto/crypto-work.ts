@@ -3,7 +3,7 @@ import { limits, placement } from '../limits.ts'
 import { type AsymmetricKey, exportKey } from './asymmetric-key.ts'
 import { decryptWithKey, type Encrypted, encryptWithKey } from './cipher.ts'
 import { type CipherParameters, slownessOf } from './cipher-form.ts'
-import { digest, type DigestAlgorithm } from './digest.ts'
+import { digest, type DigestAlgorithm, digestLength } from './digest.ts'
 import { checkKey } from './key-check.ts'
 import { type PrivateParts, writePkcs8, writeSubjectPublicKeyInfo } from './key-encoding.ts'
 import { deriveByPassword, passwordCost } from './key-derivation.ts'
@@ -121,6 +121,22 @@ export class CryptoWork {
     try {
       const input = { key: lendSecret(password), hash, salt: ownBytes(salt), iterations, output }
       await this.#work.run(owner, 'deriveByPassword', input)
+      return ownCopy(output)
+    } finally {
+      output.fill(0)
+    }
+  }
+
+  /** `deriveForPkcs12Mac` of pkcs12.ts; as `deriveByPassword`. */
+  async deriveForPkcs12Mac(
+    owner: string,
+    password: Secret,
+    { salt, iterations }: { readonly salt: Uint8Array; readonly iterations: number },
+  ): Promise<Buffer> {
+    const output = sharedBytes(digestLength('sha256'))
+    try {
+      const input = { key: lendSecret(password), salt: ownBytes(salt), iterations, output }
+      await this.#work.run(owner, 'deriveForPkcs12Mac', input)
       return ownCopy(output)
     } finally {
       output.fill(0)

@@ -10,6 +10,7 @@ import { readPkcs8, readSubjectPublicKeyInfo } from './key-encoding.ts'
 import { generateKeyPair } from './key-pair.ts'
 import { type MacAlgorithm, macWithKey } from './message-mac.ts'
 import { decryptRsa, encryptRsa, type RsaPadding } from './rsa-cipher.ts'
+import { deriveForPkcs12Mac } from './pkcs12.ts'
 import { borrowSecret, type LentSecret } from './secret.ts'
 import { sign, type SignatureScheme, verifySignature } from './signature.ts'
 
@@ -97,6 +98,16 @@ export const workerFunctions = {
     const secret = borrowSecret(key)
     try {
       handOver(deriveByPassword(secret, { ...parameters, salt }, output.byteLength), output)
+    } finally {
+      secret.wipe()
+    }
+  },
+
+  /** Puts the key of a PKCS #12 file's MAC into `output`. */
+  deriveForPkcs12Mac: ({ key, salt, iterations, output }: Omit<PasswordInput, 'hash'>): void => {
+    const secret = borrowSecret(key)
+    try {
+      handOver(deriveForPkcs12Mac(secret, { salt, iterations }), output)
     } finally {
       secret.wipe()
     }

@@ -132,6 +132,11 @@ export function checkCurveAllowed(curve: string | undefined, { approved }: Crypt
   if (approved && curve === 'secp256k1') throw notApproved('Use a key on P-256, P-384 or P-521')
 }
 
+/** @throws KryptonError unsupported-cryptographic-parameters: the key of a PKCS#12 file's MAC is derived by a function of its own */
+export function checkPkcs12({ approved }: CryptoPolicy): void {
+  if (approved) throw notApproved('Use Key Format Type PKCS#8, wrapped by a key')
+}
+
 function notApproved(remedy: string): KryptonError {
   return new KryptonError(
     'unsupported-cryptographic-parameters',

@@ -1,7 +1,7 @@
 import type { AnswerBytes } from '../keystore/copied-once.ts'
 import { next } from '../keystore/maybe-promise.ts'
 import type { MaybePromise } from '../keystore/maybe-promise.ts'
-import { ObjectType } from '../kmip/enums.ts'
+import { KeyFormatType, ObjectType } from '../kmip/enums.ts'
 import type { KeyBlock } from '../kmip/key-block.ts'
 import { decodeTemplate } from '../kmip/object.ts'
 import type { GetRequest, GetResponse } from '../kmip/payloads/get.ts'
@@ -10,6 +10,7 @@ import { checkCertificateFormat, checkCompression, checkOwnFormat, keyMaterialAs
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { splitOf } from '../objects/split-key.ts'
 import type { OperationContext } from './handler.ts'
+import { pkcs12KeyBlock } from './pkcs12-answer.ts'
 import { keyBlockOfHalf } from './served-key-half.ts'
 import { openMaterialForAnswer } from './unwrapped-material.ts'
 
@@ -24,6 +25,10 @@ export function serveInTheClear(
 ): MaybePromise<GetResponse> {
   const { objectType } = object.fields
   if (isAsymmetric(objectType)) {
+    if (request.keyFormatType === KeyFormatType.PKCS12 && objectType === ObjectType.PrivateKey) {
+      checkCompression(request.keyCompressionType)
+      return pkcs12KeyBlock(object, context).then((keyBlock) => answerWith(object, keyBlock))
+    }
     return next(keyBlockOfHalf(object, objectType, request, context), (keyBlock) => answerWith(object, keyBlock))
   }
   checkCompression(request.keyCompressionType)

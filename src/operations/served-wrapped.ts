@@ -2,7 +2,7 @@ import { KryptonError } from '../errors.ts'
 import { type AnswerBytes, bytesCopiedOnce } from '../keystore/copied-once.ts'
 import { next } from '../keystore/maybe-promise.ts'
 import type { MaybePromise } from '../keystore/maybe-promise.ts'
-import { EncodingOption } from '../kmip/enums.ts'
+import { EncodingOption, KeyFormatType } from '../kmip/enums.ts'
 import type { KeyBlock, KeyMaterial, KeyWrappingSpecification } from '../kmip/key-block.ts'
 import { objectFieldOfType } from '../kmip/object.ts'
 import type { GetResponse } from '../kmip/payloads/get.ts'
@@ -27,6 +27,12 @@ export function serveWrapped(
   const field = objectFieldOfType[object.fields.objectType]
   if (field === 'certificate' || field === 'opaqueObject' || field === 'template') {
     throw new KryptonError('illegal-operation', 'Leave out Key Wrapping Specification: this object has no Key Block')
+  }
+  if (request.keyFormatType === KeyFormatType.PKCS12) {
+    throw new KryptonError(
+      'illegal-operation',
+      'Leave out Key Wrapping Specification: PKCS#12 is under its own password',
+    )
   }
   return next(prepareWrapping(specification, context), (wrapping) => {
     checkHidden(object, wrapping.steps.encrypts)
