@@ -2,7 +2,7 @@ import { KryptonError } from '../errors.ts'
 import { attributeByWireName, attributeDefinition, Attributes, isCustomName } from '../kmip/attribute.ts'
 import type { AttributeName, AttributeValues } from '../kmip/attribute.ts'
 import type { WireAttribute } from '../kmip/attributes-1x.ts'
-import { ObjectType, State } from '../kmip/enums.ts'
+import { LinkType, ObjectType, State } from '../kmip/enums.ts'
 import { isKnown } from '../kmip/known-values.ts'
 import { limits } from '../limits.ts'
 import { certificateAuthorityAttribute } from './certificate-issuing.ts'
@@ -50,6 +50,7 @@ export function setRequested(
     attributes.addValue(name, checkedValue(name, value))
   }
   checkDates(attributes)
+  checkLinks(attributes)
 }
 
 /**
@@ -88,6 +89,7 @@ export function addAttribute(object: ManagedObject, attribute: WireAttribute, no
   const at = attributes.addValue(name, checked)
   follow(attributes, name)
   checkDates(attributes)
+  checkLinks(attributes)
   return { attributes, name, index: at, value: checked }
 }
 
@@ -107,6 +109,7 @@ export function modifyAttribute(object: ManagedObject, attribute: WireAttribute,
   attributes.putValue(name, index, checked)
   follow(attributes, name)
   checkDates(attributes)
+  checkLinks(attributes)
   return { attributes, name, index, value: checked }
 }
 
@@ -277,6 +280,13 @@ export function checkDates(attributes: Attributes): void {
   if (isAfter(activationDate, processStartDate)) throw wrongOrder('Process Start Date', 'before Activation Date')
   if (isAfter(protectStopDate, deactivationDate)) throw wrongOrder('Protect Stop Date', 'after Deactivation Date')
   if (isAfter(activationDate, deactivationDate)) throw wrongOrder('Deactivation Date', 'before Activation Date')
+}
+
+/** An object has one replacement at most (3.35). @throws KryptonError invalid-field */
+export function checkLinks(attributes: Attributes): void {
+  const links = attributes.all('link').filter(({ value }) => value.linkType === LinkType.ReplacementObjectLink)
+  if (links.length <= 1) return
+  throw new KryptonError('invalid-field', 'Leave out the Replacement Object Link: the object has one, and no more')
 }
 
 function isAfter(a: number | undefined, b: number | undefined): boolean {

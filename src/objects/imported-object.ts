@@ -4,7 +4,7 @@ import type { AttributeValues } from '../kmip/attribute.ts'
 import type { WireAttribute } from '../kmip/attributes-1x.ts'
 import { enumTables, HashingAlgorithm, State } from '../kmip/enums.ts'
 import { limits } from '../limits.ts'
-import { appliesTo, checkAttributesSize, checkDates, checkedValue, tooMany } from './attributes.ts'
+import { appliesTo, checkAttributesSize, checkDates, checkedValue, checkLinks, tooMany } from './attributes.ts'
 import { ManagedObject } from './managed-object.ts'
 import { digestAttribute } from './new-object.ts'
 import type { NewObject } from './new-object.ts'
@@ -68,6 +68,7 @@ export function importedObject(imported: ImportedObject): ManagedObject {
   else attributes.set('keyValuePresent', false)
   setProtection(attributes)
   checkDates(attributes)
+  checkLinks(attributes)
   const object = new ManagedObject(fields, attributes, { structure: imported.structure })
   attributes.set('uniqueIdentifier', object.uniqueIdentifier)
   attributes.set('objectType', objectType)

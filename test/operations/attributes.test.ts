@@ -1,7 +1,17 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { Operation, State } from '../../src/kmip/enums.ts'
+import { LinkType, Operation, State } from '../../src/kmip/enums.ts'
 import { limits } from '../../src/limits.ts'
-import { attribute, custom, item, named, newServer, refusalOf, registerOpaque, registerSecret } from './fixture.ts'
+import {
+  attribute,
+  createPayload,
+  custom,
+  item,
+  named,
+  newServer,
+  refusalOf,
+  registerOpaque,
+  registerSecret,
+} from './fixture.ts'
 import type { Client, Server } from './fixture.ts'
 
 let server: Server
@@ -121,6 +131,22 @@ describe('Add Attribute', () => {
     let answers: Awaited<ReturnType<Client['batch']>> = []
     for (let added = 0; added < limits.attributeInstancesMax; added += 64) answers = await client.batch(many)
     expect(refusalOf(answers.at(-1)!).reason).toBe('Index Out of Bounds')
+  })
+
+  test('refuses a second Replacement Object Link, however it comes', async () => {
+    const link = (linkType: LinkType) => attribute('link', { linkType, linkedObjectIdentifier: 'another' })
+    const { ReplacementObjectLink, ParentLink } = LinkType
+    const uniqueIdentifier = await client.create([link(ReplacementObjectLink), link(ParentLink)])
+    const refusals = [
+      await client.refusal(Operation.AddAttribute, { uniqueIdentifier, attribute: link(ReplacementObjectLink) }),
+      await client.refusal(Operation.ModifyAttribute, {
+        uniqueIdentifier,
+        attribute: { ...link(ReplacementObjectLink), index: 1 },
+      }),
+      await client.refusal(Operation.Create, createPayload([link(ReplacementObjectLink), link(ReplacementObjectLink)])),
+    ]
+    expect(refusals.map(({ reason }) => reason)).toEqual(['Invalid Field', 'Invalid Field', 'Invalid Field'])
+    await client.send(Operation.AddAttribute, { uniqueIdentifier, attribute: link(ParentLink) })
   })
 
   test('refuses an attribute that does not belong to the kind of object', async () => {
