@@ -50,18 +50,6 @@ const KeyMaterial: Kind<KeyMaterial> = {
   },
 }
 
-/** A transparent key as the TTLV of its Key Material, which is what is kept of it and digested (3.17). The caller wipes it. */
-export function encodeTransparentKey(key: TransparentKey): Buffer {
-  const writer = new TtlvWriter(TransparentKey.size(key, newestVersion))
-  TransparentKey.write(writer, Tag.KeyMaterial, key, newestVersion)
-  return writer.bytes
-}
-
-/** Reads what `encodeTransparentKey` wrote: views of `bytes`. */
-export function decodeTransparentKey(bytes: Uint8Array): TransparentKey {
-  return TransparentKey.read(new MessageReader(bytes), 0)
-}
-
 /** True for key material that is a Byte String. */
 export function isBytes(value: KeyMaterial): value is Uint8Array | ByteSource {
   return 'byteLength' in value
@@ -161,18 +149,6 @@ export const KeyBlock = struct(
   },
 )
 export type KeyBlock = ValueOf<typeof KeyBlock>
-
-/** A Key Block as TTLV: how one is kept that came wrapped. */
-export function encodeKeyBlock(keyBlock: KeyBlock): Buffer {
-  const writer = new TtlvWriter(KeyBlock.size(keyBlock, newestVersion))
-  KeyBlock.write(writer, Tag.KeyBlock, keyBlock, newestVersion)
-  return writer.bytes
-}
-
-/** Reads what `encodeKeyBlock` wrote: views of `bytes`. */
-export function decodeKeyBlock(bytes: Uint8Array): KeyBlock {
-  return KeyBlock.read(new MessageReader(bytes), 0)
-}
 
 function checkWrappedAlone({ encodingOption }: KeyWrappingData, { keyMaterial, attributes }: KeyValue): void {
   if (encodingOption === EncodingOption.NoEncoding && isBytes(keyMaterial) && attributes === undefined) return

@@ -1,12 +1,10 @@
-import { TtlvWriter } from '../ttlv/writer.ts'
 import { WireAttribute } from './attributes-1x.ts'
 import { ObjectType } from './enums.ts'
 import { bigInteger, bytes, enumeration, integer, material } from './kinds.ts'
 import { KeyBlock } from './key-block.ts'
-import { MessageReader, oneOrMore, optional, required, struct } from './struct.ts'
+import { oneOrMore, optional, required, struct } from './struct.ts'
 import type { ValueOf } from './struct.ts'
 import { Tag } from './tags.ts'
-import { newestVersion } from './version.ts'
 
 /** Managed Objects on the wire (KMIP 1.4 section 2.2). */
 
@@ -37,35 +35,11 @@ export const SplitKey = struct('Split Key', { ...splitFields, keyBlock: required
 export type SplitKey = ValueOf<typeof SplitKey>
 
 /** What is kept of a Split Key beside its Key Block. Parts that were made here together have the same `splitId`. */
-const Split = struct('Split Key', { ...splitFields, splitId: optional(Tag.NonceValue, bytes) })
+export const Split = struct('Split Key', { ...splitFields, splitId: optional(Tag.NonceValue, bytes) })
 export type Split = ValueOf<typeof Split>
-
-/** The item of TTLV that is kept. */
-export function encodeSplit(split: Split): Buffer {
-  const writer = new TtlvWriter(Split.size(split, newestVersion))
-  Split.write(writer, Tag.SplitKey, split, newestVersion)
-  return writer.bytes
-}
-
-/** Reads what `encodeSplit` wrote: views of `item`. */
-export function decodeSplit(item: Uint8Array): Split {
-  return Split.read(new MessageReader(item), 0)
-}
 
 export const Template = struct('Template', { attributes: oneOrMore(Tag.Attribute, WireAttribute) })
 export type Template = ValueOf<typeof Template>
-
-/** The item of TTLV that is kept of a Template. */
-export function encodeTemplate(template: Template): Buffer {
-  const writer = new TtlvWriter(Template.size(template, newestVersion))
-  Template.write(writer, Tag.Template, template, newestVersion)
-  return writer.bytes
-}
-
-/** Reads what `encodeTemplate` wrote: views of `item`. */
-export function decodeTemplate(item: Uint8Array): Template {
-  return Template.read(new MessageReader(item), 0)
-}
 
 export const SecretData = struct('Secret Data', {
   secretDataType: required(Tag.SecretDataType, enumeration('SecretDataType')),

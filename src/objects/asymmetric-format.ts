@@ -26,7 +26,8 @@ import {
   ObjectType,
   RecommendedCurve,
 } from '../kmip/enums.ts'
-import { decodeTransparentKey, encodeTransparentKey, transparentFields } from '../kmip/key-block.ts'
+import { decodeTransparentKey, encodeTransparentKey } from '../kmip/kept-structures.ts'
+import { transparentFields } from '../kmip/key-block.ts'
 import type { TransparentKey } from '../kmip/key-block.ts'
 
 /**

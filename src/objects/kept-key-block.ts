@@ -1,5 +1,5 @@
+import { decodeKeyBlock, encodeKeyBlock } from '../kmip/kept-structures.ts'
 import { ownBuffer } from '../crypto/own-buffer.ts'
-import { decodeKeyBlock, encodeKeyBlock } from '../kmip/key-block.ts'
 import type { KeyBlock } from '../kmip/key-block.ts'
 
 /**

@@ -1,7 +1,7 @@
 import { KryptonError } from '../errors.ts'
 import type { WireAttribute } from '../kmip/attributes-1x.ts'
 import { ObjectType } from '../kmip/enums.ts'
-import { encodeSplit } from '../kmip/object.ts'
+import { encodeSplit } from '../kmip/kept-structures.ts'
 import type { SplitKey } from '../kmip/object.ts'
 import type { KmipVersion } from '../kmip/version.ts'
 import { checkLength } from '../objects/algorithms.ts'

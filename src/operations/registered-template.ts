@@ -1,7 +1,7 @@
 import { KryptonError } from '../errors.ts'
 import type { WireAttribute } from '../kmip/attributes-1x.ts'
 import { ObjectType } from '../kmip/enums.ts'
-import { encodeTemplate } from '../kmip/object.ts'
+import { encodeTemplate } from '../kmip/kept-structures.ts'
 import type { Template } from '../kmip/object.ts'
 import { checkTemplate } from '../objects/attributes.ts'
 import type { Registered } from './registered.ts'

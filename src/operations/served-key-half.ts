@@ -2,7 +2,7 @@ import { type AnswerBytes, bytesCopiedOnce } from '../keystore/copied-once.ts'
 import { next } from '../keystore/maybe-promise.ts'
 import type { MaybePromise } from '../keystore/maybe-promise.ts'
 import { KeyCompressionType, ObjectType } from '../kmip/enums.ts'
-import { decodeTransparentKey } from '../kmip/key-block.ts'
+import { decodeTransparentKey } from '../kmip/kept-structures.ts'
 import type { KeyBlock, KeyMaterial } from '../kmip/key-block.ts'
 import {
   type AsymmetricObjectType,

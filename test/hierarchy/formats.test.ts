@@ -21,7 +21,7 @@ import {
 } from '../../src/hierarchy/wrapped-key.ts'
 import { Attributes } from '../../src/kmip/attribute.ts'
 import { SplitKeyMethod } from '../../src/kmip/enums.ts'
-import { decodeSplit, decodeTemplate, encodeSplit, encodeTemplate } from '../../src/kmip/object.ts'
+import { decodeSplit, decodeTemplate, encodeSplit, encodeTemplate } from '../../src/kmip/kept-structures.ts'
 import { keptKeyBlock, keyBlockIn, materialIn } from '../../src/objects/kept-key-block.ts'
 import { encodeStored, structureOf } from '../../src/objects/stored-attributes.ts'
 import { AnchorCodec } from '../../src/seal/anchor-state.ts'
