@@ -12,6 +12,7 @@ import type {
   RotationPeriods,
   NewCertificateAuthority,
   NewClient,
+  NewCredential,
   NewRole,
   Role as RoleView,
   ServiceName,
@@ -19,6 +20,7 @@ import type {
   Tenant as TenantView,
   UsedCertificateAuthority,
 } from './admin/services.ts'
+import { credentialKinds, isVerifier } from './auth/credential-verifier.ts'
 import { builtInRoles, rulesOfBuiltIn } from './auth/roles.ts'
 import { readAuthorityCertificate } from './certificates/authority-certificate.ts'
 import type { IssuedCertificate } from './certificates/certificate-authority.ts'
@@ -121,7 +123,13 @@ export class Administration implements AdminServices {
   }
 
   async listClients(tenant: string): Promise<ClientView[]> {
-    return byName(await this.#instance.registry.listClients(tenant)).map((client) => this.#clientView(client))
+    const { registry } = this.#instance
+    const credentials = await registry.listCredentials(tenant)
+    return byName(await registry.listClients(tenant)).map((client) => {
+      const view = this.#clientView(client)
+      const type = credentials.get(view.id)
+      return type === undefined ? view : { ...view, credential: credentialName(type) }
+    })
   }
 
   async revokeClient(tenant: string, name: string): Promise<ClientView> {
@@ -134,6 +142,27 @@ export class Administration implements AdminServices {
     const client = await this.#instance.registry.setClientRole(tenant, name, roleNamed(role), actor)
     this.#log.info('client has another role', { tenant, client: name, role })
     return this.#clientView(client)
+  }
+
+  async setCredential(tenant: string, name: string, { type, verifier }: NewCredential): Promise<ClientView> {
+    const bytes = Buffer.from(verifier, 'hex')
+    if (!isVerifier(bytes)) {
+      throw new KryptonError('invalid-field', 'send a verifier of this version: krypton client credential add makes it')
+    }
+    const credential = { type: credentialKinds[type], verifier: bytes }
+    await this.#instance.registry.setCredential(tenant, name, credential, actor)
+    this.#log.info('client needs a credential', { tenant, client: name, type })
+    return this.#client(tenant, name)
+  }
+
+  async removeCredential(tenant: string, name: string): Promise<ClientView> {
+    await this.#instance.registry.removeCredential(tenant, name, actor)
+    this.#log.info('client needs no credential', { tenant, client: name })
+    return this.#client(tenant, name)
+  }
+
+  async #client(tenant: string, name: string): Promise<ClientView> {
+    return (await this.listClients(tenant)).find((client) => client.name === name)! // it was there just now, and none is taken away
   }
 
   async listRoles(tenant: string): Promise<RoleView[]> {
@@ -331,6 +360,10 @@ const actor = 'operator:socket'
 
 function tenantView({ tenant, name, state, created }: Tenant): TenantView {
   return { id: tenant.toString('hex'), name, state: stateName(state), created: timeText(created) }
+}
+
+function credentialName(type: number): string {
+  return Object.entries(credentialKinds).find(([, number]) => number === type)?.[0] ?? String(type)
 }
 
 function roleNamed(name: string): RoleName {

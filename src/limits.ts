@@ -181,6 +181,16 @@ export const limits = {
   rememberedCertificatesMax: 16_384,
   /** Refused certificates that one thread remembers, apart, so that strangers cannot push out clients. */
   rememberedStrangersMax: 1_024,
+  /** scrypt over a credential: N = 2^15 takes some 100 ms and 32 MiB. */
+  credentialCostLog2: 15,
+  /** A password that an operator sets: longer ones are files that somebody has mistaken for one. */
+  passwordBytesMax: 1_024,
+  /** Credentials that one thread checks at a time: more would only share the processors, and each has its memory. */
+  credentialChecksMax: 2,
+  /** Requests that wait for such a check: the last one some 15 s. */
+  credentialChecksWaitingMax: 256,
+  /** Credentials of one request that are looked at: the specification asks for one of each type at most. */
+  credentialsOfRequestMax: 3,
   /** Rules of a role: each is looked at for each object. */
   roleRulesMax: 16,
   /** Object Groups of a rule. */

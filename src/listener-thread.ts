@@ -4,6 +4,7 @@ import { parentPort } from 'node:worker_threads'
 import { RefusalRecords } from './audit/refusal-records.ts'
 import { Authenticator } from './auth/authenticate.ts'
 import { systemClock } from './clock.ts'
+import { CredentialCheck } from './auth/credential-check.ts'
 import { CryptoWork } from './crypto/crypto-work.ts'
 import { decideMaking } from './crypto/native.ts'
 import { randomBytes } from './crypto/random.ts'
@@ -66,7 +67,13 @@ const services = {
   onFault,
 }
 
+const credentials = new CredentialCheck(({ tenant, actor }) => {
+  const code = 'authentication-not-successful'
+  refusals.add({ tenant, actor, operation: 'Authentication', object: undefined, code })
+})
+
 const responder = new KmipResponder({
+  credentials,
   authenticator: new Authenticator(new ClientDirectory(store, keyChain), systemClock),
   executeBatch: (request, principal) => executeBatch(request, principal, services),
   failureOf: (error) => failureOf(error, services.onFault),

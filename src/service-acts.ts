@@ -98,6 +98,7 @@ function operatorOf(scope: Principal['scope'], { tenant, service }: ServiceName,
     clientName: actor,
     actor,
     objectRules: undefined,
+    credential: undefined,
     allows: () => true,
   }
 }

@@ -12,6 +12,7 @@ import type {
   KeyVersion,
   NewCertificateAuthority,
   NewClient,
+  NewCredential,
   NewRole,
   Role,
   RotationPeriods,
@@ -35,6 +36,8 @@ export type {
   Status,
   Tenant,
 } from './services.ts'
+
+export { credentialVerifier, type CredentialFields } from '../auth/credential-verifier.ts'
 
 /** An answer to `createClient`. */
 export interface IssuedClient {
@@ -90,6 +93,14 @@ export class AdminClient {
   setClientRole(tenant: string, name: string, role: string): Promise<Client> {
     const path = `/v1/tenants/${encodeURIComponent(tenant)}/clients/${encodeURIComponent(name)}/role`
     return this.#call<Client>('POST', path, { role })
+  }
+
+  setCredential(tenant: string, name: string, credential: NewCredential): Promise<Client> {
+    return this.#call<Client>('POST', credentialPath(tenant, name), credential)
+  }
+
+  removeCredential(tenant: string, name: string): Promise<Client> {
+    return this.#call<Client>('POST', `${credentialPath(tenant, name)}/remove`)
   }
 
   listRoles(tenant: string): Promise<Role[]> {
@@ -223,6 +234,10 @@ export class AdminClient {
       )
     }
   }
+}
+
+function credentialPath(tenant: string, name: string): string {
+  return `/v1/tenants/${encodeURIComponent(tenant)}/clients/${encodeURIComponent(name)}/credential`
 }
 
 function authorityPath({ tenant, system, service }: ServiceName, act = ''): string {

@@ -1,5 +1,6 @@
 import { certificateAuthorityRoutes } from './routes/certificate-authority.ts'
 import { clientRoutes } from './routes/clients.ts'
+import { credentialRoutes } from './routes/credentials.ts'
 import { jobRoutes } from './routes/jobs.ts'
 import { keyRoutes } from './routes/keys.ts'
 import { roleRoutes } from './routes/roles.ts'
@@ -13,6 +14,7 @@ export const routes: readonly Routes[] = [
   tenantRoutes,
   clientRoutes,
   roleRoutes,
+  credentialRoutes,
   certificateAuthorityRoutes,
   keyRoutes,
   jobRoutes,

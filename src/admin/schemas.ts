@@ -89,6 +89,7 @@ export const ClientAnswer = closed({
   state: Type.String(),
   operations: Type.Optional(Type.Array(Type.String())),
   role: Type.Optional(Type.String()),
+  credential: Type.Optional(Type.String()),
   created: Time,
   revoked: Type.Optional(Time),
   certificateUntil: Time,
@@ -123,6 +124,14 @@ export const RoleAnswer = closed({
 export const RolePath = closed({ tenant: Name, role: Name })
 
 export const ClientRoleBody = closed({ role: Name })
+
+export const CredentialBody = closed({
+  type: Type.Union([Type.Literal('username-and-password'), Type.Literal('device')]),
+  verifier: Type.String({
+    pattern: '^[0-9a-f]{104}$',
+    description: 'What krypton client credential makes of the password: docs/formats.md.',
+  }),
+})
 
 export const CreatedClientAnswer = closed({
   client: ClientAnswer,

@@ -14,6 +14,10 @@ export interface AdminServices {
   revokeClient(tenant: string, name: string): Awaitable<Client>
   /** Gives a client another role, from its next request on. Throws 'not-found', 'invalid-field' for one that was revoked. */
   setClientRole(tenant: string, name: string, role: string): Awaitable<Client>
+  /** Asks a client for a credential with every request. Throws 'not-found', 'invalid-field' for one that was revoked. */
+  setCredential(tenant: string, name: string, credential: NewCredential): Awaitable<Client>
+  /** Throws 'not-found' for the client, or when it has none. */
+  removeCredential(tenant: string, name: string): Awaitable<Client>
   /** The roles that every tenant has, then those of this one. Throws 'not-found' for the tenant. */
   listRoles(tenant: string): Awaitable<Role[]>
   /** Throws 'not-found' for the tenant, 'already-exists', 'invalid-field' for a name, an operation or an Object Type. */
@@ -218,6 +222,8 @@ export interface Client {
   readonly service: string
   readonly name: string
   readonly state: string
+  /** What it sends besides its certificate; absent: nothing. */
+  readonly credential?: string
   /** Absent: all, or what the role allows. */
   readonly operations?: readonly string[]
   readonly role?: string
@@ -285,4 +291,11 @@ export interface NewRole {
 export interface Role extends NewRole {
   /** Every tenant has it. */
   readonly builtIn: boolean
+}
+
+/** What is kept of a credential: who sets it has made the verifier, and the server never sees the password. */
+export interface NewCredential {
+  readonly type: 'username-and-password' | 'device'
+  /** Hex. */
+  readonly verifier: string
 }

@@ -13,7 +13,7 @@ export interface Refusal {
   readonly operation: string
   /** The object that was asked for, as far as the request names one by an identifier of ours. */
   readonly object: Buffer | undefined
-  readonly code: 'item-not-found' | 'permission-denied'
+  readonly code: 'item-not-found' | 'permission-denied' | 'authentication-not-successful'
 }
 
 /**
@@ -40,7 +40,7 @@ export class RefusalRecords {
   }
 
   add(refusal: Refusal): void {
-    this.#counters.add(refusal.code === 'item-not-found' ? 'refusalsNotFound' : 'refusalsPermission')
+    this.#counters.add(counterOf[refusal.code])
     this.enforceTime(this.#clock.monotonic())
     const { tenant, actor, operation, object, code } = refusal
     const client = this.#clientOf(tenant, actor)
@@ -103,6 +103,12 @@ export class RefusalRecords {
     }
   }
 }
+
+const counterOf = {
+  'item-not-found': 'refusalsNotFound',
+  'permission-denied': 'refusalsPermission',
+  'authentication-not-successful': 'refusalsCredential',
+} as const
 
 interface ClientRefusals {
   readonly tenant: Buffer

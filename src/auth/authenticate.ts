@@ -31,12 +31,14 @@ export interface Peer {
   /** SHA-256 of the certificate in hex: what it is remembered and counted by. */
   readonly fingerprint: string
   identified: Identified | undefined
+  /** The credential that was checked last, by a hash of this process, and what came of it. */
+  credential: { readonly principal: Principal; readonly hash: Buffer; readonly isRight: boolean } | undefined
 }
 
 /** The peer that showed this certificate (DER), or none. */
 export function peerOf(certificate: Buffer | undefined): Peer {
   const fingerprint = certificate === undefined ? '' : digest('sha256', certificate).toString('hex')
-  return { certificate, fingerprint, identified: undefined }
+  return { certificate, fingerprint, identified: undefined, credential: undefined }
 }
 
 /**
@@ -106,7 +108,7 @@ export class Authenticator {
     await this.#directory.verifyAuthority(authority)
     const found = await this.#directory.find({ issuerKeyHash: authority.publicKeyHash, leafKeyHash })
     if (found === undefined) throw new KryptonError('client-unknown', 'no client is bound to these public keys')
-    const { client, tenantActive, rules } = found
+    const { client, tenantActive, rules, credential } = found
     if (!authority.tenant.equals(systemTenant) && !authority.tenant.equals(client.scope.tenant)) {
       throw new KryptonError('client-unknown', "the authority is another tenant's than the client")
     }
@@ -114,7 +116,7 @@ export class Authenticator {
       throw new KryptonError('client-unknown', `client ${client.name} of tenant ${client.tenantName} is revoked`)
     }
     if (!tenantActive) throw new KryptonError('client-unknown', `tenant ${client.tenantName} is not active`)
-    return { validity: { notBefore, notAfter }, principal: principalOf(client, rules) }
+    return { validity: { notBefore, notAfter }, principal: principalOf(client, { rules, credential }) }
   }
 }
 

@@ -17,12 +17,17 @@ export interface Principal {
   readonly actor: string
   /** What its role says of objects; undefined where it allows the same on all of them. */
   readonly objectRules: readonly RoleRule[] | undefined
+  /** What is kept of the credential that it must send with each request (`credential-verifier.ts`); undefined: none. */
+  readonly credential: Buffer | undefined
   /** May it ask for this operation (KMIP number)? */
   allows(operation: number): boolean
 }
 
 /** The principal that a binding makes; `rules` are those of its role, where the tenant has made that. Of a role that is gone nothing is allowed. */
-export function principalOf(client: Client, rules: readonly RoleRule[] = []): Principal {
+export function principalOf(
+  client: Client,
+  { rules = [], credential }: { readonly rules?: readonly RoleRule[]; readonly credential?: Buffer },
+): Principal {
   const { scope, role } = client
   const ofRole = role === undefined ? undefined : (rulesOfBuiltIn(role) ?? rules)
   const operations = ofRole === undefined ? client.operations : operationsOf(ofRole)
@@ -34,6 +39,7 @@ export function principalOf(client: Client, rules: readonly RoleRule[] = []): Pr
     clientName: client.name,
     scope,
     actor: `client:${client.name}`,
+    credential,
     objectRules: ofRole?.some(namesObjects) === true ? ofRole : undefined,
     allows: operations === undefined ? allowsAll : (operation) => operations.has(operation),
   }

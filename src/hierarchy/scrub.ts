@@ -128,6 +128,7 @@ const ownerOf: { readonly [T in TableName]: (row: Row<T>) => Buffer | undefined 
   services: ({ tenant }) => tenant,
   authorities: ({ tenant }) => tenant,
   clients: ({ tenant }) => tenant,
+  credentials: ({ tenant }) => tenant,
   roles: ({ tenant }) => tenant,
   objects: ({ tenant }) => tenant,
   nonce_counts: ({ tenant }) => tenant,

@@ -1,4 +1,5 @@
 import type { Authenticator, Peer } from '../auth/authenticate.ts'
+import type { CredentialCheck } from '../auth/credential-check.ts'
 import type { Principal } from '../auth/principal.ts'
 import { type Clock, dateTime } from '../clock.ts'
 import { isKryptonError } from '../errors.ts'
@@ -14,6 +15,7 @@ import type { Answer, MaybePromise } from './answer.ts'
 /** What answers a request: who asks, what is done, and how a failure is put in KMIP's words. */
 export interface RespondParts {
   readonly authenticator: Authenticator
+  readonly credentials: CredentialCheck
   /** `operations/execute-batch.ts`, with the services of this thread. */
   readonly executeBatch: (request: RequestMessage, principal: Principal) => MaybePromise<ResponseBatchItem[]>
   /** `operations/result.ts`: status, reason and message of a refusal; a fault of ours has told its own log. */
@@ -31,17 +33,25 @@ export interface RespondParts {
 export function respond(frame: Buffer, peer: Peer, parts: RespondParts): MaybePromise<Answer> {
   const principal = parts.authenticator.authenticate(peer)
   return principal instanceof Promise
-    ? principal.then((known) => answer(frame, known, parts))
-    : answer(frame, principal, parts)
+    ? principal.then((known) => answer(frame, peer, known, parts))
+    : answer(frame, peer, principal, parts)
 }
 
-function answer(frame: Buffer, principal: Principal, parts: RespondParts): MaybePromise<Answer> {
+function answer(frame: Buffer, peer: Peer, principal: Principal, parts: RespondParts): MaybePromise<Answer> {
   let request: RequestMessage
   try {
     request = decodeRequest(frame)
   } catch (error) {
     return refuseMessage(frame, error, parts)
   }
+  if (principal.credential === undefined) return perform(request, principal, parts)
+  return parts.credentials.check(request.requestHeader.authentication, peer, principal).then(
+    () => perform(request, principal, parts),
+    (error: unknown) => encode(request, [parts.failureOf(error)], parts),
+  )
+}
+
+function perform(request: RequestMessage, principal: Principal, parts: RespondParts): MaybePromise<Answer> {
   let items: MaybePromise<ResponseBatchItem[]>
   try {
     items = parts.executeBatch(request, principal)

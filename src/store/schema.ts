@@ -60,7 +60,7 @@ function derived<const C extends Columns, const K extends keyof C & string>(
 }
 
 /** Version of this schema, kept in each file as `user_version`. A newer version only adds tables, so that rows of an older one keep their MACs. */
-export const schemaVersion = 4
+export const schemaVersion = 5
 
 /**
  * What a record was before it was wrapped anew: it stays until the new one was read back and opened. `holder` is the identifier of the key or
@@ -192,6 +192,12 @@ export const schema = {
       },
       trust: true,
     },
+  ),
+  credentials: authenticated(
+    'data',
+    { tenant: id, client: id, type: integer, verifier: bytes, created: integer },
+    ['tenant', 'client'],
+    { trust: true },
   ),
   roles: authenticated('data', { tenant: id, name: text, rules: bytes, created: integer }, ['tenant', 'name'], {
     trust: true,

@@ -29,6 +29,7 @@ export const counterNames = [
   'logLinesLeftOut',
   'refusalsNotFound',
   'refusalsPermission',
+  'refusalsCredential',
   'refusalRecordsLeftOut',
   'bytesReceived',
   'bytesSent',

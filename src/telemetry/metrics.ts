@@ -144,6 +144,7 @@ export class Metrics {
         metric.reset()
         metric.inc({ reason: 'item-not-found' }, this.#sum('refusalsNotFound'))
         metric.inc({ reason: 'permission-denied' }, this.#sum('refusalsPermission'))
+        metric.inc({ reason: 'authentication-not-successful' }, this.#sum('refusalsCredential'))
       },
     })
   }

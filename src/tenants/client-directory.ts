@@ -43,9 +43,7 @@ export class ClientDirectory {
   }
 
   /** The client of these keys with its tenant and service, revoked or not, and the rules of its role where the tenant has made that; undefined when there is none. Throws 'row-mac-mismatch'. */
-  async find(
-    identity: KeyIdentity,
-  ): Promise<{ client: Client; tenantActive: boolean; rules: readonly RoleRule[] | undefined } | undefined> {
+  async find(identity: KeyIdentity): Promise<FoundClient | undefined> {
     const [row] = await this.#store.find('clients', {
       issuer_key_hash: identity.issuerKeyHash,
       leaf_key_hash: identity.leafKeyHash,
@@ -67,7 +65,16 @@ export class ClientDirectory {
       serviceName: serviceRow.name,
     })
     const rules = client.role === undefined ? undefined : await this.#rulesOf(tenant, client.role, keys)
-    return { client, tenantActive: tenantRow.state === RecordState.active, rules }
+    const credential = await this.#credentialOf(row, keys)
+    return { client, tenantActive: tenantRow.state === RecordState.active, rules, credential }
+  }
+
+  /** What is kept of the client's credential; undefined when it needs none. */
+  async #credentialOf({ tenant, client }: Row<'clients'>, keys: RowKeys): Promise<Buffer | undefined> {
+    const row = await this.#store.get('credentials', { tenant, client })
+    if (row === undefined) return undefined
+    keys.verifyRow('credentials', row)
+    return Buffer.from(row.verifier)
   }
 
   /** The rules of a role that the tenant has made; undefined when it has none of that name. */
@@ -81,4 +88,13 @@ export class ClientDirectory {
     keys.verifyRow('roles', row)
     return decodeRules(row.rules)
   }
+}
+
+/** A client as the registry has it, with what goes with it. */
+export interface FoundClient {
+  readonly client: Client
+  readonly tenantActive: boolean
+  /** Of its role, where the tenant has made that. */
+  readonly rules: readonly RoleRule[] | undefined
+  readonly credential: Buffer | undefined
 }

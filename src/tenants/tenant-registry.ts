@@ -31,6 +31,14 @@ export interface ServiceName {
   readonly service: string
 }
 
+/** What a client must send besides its certificate. */
+export interface ClientCredential {
+  /** KMIP's Credential Type: 1 Username and Password, 2 Device. */
+  readonly type: number
+  /** What of it is kept (`auth/credential-verifier.ts`). */
+  readonly verifier: Uint8Array
+}
+
 /** `builtIn`: one that every tenant has, and of which the registry keeps nothing. */
 export interface RoleName {
   readonly name: string
@@ -155,6 +163,55 @@ export class TenantRegistry {
     const event = this.#event(tenant, actor, 'ClientRole', { object: found.client, detail: `${name}: ${role.name}` })
     await this.#store.commit({ section: 'data', changes: [change], audit: [event] })
     return this.#named(signed, tenantName)
+  }
+
+  /** Asks a client for a credential with every request from now on, in the place of the one before. Throws 'not-found', 'invalid-field' for one that was revoked. */
+  async setCredential(tenantName: string, name: string, credential: ClientCredential, actor: string): Promise<void> {
+    const { tenant } = await this.tenantNamed(tenantName)
+    const keys = await this.#keyChain.tenant(tenant)
+    const { client, state } = await this.#clientNamed(tenant, name, keys)
+    if (state === RecordState.revoked) {
+      throw new KryptonError('invalid-field', `the client ${name} was revoked: it needs no credential any more`)
+    }
+    const { type, verifier } = credential
+    const old = await this.#store.get('credentials', { tenant, client })
+    const row = { tenant, client, type, verifier: Buffer.from(verifier), created: dateTime(this.#clock) }
+    const event = this.#event(tenant, actor, 'CredentialSet', { object: asBuffer(client), detail: name })
+    await this.#store.commit({ section: 'data', changes: [put('credentials', row, keys, old)], audit: [event] })
+  }
+
+  /** Asks a client for its certificate alone. Throws 'not-found' for the client, or when it has no credential. */
+  async removeCredential(tenantName: string, name: string, actor: string): Promise<void> {
+    const { tenant } = await this.tenantNamed(tenantName)
+    const keys = await this.#keyChain.tenant(tenant)
+    const { client } = await this.#clientNamed(tenant, name, keys)
+    const row = await this.#store.get('credentials', { tenant, client })
+    if (row === undefined) throw new KryptonError('not-found', `the client ${name} has no credential`)
+    keys.verifyRow('credentials', row)
+    const change: Change = {
+      table: 'credentials',
+      kind: 'delete',
+      key: { tenant, client },
+      expectedVersion: row.row_version,
+    }
+    const event = this.#event(tenant, actor, 'CredentialRemove', { object: asBuffer(client), detail: name })
+    await this.#store.commit({ section: 'data', changes: [change], audit: [event] })
+  }
+
+  /** Which clients of a tenant need a credential, by their identifier in hex, and of which type. */
+  async listCredentials(tenantName: string): Promise<ReadonlyMap<string, number>> {
+    const { tenant } = await this.tenantNamed(tenantName)
+    const keys = await this.#keyChain.tenant(tenant)
+    const rows = await this.#store.find('credentials', { tenant })
+    for (const row of rows) keys.verifyRow('credentials', row)
+    return new Map(rows.map(({ client, type }) => [asBuffer(client).toString('hex'), type]))
+  }
+
+  async #clientNamed(tenant: Buffer, name: string, keys: RowKeys): Promise<Row<'clients'>> {
+    const [found] = await this.#store.find('clients', { tenant, name })
+    if (found === undefined) throw noClient(name)
+    keys.verifyRow('clients', found)
+    return found
   }
 
   /** Makes a role of a tenant. Throws 'not-found' for the tenant, 'already-exists', 'invalid-field' for the name. */
@@ -432,6 +489,19 @@ function insert<T extends TableName>(table: T, row: Omit<Row<T>, 'row_version' |
     kind: 'insert',
     row: { ...versioned, mac: keys.macRow(table, versioned as never) },
   } as unknown as Change
+}
+
+/** Puts a row in the place of `old`, or where there is none. */
+function put(
+  table: 'credentials',
+  row: Omit<Row<'credentials'>, 'row_version' | 'mac'>,
+  keys: RowKeys,
+  old: Row<'credentials'> | undefined,
+): Change {
+  if (old === undefined) return insert(table, row, keys)
+  const versioned = { ...row, row_version: old.row_version + 1 }
+  const signed = { ...versioned, mac: keys.macRow(table, versioned) }
+  return { table, kind: 'update', row: signed, expectedVersion: old.row_version }
 }
 
 const systemRow = ({ tenant, system }: Scope, name: string, created: number) => ({

@@ -169,6 +169,8 @@ describe('the routes', () => {
       '/v1/tenants/{tenant}/roles',
       '/v1/tenants/{tenant}/roles/{role}/remove',
       '/v1/tenants/{tenant}/clients/{client}/role',
+      '/v1/tenants/{tenant}/clients/{client}/credential',
+      '/v1/tenants/{tenant}/clients/{client}/credential/remove',
       '/v1/tenants/{tenant}/certificate-authority',
       '/v1/tenants/{tenant}/certificate-authority/use',
       '/v1/keys',

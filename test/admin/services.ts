@@ -9,6 +9,7 @@ import type {
   KeyVersion,
   NewCertificateAuthority,
   NewClient,
+  NewCredential,
   NewRole,
   Role,
   RotationPeriods,
@@ -26,6 +27,7 @@ export class ListedServices implements AdminServices {
   state: 'unsealed' | 'sealed' = 'unsealed'
   found: Finding[] = [{ check: 'swap', state: 'good', found: 'none' }]
   authority: CertificateAuthority | undefined
+  readonly verifiers: string[] = []
   readonly roles: Role[] = [{ name: 'reader', builtIn: true, rules: [{ operations: ['Get'] }] }]
   /** Called when a client was added. */
   onCreate: () => void = () => undefined
@@ -111,6 +113,23 @@ export class ListedServices implements AdminServices {
     const client = this.listClients(tenant).find((candidate) => candidate.name === name)
     if (client === undefined) throw new KryptonError('not-found', `tenant ${tenant} has no client ${name}`)
     const changed = { ...client, operations: undefined, role }
+    this.clients[this.clients.indexOf(client)] = changed
+    return changed
+  }
+
+  setCredential(tenant: string, name: string, { type, verifier }: NewCredential): Client {
+    this.verifiers.push(verifier)
+    return this.#change(tenant, name, { credential: type })
+  }
+
+  removeCredential(tenant: string, name: string): Client {
+    return this.#change(tenant, name, { credential: undefined })
+  }
+
+  #change(tenant: string, name: string, change: Partial<Client>): Client {
+    const client = this.listClients(tenant).find((candidate) => candidate.name === name)
+    if (client === undefined) throw new KryptonError('not-found', `tenant ${tenant} has no client ${name}`)
+    const changed = { ...client, ...change }
     this.clients[this.clients.indexOf(client)] = changed
     return changed
   }

@@ -1,3 +1,4 @@
+import { credentialInput, verifiesCredential } from '../../src/auth/credential-verifier.ts'
 import { createPrivateKey } from 'node:crypto'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -143,6 +144,33 @@ describe('commands that ask the server', () => {
     }
     const both = ['--role', 'reader', '--allow', 'get', '--out', out]
     expect((await ask('client', 'add', 'two', '--tenant', 'acme', ...both)).code).toBe(2)
+  })
+
+  it('ask a client for a credential, whose password no server and no argument is told', async () => {
+    await ask('tenant', 'add', 'acme')
+    await ask('client', 'add', 'one', '--tenant', 'acme', '--out', join(directory, 'of-credential'))
+    const file = join(directory, 'password')
+    writeFileSync(file, 'geheim\n')
+    const add = ['client', 'credential', 'add', 'one', '--tenant', 'acme']
+    const { code, data } = await ask(...add, '--username', 'fgt', '--file', file)
+    expect([code, data]).toEqual([0, expect.stringMatching(/^credential\s+username-and-password$/m)])
+    const fields = { type: 'username-and-password' as const, username: 'fgt', password: Buffer.from('geheim') }
+    const verifier = Buffer.from(services.verifiers[0]!, 'hex')
+    expect(await verifiesCredential(credentialInput(fields), verifier)).toBe(true)
+    const environment = { KRYPTON_DIR: directory }
+    const piped = [...add, '--device-serial-number', '12', '--file', '-']
+    expect((await runCommand(piped, { environment, input: Buffer.from('x\r\n') })).data).toMatch(
+      /^credential\s+device$/m,
+    )
+    const device = { type: 'device' as const, deviceSerialNumber: '12', password: Buffer.from('x') }
+    expect(await verifiesCredential(credentialInput(device), Buffer.from(services.verifiers[1]!, 'hex'))).toBe(true)
+    expect((await ask('client', 'credential', 'remove', 'one', '--tenant', 'acme')).code).toBe(0)
+    const wrong = [[], ['--username', 'a'], ['--username', 'a', '--media-identifier', 'b'], ['--file', file]]
+    for (const flags of wrong) expect((await ask(...add, ...flags)).code).toBe(2)
+    for (const input of ['', '\n', 'x'.repeat(1025)]) {
+      expect((await runCommand(piped, { environment, input: Buffer.from(input) })).code).toBe(2)
+    }
+    expect((await ask(...add, '--username', 'a', '--file', join(directory, 'none'))).code).toBe(2)
   })
 
   it('make, name and show a certificate authority, and write its certificate once', async () => {

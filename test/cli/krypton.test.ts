@@ -93,7 +93,7 @@ it('completes commands and flags in bash', () => {
     return spawnSync('bash', ['-c', run], { encoding: 'utf8' }).stdout.trim()
   }
   expect(complete('krypton', 'ten')).toBe('tenant')
-  expect(complete('krypton', 'client', '')).toMatch(/^add list show role revoke/)
+  expect(complete('krypton', 'client', '')).toMatch(/^add list show role credential revoke/)
   expect(complete('krypton', 'client', 'add', 'orders', '--ten')).toBe('--tenant')
 })
 

@@ -21,7 +21,7 @@ afterAll(remove)
 let made: Hierarchy
 let rows: number
 
-/** A store with something in every table: rotated keys, a destroyed service, clients, jobs, periods, roles, old records. */
+/** A store with something in every table: rotated keys, a destroyed service, clients, jobs, periods, roles, credentials, old records. */
 beforeAll(async () => {
   made = await newHierarchy(externalKey)
   const { store, chain } = made
@@ -70,11 +70,24 @@ beforeAll(async () => {
     row_version: 1,
   }
   const role = { tenant: own.tenant, name: 'a role', rules: Buffer.from('[]'), created: 1, row_version: 1 }
+  const credential = {
+    tenant: own.tenant,
+    client: randomIdentifier(),
+    type: 1,
+    verifier: randomBytes(52),
+    created: 1,
+    row_version: 1,
+  }
   const nonces = { ...own, object: objects[0]!.id, leased: 5, row_version: 1 }
   const insert = <T extends TableName>(table: T, row: Omit<Row<T>, 'mac'>) =>
     ({ table, kind: 'insert', row: { ...row, mac: tenantKeys.macRow(table, row) } }) as unknown as Change
   await store.commit({ section: 'keys', changes: [insert('previous_key_records', previous)], audit: [] })
-  const inData = [insert('previous_object_records', previous), insert('roles', role), insert('nonce_counts', nonces)]
+  const inData = [
+    insert('previous_object_records', previous),
+    insert('roles', role),
+    insert('credentials', credential),
+    insert('nonce_counts', nonces),
+  ]
   await store.commit({ section: 'data', changes: inData, audit: [] })
   rows = 0
   for (const table of tableNames) {

@@ -118,6 +118,7 @@ export function principalOf(scope: Scope, name: string, allowed?: readonly numbe
     scope,
     actor: `client:${name}`,
     objectRules: undefined,
+    credential: undefined,
     allows: (operation) => allowed === undefined || allowed.includes(operation),
   }
 }

@@ -3,6 +3,7 @@ import { systemClock } from '../../src/clock.ts'
 import { CryptoWork } from '../../src/crypto/crypto-work.ts'
 import { randomBytes } from '../../src/crypto/random.ts'
 import { RefusalRecords } from '../../src/audit/refusal-records.ts'
+import { CredentialCheck } from '../../src/auth/credential-check.ts'
 import { Keystore } from '../../src/keystore/keystore.ts'
 import { Operation, ResultReason, ResultStatus } from '../../src/kmip/enums.ts'
 import { decodeResponse } from '../../src/kmip/response-message.ts'
@@ -39,6 +40,7 @@ beforeAll(async () => {
         onFault,
       }
       return new KmipResponder({
+        credentials: new CredentialCheck(() => undefined),
         authenticator,
         executeBatch: (message, principal) => executeBatch(message, principal, services),
         failureOf: (error) => failureOf(error, onFault),

@@ -1,3 +1,4 @@
+import { CredentialCheck } from '../../src/auth/credential-check.ts'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { peerOf, type Peer } from '../../src/auth/authenticate.ts'
 import { dateTime, systemClock } from '../../src/clock.ts'
@@ -31,6 +32,7 @@ beforeEach(async () => {
   executed = 0
   parts = {
     authenticator: realm.authenticator,
+    credentials: new CredentialCheck(() => undefined),
     executeBatch: () => {
       executed += 1
       return [done]

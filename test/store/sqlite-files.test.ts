@@ -79,7 +79,7 @@ describe('a file', () => {
     database.close()
     await expect(openSqliteStore({ directory: data, onFatal })).rejects.toMatchObject({
       code: 'store-format',
-      message: expect.stringMatching(/format 7.*format 4/u),
+      message: expect.stringMatching(/format 7.*format 5/u),
     })
   })
 

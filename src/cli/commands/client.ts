@@ -4,6 +4,7 @@ import { KryptonError } from '../../errors.ts'
 import { ask, checkName, dirFlag, examples, withServer, type AddCommand, type ServerFlags } from '../command.ts'
 import { bundleAdvice, prepareIdentity, withKeyElsewhere } from '../identity-files.ts'
 import { addClient } from '../new-client.ts'
+import { addCredentialCommand } from './client-credential.ts'
 import { snippetNamed, snippetNames } from '../snippets/index.ts'
 
 interface AddFlags extends ServerFlags {
@@ -95,6 +96,7 @@ export const addClientCommand: AddCommand = (program, terminal) => {
           SERVICE: 'service',
           STATE: 'state',
           ROLE: 'role',
+          CREDENTIAL: 'credential',
           OPERATIONS: 'operations',
           CREATED: 'created',
           'CERTIFICATE UNTIL': 'certificateUntil',
@@ -136,6 +138,7 @@ export const addClientCommand: AddCommand = (program, terminal) => {
         output.thing(output.format === 'table' ? shown(changed) : changed)
       })
     })
+  addCredentialCommand(client, terminal)
   withServer(
     client
       .command('revoke')
