@@ -42,13 +42,10 @@ const kwp = { blockCipherMode: BlockCipherMode.AESKeyWrapPadding }
 const bothWays = mask.WrapKey | mask.UnwrapKey
 
 /** A key that wraps by `value`; the bytes are RFC 3394's. */
-const kek = (
-  value: CryptographicParameters | undefined = kw,
-  options: { mask?: number; more?: WireAttribute[] } = {},
-) =>
+const kek = (value: CryptographicParameters = kw, options: { mask?: number; more?: WireAttribute[] } = {}) =>
   client.register(
     Buffer.from('000102030405060708090a0b0c0d0e0f', 'hex'),
-    [active, ...(value === undefined ? [] : [parameters(value)]), ...(options.more ?? [])],
+    [active, parameters(value), ...(options.more ?? [])],
     { mask: options.mask ?? bothWays },
   )
 
@@ -297,8 +294,16 @@ describe('Get with a Key Wrapping Specification', () => {
       },
       'Permission Denied',
     ],
+    'a key that is archived': [
+      async () => {
+        const wrapper = await kek()
+        await client.send(Operation.Archive, { uniqueIdentifier: wrapper })
+        return information(wrapper)
+      },
+      'Object archived',
+    ],
     'a key without Cryptographic Parameters': [
-      async () => information(await kek(undefined, { more: [] }).then(async (id) => await withoutParameters(id))),
+      async () => information(await withoutParameters(await kek())),
       'Item Not Found',
     ],
     'parameters that are not the key’s': [
