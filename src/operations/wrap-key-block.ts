@@ -71,10 +71,16 @@ export function wrapKeyBlock(
   }
   return next(wrappedAttributes(object, wrapping, context), (attributes) => {
     const plain = wrapping.unencoded ? unencoded(keyValue) : encodeKeyValue({ ...keyValue, attributes })
+    // With a MAC alone what is in it goes into the answer, which wipes it.
+    let isAnswer = false
     const wrapped = andFinally(
-      () => protect(plain, wrapping, context),
+      () =>
+        next(protect(plain, wrapping, context), (made) => {
+          isAnswer = !wrapping.steps.encrypts
+          return made
+        }),
       () => {
-        if (wrapping.steps.encrypts) plain.fill(0)
+        if (!isAnswer) plain.fill(0)
       },
     )
     return next(wrapped, ({ data, iv, macSignature }) => {
