@@ -52,7 +52,15 @@ const ways: Readonly<Record<keyof typeof State | 'Archived', (owner: Client, id:
   DestroyedCompromised: (owner, id) => owner.revoke(id, KeyCompromise).then(() => owner.destroy(id)),
 }
 
-const withoutState: ReadonlySet<string> = new Set(['Opaque Object', 'Template'])
+/** An Opaque Object and a Template have no State (KMIP 1.4 section 3.22): they are there or they are destroyed. */
+const statesOf: Readonly<Record<string, readonly string[]>> = {
+  'Opaque Object': ['PreActive', 'Destroyed'],
+  Template: ['PreActive', 'Archived', 'Destroyed'],
+  // As other keys, of which one type is archived for all.
+  'Split Key': ['PreActive', 'Destroyed'],
+  'Symmetric Key': Object.keys(ways),
+}
+const usualStates = Object.keys(State)
 
 type Register = (attributes: WireAttribute[]) => RequestPayload<typeof Operation.Register>
 
@@ -97,8 +105,7 @@ beforeAll(async () => {
   const { der } = await newSigner({ name: 'CN=victim' })
   for (const [type, register] of Object.entries(registers(der))) {
     for (const [state, reach] of Object.entries(ways)) {
-      // An Opaque Object and a Template have no State (KMIP 1.4 section 3.22): they are there or they are destroyed.
-      if (withoutState.has(type) && state !== 'PreActive' && state !== 'Destroyed' && state !== 'Archived') continue
+      if (!(statesOf[type] ?? usualStates).includes(state)) continue
       const name = `${type} ${state}`
       const { uniqueIdentifier } = await server.client.send(Operation.Register, register([named(name)]))
       await reach(server.client, uniqueIdentifier)
