@@ -8,6 +8,7 @@ import type { MaybePromise } from '../keystore/maybe-promise.ts'
 import { encodeAttributeValue } from '../kmip/attribute.ts'
 import { CryptographicUsageMask, LinkType, ObjectType, State } from '../kmip/enums.ts'
 import { certificateAuthorityAttribute, certificateAuthorityValue } from '../objects/certificate-issuing.ts'
+import { checkCurveAllowed, checkSignatureAllowed } from '../objects/crypto-policy.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { isDestroyed } from '../objects/state.ts'
 import type { OperationContext } from './handler.ts'
@@ -85,11 +86,13 @@ export function signWith(
   privateKey: ManagedObject,
   issuer: { readonly name: Uint8Array; readonly subjectPublicKeyInfo: Uint8Array },
   wanted: CertificateToIssue,
-  { unit, cryptoWork, owner }: OperationContext,
+  { unit, cryptoWork, owner, policy }: OperationContext,
 ): MaybePromise<Buffer> {
   return unit.objects.useKey(privateKey, (key) => {
     const algorithm = algorithmOf(key)
     const scheme = key.type === 'rsa' ? ('pkcs1' as const) : ('ecdsa' as const)
+    checkSignatureAllowed(privateKey, { scheme, hash: algorithm.hash }, { policy, makes: true })
+    checkCurveAllowed(key.curve, policy)
     const sign = async (bytes: Uint8Array) =>
       cryptoWork.sign(owner, key, { scheme, hash: algorithm.hash }, { bytes, isDigest: false })
     return issueCertificate(wanted, { ...issuer, algorithm, sign })

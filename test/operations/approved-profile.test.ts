@@ -13,6 +13,9 @@ import {
   ValidityIndicator,
 } from '../../src/kmip/enums.ts'
 import type { CryptographicParameters } from '../../src/kmip/structures.ts'
+import { UnitOfWork } from '../../src/keystore/unit-of-work.ts'
+import { signWith } from '../../src/operations/certificate-issuer.ts'
+import { OperationContext } from '../../src/operations/handler.ts'
 import { attribute, createPayload, newServer, registerKey, type Server } from './fixture.ts'
 import { createPair, p256, registerPrivate, registerPublic, rsa, secp256k1 } from './key-pairs.ts'
 
@@ -162,6 +165,22 @@ test.each([
     },
   } as const
   expect(await isDone(server.client.item(Operation.DeriveKey, request))).toBe(done)
+})
+
+test('certificates are signed with keys that are approved', async () => {
+  const { client, services, clock } = server
+  const { keystore, randomBytes, cryptoWork, serverVersion, policy, streams } = services
+  const { principal } = client
+  const unit = new UnitOfWork(keystore.forPrincipal(principal), () => expect.unreachable('nothing is changed'))
+  const made = { randomBytes, cryptoWork, serverVersion, policy, streams, clock, now: clock.seconds }
+  const context = new OperationContext({ ...made, unit, principal, version: 14 })
+  const issuer = { name: new Uint8Array(0), subjectPublicKeyInfo: new Uint8Array(0) }
+  const { privateKey } = secp256k1
+  const { uniqueIdentifier } = await client.send(Operation.Register, registerPrivate(privateKey, [active]))
+  const key = await unit.get(uniqueIdentifier)
+  // What is wanted is not looked at before the key was.
+  const issued = async () => signWith(key, issuer, {} as Parameters<typeof signWith>[2], context)
+  await expect(issued()).rejects.toMatchObject({ code: 'unsupported-cryptographic-parameters' })
 })
 
 test('Query says so', async () => {
