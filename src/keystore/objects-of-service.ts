@@ -1,7 +1,7 @@
 import { type AsymmetricKey, asymmetricKey, parseKey } from '../crypto/asymmetric-key.ts'
 import { ownBuffer } from '../crypto/own-buffer.ts'
 import { type Secret, secretFromBytes } from '../crypto/secret.ts'
-import { isKryptonError } from '../errors.ts'
+import { isKryptonError, KryptonError } from '../errors.ts'
 import type { KeyChain, Scope, ServiceKeys, TenantKeys } from '../hierarchy/key-chain.ts'
 import { limits } from '../limits.ts'
 import { type AsymmetricObjectType, keyPartsOf, privateDerForm } from '../objects/asymmetric-format.ts'
@@ -73,7 +73,10 @@ export class ObjectsOfService {
     return this.#keyChain.service(this.scope)
   }
 
-  /** The key material of an object that has some, in the clear, for one use: whoever asks for it wipes it. */
+  /**
+   * The key material of an object that has some, in the clear, for one use: whoever asks for it wipes it.
+   * @throws KryptonError key-value-not-present: it is kept wrapped
+   */
   open(object: ManagedObject): MaybePromise<Secret> {
     const kept = this.#openedKeys.take(object)
     if (kept !== undefined) return kept
@@ -83,9 +86,10 @@ export class ObjectsOfService {
   }
 
   #open(keys: ServiceKeys, object: ManagedObject): Secret {
-    const { keyVersion, record } = object.fields
+    const { keyForm, keyVersion, record } = object.fields
+    if (keyForm === KeyForm.Wrapped) throw keptWrapped()
     const opened = keys.openObject(recordContext(object), keyVersion, record)
-    const secret = object.fields.keyForm === KeyForm.Plain ? opened : materialOf(opened)
+    const secret = keyForm === KeyForm.Plain ? opened : materialOf(opened)
     return this.#openedKeys.keep(object, secret, this.#placeOf(object))
   }
 
@@ -265,6 +269,14 @@ function tokensOf(values: readonly IndexValue[], keys: TenantKeys): IndexedQuery
 
 /** What a page is asked for, besides the index values. */
 export type PageQuery = Omit<LocateQuery, 'tenant' | 'system' | 'service' | 'tokens'>
+
+/** Who opens one that is kept wrapped has not asked whether it can be. */
+function keptWrapped(): KryptonError {
+  return new KryptonError(
+    'key-value-not-present',
+    'The key is kept wrapped, as it was registered: it cannot be used here',
+  )
+}
 
 /** The material in a record that holds the Key Block as it came too; that is wiped. */
 function materialOf(opened: Secret): Secret {

@@ -400,6 +400,9 @@ describe('Register of a wrapped key', () => {
       expect((await client.refusal(Operation.Get, format)).reason).toBe('Key Format Type Not Supported')
       const encryption = { uniqueIdentifier, data: dek }
       expect((await client.refusal(Operation.Encrypt, encryption)).reason).toBe('Key Value Not Present')
+      const objects = server.services.keystore.forPrincipal(client.principal)
+      const object = (await objects.get(uniqueIdentifier))!
+      expect(() => objects.open(object)).toThrow(expect.objectContaining({ code: 'key-value-not-present' }))
       expect(await client.attributes(uniqueIdentifier, ['Digest', 'Cryptographic Length'])).toEqual({
         'Cryptographic Length': [128],
       })
