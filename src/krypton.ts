@@ -94,6 +94,8 @@ class RunningServer implements Krypton {
   /** The anchor lies on the store's own volume. */
   #anchorShares = false
   #keyJobs: KeyJobs | undefined
+  /** Rows that were found damaged, in words. */
+  readonly #damaged = new Set<string>()
   #admin: AdminHttpServer | undefined
   #acts: ServiceActs | undefined
   #health: { readonly server: HealthServer; readonly address: Address } | undefined
@@ -103,6 +105,7 @@ class RunningServer implements Krypton {
     this.#log = log
     this.#threads = new ListenerThreads(
       {
+        onDamaged: (message) => this.#onDamaged(message),
         onLost: (error) => this.#log.error('a listener thread died and is replaced: its clients connect again', error),
         onGivenUp: (error) => this.#fail('listener threads die again and again', error),
       },
@@ -217,7 +220,12 @@ class RunningServer implements Krypton {
     const { ServiceActs } = await import('./service-acts.ts')
     const { server, native, admin, crypto } = this.#config
     const instance = this.#opened()
-    this.#acts = new ServiceActs({ ...instance, clock: systemClock, policy: policyOf(crypto) })
+    this.#acts = new ServiceActs({
+      ...instance,
+      clock: systemClock,
+      policy: policyOf(crypto),
+      onDamaged: ({ message }) => this.#onDamaged(message),
+    })
     const administration = new Administration({
       instance,
       keyJobs,
@@ -320,6 +328,7 @@ class RunningServer implements Krypton {
     // Not a reason to send nobody here: reads go on, and only a change that succeeds ends it.
     if (trouble !== undefined) warnings.unshift(trouble)
     warnings.unshift(...(this.#keyJobs?.warnings() ?? []))
+    warnings.unshift(...this.#damageWarnings())
     const { notAfter } = serverCertificate
     if (notAfter.getTime() < systemClock.now() + limits.certificateWarningDays * 86_400_000)
       warnings.push(`the server's certificate ends on ${notAfter.toISOString()}: krypton server-certificate renew`)
@@ -327,6 +336,18 @@ class RunningServer implements Krypton {
       warnings.push('TLS has suites without forward secrecy: kmip.tlsProfile is kmip-1.x-interop')
     if (this.#opened().root.development) warnings.push('this is a development store: nobody should trust its keys')
     return warnings
+  }
+
+  #onDamaged(message: string): void {
+    if (this.#damaged.has(message) || this.#damaged.size >= limits.damagedObjectsToldMax) return
+    this.#damaged.add(message)
+    this.#log.error('an object is damaged: it is left out of every Locate and cannot be used', new Error(message))
+  }
+
+  #damageWarnings(): string[] {
+    const shown = [...this.#damaged].slice(0, limits.damagedObjectsShownMax)
+    const more = this.#damaged.size - shown.length
+    return more === 0 ? shown : [...shown, `${more} more rows of objects are damaged: the log names them`]
   }
 
   #anchorWarnings(): string[] {

@@ -256,6 +256,11 @@ export const limits = {
   queuedAnswersBytesMax: 256 * 1024 * 1024,
   /** Memory of frames that have partly come, for one listener thread: 16 of the largest. */
   partialFramesBytesMax: 256 * 1024 * 1024,
+  // damage
+  /** Damaged rows of objects that a thread tells of, each once: more are a lost database, and the first ones say so. */
+  damagedObjectsToldMax: 1_000,
+  /** Of them, as many as status names. */
+  damagedObjectsShownMax: 10,
   // KMIP over HTTPS
   /** A message in JSON or XML: the largest object is 1 MiB, 2 in hexadecimal, with its attributes; read in one turn of the loop. */
   textMessageBytesMax: 4 * 1024 * 1024,

@@ -40,6 +40,7 @@ export type ListenerThreadMessage =
   | ({ readonly kind: 'listening' } & ListeningAddresses)
   | { readonly kind: 'refused'; readonly code: ErrorCode; readonly message: string }
   | StreamMessage
+  | { readonly kind: 'damaged'; readonly message: string }
   | { readonly kind: 'refreshed'; readonly number: number; readonly fault: string | undefined }
 
 /** To a listener thread: drain and end. */
@@ -54,8 +55,10 @@ export interface RefreshKeys {
 /** What a thread is started with, made anew for each: a connection to the store and the root's keys are for one thread. */
 export type MakeThreadData = () => Omit<ListenerThreadData, 'port' | 'httpsPort' | 'thread'>
 
-/** Who is told of threads that end by themselves, which is a fault of ours. */
+/** Who is told of threads that end by themselves, which is a fault of ours, and of what they found damaged. */
 export interface ThreadLosses {
+  /** A row that somebody has changed from outside: the message names it. Threads tell of it each. */
+  readonly onDamaged: (message: string) => void
   /** One ended and another takes its place; its clients are cut off and connect again. */
   readonly onLost: (error: Error) => void
   /** They end again and again: the server cannot serve. */
@@ -159,6 +162,7 @@ export class ListenerThreads implements KeyUsers {
 
   /** Hands a message about a stream to the thread that it is for; of one that has ended, whoever asks is told. */
   #relay(message: ListenerThreadMessage): void {
+    if (message.kind === 'damaged') return this.#losses.onDamaged(message.message)
     if (message.kind !== 'stream-part' && message.kind !== 'stream-answer' && message.kind !== 'stream-end') return
     const worker = this.#workers.get(message.to)
     if (worker !== undefined) tell(worker, message)

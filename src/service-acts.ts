@@ -17,6 +17,8 @@ import type { ServiceName, TenantRegistry } from './tenants/tenant-registry.ts'
 import { version } from './version.ts'
 
 export interface ServiceActsParts {
+  /** Told of each object whose row is not as it was written. */
+  readonly onDamaged: (error: Error) => void
   readonly store: Store
   readonly keyChain: KeyChain
   readonly registry: TenantRegistry
@@ -46,8 +48,8 @@ export class ServiceActs {
     { actor, operation }: { readonly actor: string; readonly operation: string },
     act: (context: OperationContext) => MaybePromise<T>,
   ): Promise<T> {
-    const { store, keyChain, registry, clock, policy } = this.#parts
-    this.#keystore ??= new Keystore(store, keyChain, clock)
+    const { store, keyChain, registry, clock, policy, onDamaged } = this.#parts
+    this.#keystore ??= new Keystore(store, keyChain, clock, onDamaged)
     this.#cryptoWork ??= new CryptoWork({ offload: 'table', loops: 1 })
     const principal = operatorOf(await registry.scopeOf(service), service, actor)
     const { tenant } = principal

@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts'
 import type { KeyChain } from '../hierarchy/key-chain.ts'
 import { limits } from '../limits.ts'
 import type { Store } from '../store/store.ts'
+import { DamagedObjects } from './damaged-objects.ts'
 import { NonceCounts } from './nonce-counts.ts'
 import { ObjectCache } from './object-cache.ts'
 import { ObjectsOfService } from './objects-of-service.ts'
@@ -22,15 +23,18 @@ export class Keystore {
   readonly #parsedKeys: ParsedKeys
   readonly #openedKeys: OpenedKeys
   readonly #nonceCounts = new NonceCounts()
+  readonly #damaged: DamagedObjects
   readonly #services = new LRUCache<string, ObjectsOfService>({ max: limits.keyChainEntriesMax })
   #byPrincipal = new WeakMap<Principal, ObjectsOfService>()
   #count = 0
   #lastSequence = 0
 
-  constructor(store: Store, keyChain: KeyChain, clock: Clock) {
+  /** @param onDamaged told once of each object whose row is not as it was written */
+  constructor(store: Store, keyChain: KeyChain, clock: Clock, onDamaged: (error: Error) => void) {
     this.#store = store
     this.#keyChain = keyChain
     this.#clock = clock
+    this.#damaged = new DamagedObjects(onDamaged)
     this.#cache = new ObjectCache(store.versions)
     this.#parsedKeys = new ParsedKeys(store.versions)
     this.#openedKeys = new OpenedKeys(store.versions)
@@ -50,6 +54,7 @@ export class Keystore {
         parsedKeys: this.#parsedKeys,
         openedKeys: this.#openedKeys,
         nonceCounts: this.#nonceCounts,
+        damaged: this.#damaged,
       }
       const number = this.#count++
       objects = new ObjectsOfService(this.#store, this.#keyChain, caches, principal.scope, number, () =>

@@ -10,11 +10,13 @@ import { KeyForm, type ManagedObject } from '../objects/managed-object.ts'
 import { pendingOperationType } from '../objects/pending-operation.ts'
 import { parseUniqueIdentifier, uniqueIdentifierOf } from '../objects/unique-identifier.ts'
 import type { Row } from '../store/schema.ts'
+import { LocatePage } from '../store/locate-page.ts'
 import type { IndexedQuery, LocateQuery, Store, Unit } from '../store/store.ts'
 import type { IndexValue } from '../objects/index-values.ts'
 import { ChangeQueue } from './change-queue.ts'
 import { next } from './maybe-promise.ts'
 import type { MaybePromise } from './maybe-promise.ts'
+import type { DamagedObjects } from './damaged-objects.ts'
 import type { NonceCounts } from './nonce-counts.ts'
 import type { ObjectCache } from './object-cache.ts'
 import { objectOf, recordContext } from './object-record.ts'
@@ -36,6 +38,7 @@ export class ObjectsOfService {
   readonly #parsedKeys: ParsedKeys
   readonly #openedKeys: OpenedKeys
   readonly #nonceCounts: NonceCounts
+  readonly #damaged: DamagedObjects
   readonly #number: number
 
   constructor(
@@ -52,6 +55,7 @@ export class ObjectsOfService {
     this.#parsedKeys = caches.parsedKeys
     this.#openedKeys = caches.openedKeys
     this.#nonceCounts = caches.nonceCounts
+    this.#damaged = caches.damaged
     this.scope = scope
     this.#number = number
     this.nextSequence = nextSequence
@@ -61,6 +65,16 @@ export class ObjectsOfService {
   get(uniqueIdentifier: string): MaybePromise<ManagedObject | undefined> {
     const cached = this.#cache.get(this.#number, uniqueIdentifier)
     return cached ?? this.#load(uniqueIdentifier)
+  }
+
+  /** The same for a search: one whose row is not as it was written is not there. */
+  undamaged(uniqueIdentifier: string): MaybePromise<ManagedObject | undefined> {
+    const object = this.#damaged.leaveOut(() => this.get(uniqueIdentifier))
+    if (!(object instanceof Promise)) return object
+    return object.catch((error: unknown) => {
+      this.#damaged.tell(error)
+      return undefined
+    })
   }
 
   /** Keys that open nothing: row MACs and index tokens. */
@@ -120,12 +134,33 @@ export class ObjectsOfService {
 
   /** A page of the service's objects, in the order of their sequence: those in which `values` are indexed. */
   page(values: readonly IndexValue[], query: PageQuery): MaybePromise<ManagedObject[]> {
+    return this.#rows(values, query, (keys, rows) => rows.map((row) => this.#verified(keys, row)))
+  }
+
+  /** The same for a search, which leaves out damaged rows: a page that is full has perhaps fewer objects than rows. */
+  searchPage(values: readonly IndexValue[], query: PageQuery): MaybePromise<SearchPage> {
+    return this.#rows(values, query, (keys, rows) => {
+      const page = new LocatePage(query.limit)
+      const objects: ManagedObject[] = []
+      for (const row of rows) {
+        page.add(row)
+        const object = this.#damaged.leaveOut(() => this.#verified(keys, row))
+        if (object !== undefined) objects.push(object)
+      }
+      const last = rows.at(-1)
+      return { objects, after: page.isFull && last !== undefined ? last : undefined }
+    })
+  }
+
+  #rows<T>(
+    values: readonly IndexValue[],
+    query: PageQuery,
+    take: (keys: TenantKeys, rows: readonly Row<'objects'>[]) => T,
+  ): MaybePromise<T> {
     return next(this.tenantKeys(), (keys) => {
       const tokens = tokensOf(values, keys)
       // The slots of what will be found are not known yet: what is read here is not put into the cache.
-      return next(this.#store.locate({ ...this.scope, ...query, tokens }), (rows) =>
-        rows.map((row) => this.#verified(keys, row)),
-      )
+      return next(this.#store.locate({ ...this.scope, ...query, tokens }), (rows) => take(keys, rows))
     })
   }
 
@@ -260,11 +295,19 @@ export interface CachesOfThread {
   readonly parsedKeys: ParsedKeys
   readonly openedKeys: OpenedKeys
   readonly nonceCounts: NonceCounts
+  readonly damaged: DamagedObjects
 }
 
 /** What the store's index holds for these values. */
 function tokensOf(values: readonly IndexValue[], keys: TenantKeys): IndexedQuery['tokens'] {
   return values.map(({ attribute, bytes }) => ({ attribute, token: keys.indexToken(attribute, bytes) }))
+}
+
+/** A page of a search. */
+export interface SearchPage {
+  readonly objects: readonly ManagedObject[]
+  /** Where the next page begins; undefined after the last one. */
+  readonly after: { readonly sequence: number; readonly object: Buffer } | undefined
 }
 
 /** What a page is asked for, besides the index values. */

@@ -4,11 +4,10 @@ import { limits } from '../limits.ts'
 import type { IndexValue } from '../objects/index-values.ts'
 import type { ManagedObject, ObjectFields } from '../objects/managed-object.ts'
 import { pendingOperationType } from '../objects/pending-operation.ts'
-import { LocatePage } from '../store/locate-page.ts'
 import { next } from './maybe-promise.ts'
 import type { MaybePromise } from './maybe-promise.ts'
 import { storedStates } from './object-record.ts'
-import type { PageQuery } from './objects-of-service.ts'
+import type { PageQuery, SearchPage } from './objects-of-service.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
 
 /** What to look for among a service's objects. */
@@ -86,7 +85,7 @@ class Search {
 
   /** One by one: `identifiers` are all that there are. */
   #readFew(identifiers: readonly string[]): MaybePromise<SearchResult> {
-    const objects = identifiers.map((identifier) => this.#unit.objects.get(identifier))
+    const objects = identifiers.map((identifier) => this.#unit.objects.undamaged(identifier))
     this.#offset = undefined
     this.#seen = 0
     const isHere = (object: (typeof objects)[number]): object is ManagedObject | undefined =>
@@ -103,7 +102,7 @@ class Search {
 
   #readPages(): MaybePromise<SearchResult> {
     for (;;) {
-      const page = this.#unit.objects.page(this.#query.values, this.#pageQuery())
+      const page = this.#unit.objects.searchPage(this.#query.values, this.#pageQuery())
       if (page instanceof Promise) return page.then((read) => this.#take(read) ?? this.#readPages())
       const result = this.#take(page)
       if (result !== undefined) return result
@@ -117,20 +116,15 @@ class Search {
   }
 
   /** Takes a page in; the result when there is nothing more to read. */
-  #take(read: readonly ManagedObject[]): SearchResult | undefined {
-    const page = new LocatePage(this.#pageRows)
-    for (const object of read) {
-      page.add({ attributes: object.encodedAttributes, record: object.fields.record })
-      this.#merge(object)
-    }
-    if (!page.isFull) {
+  #take({ objects, after }: SearchPage): SearchResult | undefined {
+    for (const object of objects) this.#merge(object)
+    if (after === undefined) {
       for (const object of this.#changed) this.#found(object)
       return { objects: this.#objects, total: this.#total() }
     }
     if (this.#objects.length >= this.#query.limit) return { objects: this.#objects, total: undefined }
     if (++this.#pages === limits.locatePagesMax) throw tooMuch()
-    const last = read.at(-1)!.fields
-    this.#after = { sequence: last.sequence, object: last.id }
+    this.#after = { sequence: after.sequence, object: after.object }
     this.#offset = undefined
     return undefined
   }

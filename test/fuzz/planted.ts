@@ -56,6 +56,25 @@ export const plantedTargets: readonly { readonly name: string; readonly finds: R
     },
   },
   {
+    name: 'an error that is no KryptonError, thrown for an escape of JSON',
+    finds: /planted: an escape/,
+    target: {
+      ...realTarget,
+      jsonToFrame: (text) => {
+        if (text.includes('\\ud83d')) throw new TypeError('planted: an escape')
+        return realTarget.jsonToFrame(text)
+      },
+    },
+  },
+  {
+    name: 'an item of XML that is lost',
+    finds: /is not the frame that it was made of/,
+    target: {
+      ...realTarget,
+      xmlToFrame: (text) => realTarget.xmlToFrame(Buffer.from(text.toString().replace(/<Operation [^>]*>/, ''))),
+    },
+  },
+  {
     name: 'a frame that is cut one byte too late',
     finds: /the frame reader changed bytes/,
     target: {

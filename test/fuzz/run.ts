@@ -10,7 +10,7 @@ import { loadSeeds } from './seeds.ts'
 import { absent, sharedDirectory } from '../kmip/shared.ts'
 
 /**
- * Fuzz of frame reader and decoder: `npm run fuzz -- [--cycles N] [--seed S] [--threads T] [--state FILE]`.
+ * Fuzz of frame reader and decoder, and of the readers of JSON and XML: `npm run fuzz -- [--cycles N] [--seed S] [--threads T] [--state FILE]`.
  * First it must find defects that were planted; then it runs N inputs (10 million unless told) on T threads (2). With a state file an
  * interrupted run goes on where it was. Exit status: 0 nothing found and every goal met, 1 not, 2 void: a planted defect was not found.
  */

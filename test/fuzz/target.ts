@@ -3,6 +3,8 @@ import { isKryptonError } from '../../src/errors.ts'
 import { Attributes, decodeAttributes, encodeAttributes } from '../../src/kmip/attribute.ts'
 import { attributesForVersion } from '../../src/kmip/attributes-1x.ts'
 import type { WireAttribute } from '../../src/kmip/attributes-1x.ts'
+import { jsonToFrame } from '../../src/kmip/encodings/json-to-frame.ts'
+import { xmlToFrame } from '../../src/kmip/encodings/xml-to-frame.ts'
 import { payloadsOf } from '../../src/kmip/payloads/index.ts'
 import { answerVersion, decodeRequest, encodeRequest } from '../../src/kmip/request-message.ts'
 import type { RequestMessage } from '../../src/kmip/request-message.ts'
@@ -12,8 +14,10 @@ import { Tag } from '../../src/kmip/tags.ts'
 import { limits } from '../../src/limits.ts'
 import { dump } from '../../src/ttlv/dump.ts'
 import { FrameReader } from '../../src/ttlv/frame-reader.ts'
+import { TtlvReader } from '../../src/ttlv/reader.ts'
 import { TtlvWriter } from '../../src/ttlv/writer.ts'
 import type { Random } from './random.ts'
+import { executeTexts } from './texts.ts'
 
 /** How far an input came. `signature` is the same for inputs that went the same way. */
 export interface Outcome {
@@ -26,6 +30,8 @@ export interface Target {
   readonly cut: (reader: FrameReader, input: Buffer) => Buffer | undefined
   readonly decodeRequest: typeof decodeRequest
   readonly encodeRequest: typeof encodeRequest
+  readonly jsonToFrame: typeof jsonToFrame
+  readonly xmlToFrame: typeof xmlToFrame
 }
 
 export const realTarget: Target = {
@@ -35,10 +41,15 @@ export const realTarget: Target = {
   },
   decodeRequest,
   encodeRequest,
+  jsonToFrame,
+  xmlToFrame,
 }
 
 /** Where the last byte of the minor version is in a message whose Protocol Version comes first. */
 export const versionAt = 51
+
+/** One frame of so many is tried as JSON and XML too, each in five forms: a text takes longer than a frame. */
+const textsEvery = 32
 
 /** What no input may do. */
 export class Finding extends Error {}
@@ -52,6 +63,8 @@ export function execute(target: Target, input: Buffer, random: Random, valuesOnl
   const frame = cutFrame(target, input, random)
   if (typeof frame === 'string') return { reached: 'nothing', signature: frame }
   if (random.once(64)) typed(() => dump(frame))
+  if (random.once(textsEvery) && typed(() => new TtlvReader(frame)) instanceof TtlvReader)
+    executeTexts(target, Buffer.from(frame), random)
   // the caller reuses its memory, so what is kept as a frame is its own
   const isRequest = frame[2] === (Tag.RequestMessage & 0xff)
   return isRequest ? executeRequest(target, frame, random, valuesOnly) : executeResponse(frame, valuesOnly)

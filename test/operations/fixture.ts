@@ -79,7 +79,7 @@ export async function newServer(
   const counters = new Counters()
   const refusals = new RefusalRecords(store, clock, counters, (error) => faults.push(error))
   const servicesOf = (of: Store): Services => ({
-    keystore: new Keystore(of, hierarchy.chain, clock),
+    keystore: new Keystore(of, hierarchy.chain, clock, (error) => faults.push(error)),
     clock,
     randomBytes,
     cryptoWork,

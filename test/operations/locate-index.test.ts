@@ -86,10 +86,11 @@ describe('Locate over an index that somebody has edited', () => {
     expect([reason, message]).toEqual(['Invalid Field', expect.stringContaining(`${limits.locatePagesMax} pages`)])
   })
 
-  test('fails at an object that was changed, and names it to the operator, not to the client', async () => {
+  test('leaves out an object that was changed, in every way to look, and names it to the operator once, not to the client', async () => {
     const { store, client, faults } = await newServer()
     const group = attribute('objectGroup', 'one')
     const id = await client.register(key, [group])
+    const others = [await client.register(key, [group]), await client.register(key, [group])]
     const row = (await store.get('objects', { ...client.principal.scope, object: idOf(id) }))!
     const forged = { ...row, length_bits: 8, row_version: row.row_version + 1 }
     await store.commit({
@@ -97,10 +98,16 @@ describe('Locate over an index that somebody has edited', () => {
       changes: [{ table: 'objects', kind: 'update', row: forged, expectedVersion: row.row_version }],
       audit: [],
     })
-    const { reason, message } = await client.refusal(Operation.Locate, { attributes: [group] })
-    expect(reason).toBe('General Failure')
-    expect(message).not.toContain(id)
+    // By the index, by pages, by pages of which the first has nothing else, from an offset.
+    expect(await client.locate([group])).toEqual(others)
+    expect(await client.locate([])).toEqual(others)
+    expect(await client.locate([attribute('objectType', ObjectType.SymmetricKey)], { maximumItems: 1 })).toEqual([
+      others[0],
+    ])
+    expect(await client.locate([attribute('cryptographicLength', 128)], { offsetItems: 1 })).toEqual([others[1]])
     expect(faults).toMatchObject([{ code: 'row-mac-mismatch', message: expect.stringContaining(`object ${id}`) }])
+    const { reason, message } = await client.refusal(Operation.Get, { uniqueIdentifier: id })
+    expect([reason, message.includes(id)]).toEqual(['General Failure', false])
   })
 })
 

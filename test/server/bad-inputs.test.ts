@@ -27,7 +27,7 @@ beforeAll(async () => {
   server = await startServer({
     responder: ({ store, keyChain, authenticator }, counters, log) => {
       const onFault = (error: unknown) => faults.push(error)
-      const keystore = new Keystore(store, keyChain, systemClock)
+      const keystore = new Keystore(store, keyChain, systemClock, onFault)
       const services = {
         keystore,
         clock: systemClock,
