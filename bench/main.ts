@@ -5,6 +5,7 @@ import { benchConnections } from './connections.ts'
 import { benchCost } from './cost.ts'
 import { benchDurable } from './durable/durable.ts'
 import { benchFlows } from './flows.ts'
+import { benchForeign } from './foreign.ts'
 import { benchFootprint } from './footprint.ts'
 import { benchLatency } from './latency.ts'
 import { loadCommand } from '../src/bench/command.ts'
@@ -71,6 +72,8 @@ const parts = {
       warmupSeconds: warmupSeconds(flags),
       onProgress: progress,
     }).then((section) => [section]),
+  foreign: (flags: Flags) =>
+    benchForeign({ requests: flags.quick ? 2_000 : 20_000, onProgress: progress }).then((section) => [section]),
   durable: (flags: Flags) =>
     benchDurable({
       rounds: flags.quick ? 2 : 5,
@@ -117,6 +120,7 @@ const allParts = [
   'footprint',
   'threads',
   'flows',
+  'foreign',
   'compare',
   'micro',
 ] as const
@@ -181,6 +185,7 @@ const program = common(new Command('bench'))
     ),
   )
   .addCommand(part('flows', "what MongoDB's clients do from end to end, and Gets at a given rate"))
+  .addCommand(part('foreign', "how long the answer takes that another tenant's object does not exist"))
   .addCommand(part('compare', "Krypton and PyKMIP's server side by side"))
   .addCommand(
     part('durable', "durable Create beside the disk's own sync and a bare writer").option(
