@@ -63,10 +63,13 @@ export function checkCertificateFormat(keyFormatType: number | undefined): void 
   )
 }
 
-/** @throws KryptonError key-format-type-not-supported: a part of a key is in the format of the key, and in no other */
+/** @throws KryptonError key-format-type-not-supported: a part of a key is in the format of the key, and in no other; a Template is in none */
 export function checkOwnFormat({ fields }: ManagedObject, keyFormatType: number | undefined): void {
   if (keyFormatType === undefined || keyFormatType === fields.keyFormatType) return
-  throw new KryptonError('key-format-type-not-supported', 'Leave out Key Format Type: a Split Key has its own alone')
+  throw new KryptonError(
+    'key-format-type-not-supported',
+    'Leave out Key Format Type: a Split Key has its own alone, a Template none',
+  )
 }
 
 /**

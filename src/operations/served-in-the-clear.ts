@@ -33,7 +33,9 @@ export function serveInTheClear(
   }
   checkCompression(request.keyCompressionType)
   if (objectType === ObjectType.Certificate) checkCertificateFormat(request.keyFormatType)
-  else if (objectType === ObjectType.SplitKey) checkOwnFormat(object, request.keyFormatType)
+  else if (objectType === ObjectType.SplitKey || objectType === ObjectType.Template) {
+    checkOwnFormat(object, request.keyFormatType)
+  }
   if (object.fields.record.byteLength === 0) return answer(object, request, undefined)
   return next(openMaterialForAnswer(object, context), (material) => answer(object, request, material))
 }

@@ -140,6 +140,7 @@ describe('a Template', () => {
         await client.item(Operation.Revoke, { uniqueIdentifier, revocationReason: { revocationReasonCode: 1 } }),
         'Illegal Operation',
       ],
+      [await client.item(Operation.Get, { uniqueIdentifier, keyFormatType: 1 }), 'Key Format Type Not Supported'],
       [await client.item(Operation.Encrypt, { uniqueIdentifier, data: Buffer.alloc(16) }), 'Permission Denied'],
       [
         await client.item(Operation.Create, creation(Array.from({ length: limits.templatesMax + 1 }, () => 'useless'))),
