@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { WireAttribute } from '../../src/kmip/attributes-1x.ts'
-import { ObjectGroupMember, ObjectType, Operation, State } from '../../src/kmip/enums.ts'
+import { ObjectGroupMember, ObjectType, Operation, State, StorageStatusMask } from '../../src/kmip/enums.ts'
 import { limits } from '../../src/limits.ts'
 import {
   attribute,
@@ -214,6 +214,7 @@ describe('Locate and the naive search', () => {
     readonly color: string | undefined
     readonly mask: number | undefined
     readonly date: number
+    readonly archived: boolean
   }
   const models: Model[] = []
   let client: Client
@@ -252,7 +253,19 @@ describe('Locate and the naive search', () => {
       if (steps > 1) await client.revoke(id)
       if (steps > 2) await client.destroy(id)
       const state = isKey ? [State.PreActive, State.Active, State.Deactivated, State.Destroyed][steps]! : 0
-      models.push({ id, objectType, state, names: [`n${i}`], groups, color, mask, date: server.clock.seconds })
+      const archived = i % 7 === 3 && state !== State.Destroyed
+      if (archived) await client.send(Operation.Archive, { uniqueIdentifier: id })
+      models.push({
+        id,
+        objectType,
+        state,
+        names: [`n${i}`],
+        groups,
+        color,
+        mask,
+        date: server.clock.seconds,
+        archived,
+      })
     }
   })
 
@@ -296,25 +309,31 @@ describe('Locate and the naive search', () => {
       })),
     )
 
-  test('find the same, in the same order, page by page', async () => {
+  const { OnLineStorage: onLine, ArchivalStorage: archival } = StorageStatusMask
+
+  test('find the same, in the same order, page by page, wherever it is kept', async () => {
     const page = fc.option(fc.integer({ min: 1, max: 45 }), { nil: undefined })
     await fc.assert(
       fc.asyncProperty(
         fc.array(filters, { maxLength: 3 }),
         page,
         fc.integer({ min: 0, max: 10 }),
-        async (asked, maximumItems, offsetItems) => {
+        fc.constantFrom(undefined, onLine, archival, onLine | archival),
+        async (asked, maximumItems, offsetItems, storageStatusMask) => {
           const dates = asked.filter(({ wire }) => wire.length > 1)
           fc.pre(dates.length <= 1)
           const wantsState = asked.some((one) => one.wantsState)
           const expected = models
             .filter(
-              (model) => (wantsState || model.state !== State.Destroyed) && asked.every(({ holds }) => holds(model)),
+              (model) =>
+                (wantsState || model.state !== State.Destroyed) &&
+                ((storageStatusMask ?? onLine) & (model.archived ? archival : onLine)) !== 0 &&
+                asked.every(({ holds }) => holds(model)),
             )
             .map(({ id }) => id)
           const found = await client.locate(
             asked.flatMap(({ wire }) => wire),
-            { maximumItems, offsetItems },
+            { maximumItems, offsetItems, storageStatusMask },
           )
           expect(found).toEqual(expected.slice(offsetItems, offsetItems + (maximumItems ?? expected.length)))
         },
