@@ -14,7 +14,7 @@ const server = createServer({ cert: pem, key: pem, secureOptions: Number(options
     setTimeout(() => {
       wipeTraces()
       socket.write(String(length))
-    }, 100)
+    }, 20)
   })
   socket.on('error', () => socket.destroy())
 })

@@ -4,8 +4,7 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { type AddressInfo, connect as connectTcp, createServer } from 'node:net'
 import { join } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
-import { connect } from 'node:tls'
+import { connect, type TLSSocket } from 'node:tls'
 import { afterAll, expect, it } from 'vitest'
 import { nativeAddon } from '../../src/crypto/native.ts'
 import { cleansePlaintext } from '../../src/server/listener.ts'
@@ -18,8 +17,8 @@ const directory = temporaryDirectory('wiped-reads')
 afterAll(() => removeDirectory(directory))
 
 /**
- * Copies, in the memory of a server that wipes what it was given, of what a client has sent it. Of the client's next record only the beginning
- * has come, so OpenSSL holds a buffer to decrypt into: the one in which it had the key.
+ * Copies, in the memory of a server that wipes what it was given, of what its clients have sent it. Of the next record of each only the beginning
+ * comes, with the end of the one before, so that OpenSSL holds a buffer to decrypt into: often the one in which it had the key.
  */
 async function copiesLeft(secureOptions: number, file: string): Promise<string[]> {
   const server = spawn(process.execPath, [
@@ -29,32 +28,54 @@ async function copiesLeft(secureOptions: number, file: string): Promise<string[]
     String(secureOptions),
   ])
   const [port] = await once(server.stdout, 'data')
-  let isCut = false
+  let isArmed = false
   const wire = createServer((client) => {
     const onward = connectTcp(Number(port), '127.0.0.1')
-    client.on('data', (chunk: Buffer) => onward.write(isCut ? chunk.subarray(0, 16) : chunk))
+    let held: Buffer | undefined
+    client.on('data', (chunk: Buffer) => {
+      if (!isArmed) onward.write(chunk)
+      else held = Buffer.concat([held ?? Buffer.alloc(0), chunk])
+      if (held !== undefined && held.length > 5 && held.length > recordBytes(held) + 16)
+        onward.write(held.subarray(0, recordBytes(held) + 16))
+    })
     onward.pipe(client)
     for (const socket of [client, onward]) socket.on('error', () => socket.destroy())
   })
+  const sockets: TLSSocket[] = []
   try {
     wire.listen(0, '127.0.0.1')
     await once(wire, 'listening')
     const { port: wirePort } = wire.address() as AddressInfo // it listens on a port
-    const key: KnownKey = { kind: 'planted', name: 'sent', bytes: randomBytes(32) }
-    const socket = connect({ host: '127.0.0.1', port: wirePort, rejectUnauthorized: false })
-    await once(socket, 'secureConnect')
-    socket.write(Buffer.concat([randomBytes(4000), key.bytes, randomBytes(200)]))
-    await once(socket, 'data')
-    isCut = true
-    socket.write(Buffer.alloc(4000))
-    await setTimeout(200)
-    const { copies } = await scan([key], server.pid!, directory)
-    socket.destroy()
-    return copies.map(({ where }) => where)
+    const keys: KnownKey[] = []
+    for (let i = 0; i < connections; i++) {
+      const key: KnownKey = { kind: 'planted', name: `sent ${i}`, bytes: randomBytes(32) }
+      keys.push(key)
+      const socket = connect({ host: '127.0.0.1', port: wirePort, rejectUnauthorized: false })
+      sockets.push(socket)
+      isArmed = false
+      await once(socket, 'secureConnect')
+      socket.write('the handshake is over when this has come')
+      await once(socket, 'data')
+      isArmed = true
+      // Of many lengths: which of them leave a copy is malloc's affair.
+      socket.write(Buffer.concat([randomBytes(1000 + i * 350), key.bytes, randomBytes(100)]))
+      socket.write(Buffer.alloc(4000))
+      await once(socket, 'data')
+    }
+    const { copies } = await scan(keys, server.pid!, directory)
+    return copies.map(({ key, where }) => `${key.name} in ${where}`)
   } finally {
+    for (const socket of sockets) socket.destroy()
     wire.close()
     server.kill('SIGKILL')
   }
+}
+
+const connections = 24
+
+/** Of the TLS record that begins there, with its header. */
+function recordBytes(bytes: Buffer): number {
+  return 5 + bytes.readUInt16BE(3)
 }
 
 // Without the addon nobody wipes the stack, on which Node too has a copy.
