@@ -262,7 +262,7 @@ export const limits = {
   /** Of them, as many as status names. */
   damagedObjectsShownMax: 10,
   // KMIP over HTTPS
-  /** A message in JSON or XML: the largest object is 1 MiB, 2 in hexadecimal, with its attributes; read in one turn of the loop. */
+  /** A message in JSON or XML: the largest object is 1 MiB, 2 in hexadecimal, with its attributes. It is read in one turn of the loop: 26 ms for one of 4 MiB. */
   textMessageBytesMax: 4 * 1024 * 1024,
   /** Headers of a request: clients send some 300 bytes. */
   httpHeaderBytesMax: 8 * 1024,
