@@ -158,7 +158,10 @@ export class CryptoWork {
     if (this.#isInline(privateUs(key), signed.bytes)) return sign(key, scheme, signed)
     const bytes = shared(signed.bytes)
     const input = { key: exportKey(key), scheme, bytes, isDigest: signed.isDigest }
-    return this.#work.run(owner, 'sign', input).then(bufferOf)
+    return this.#work
+      .run(owner, 'sign', input)
+      .then(bufferOf)
+      .finally(() => wipeCopy(bytes, signed.bytes))
   }
 
   /** `verifySignature` of signature.ts. */
@@ -172,7 +175,7 @@ export class CryptoWork {
     if (this.#isInline(publicUs(key), signed.bytes)) return verifySignature(key, scheme, signed, signature)
     const bytes = shared(signed.bytes)
     const input = { key: exportKey(key), scheme, bytes, isDigest: signed.isDigest, signature: sharedCopy(signature) }
-    return this.#work.run(owner, 'verifySignature', input)
+    return this.#work.run(owner, 'verifySignature', input).finally(() => wipeCopy(bytes, signed.bytes))
   }
 
   /** `encryptRsa` of rsa-cipher.ts. */

@@ -3,6 +3,7 @@ import { unwrapKey, wrapKey } from '../crypto/key-wrap.ts'
 import { ownBuffer } from '../crypto/own-buffer.ts'
 import { secretFromBytes } from '../crypto/secret.ts'
 import type { Secret } from '../crypto/secret.ts'
+import type { SignatureScheme, SignedBytes } from '../crypto/signature.ts'
 import { KryptonError } from '../errors.ts'
 import { andFinally, next } from '../keystore/maybe-promise.ts'
 import type { MaybePromise } from '../keystore/maybe-promise.ts'
@@ -93,13 +94,22 @@ export function authenticateKeyValue(
     return withKey(object, context, (secret) => cryptoWork.mac(owner, secret, algorithm, bytes))
   }
   const { scheme } = key
-  // Only the hash goes to where RSA is done.
-  return next(cryptoWork.hash(owner, scheme.hash, bytes), (digested) =>
+  return next(signedBytes(scheme, bytes, context), (signed) =>
     context.unit.objects.useKey(object, (privateKey) => {
       checkCurveAllowed(privateKey.curve, context.policy)
-      return cryptoWork.sign(owner, privateKey, scheme, { bytes: digested, isDigest: true })
+      return cryptoWork.sign(owner, privateKey, scheme, signed)
     }),
   )
+}
+
+/** Only the hash goes to where RSA is done. ECDSA over a hash needs the addon, and ECDSA over the data does not. */
+function signedBytes(
+  scheme: SignatureScheme,
+  bytes: Uint8Array,
+  { cryptoWork, owner }: OperationContext,
+): MaybePromise<SignedBytes> {
+  if (scheme.scheme === 'ecdsa') return { bytes, isDigest: false }
+  return next(cryptoWork.hash(owner, scheme.hash, bytes), (digested) => ({ bytes: digested, isDigest: true }))
 }
 
 /** @throws KryptonError cryptographic-failure: the Key Value is not what was authenticated */
@@ -133,10 +143,10 @@ function isAuthentic(
     )
   }
   const { scheme } = key
-  return next(cryptoWork.hash(owner, scheme.hash, bytes), (digested) =>
+  return next(signedBytes(scheme, bytes, context), (signed) =>
     context.unit.objects.useKey(object, (publicKey) => {
       checkCurveAllowed(publicKey.curve, context.policy)
-      return cryptoWork.verifySignature(owner, publicKey, scheme, { bytes: digested, isDigest: true }, macSignature)
+      return cryptoWork.verifySignature(owner, publicKey, scheme, signed, macSignature)
     }),
   )
 }
