@@ -33,5 +33,5 @@ export class KmipResponder implements Responder {
 /** The same for all that are unknown, so that nobody learns how close they came; the log says why. */
 export const unknownClient = new KryptonError(
   'authentication-not-successful',
-  'This certificate belongs to no client of this server: have it bound with krypton client add',
+  'Show a client certificate that belongs to a client of this server: have it bound with krypton client add',
 )

@@ -166,8 +166,8 @@ const deep = (open: string, close: string): string => open.repeat(33) + close.re
 
 test.each([
   ['', /byte 0/],
-  ['[]', /there stands \{/],
-  ['{"tag":"BatchCount"', /there stands \}/],
+  ['[]', /here must stand \{/],
+  ['{"tag":"BatchCount"', /here must stand \}/],
   ['{"tag":"BatchCount","tag":"BatchCount","value":[]}', /one tag/],
   ['{"tag":"BatchCount","value":[],"value":[]}', /one value/],
   ['{"tag":"BatchCount","more":1,"value":[]}', /nothing else/],
@@ -209,13 +209,13 @@ test.each([
 })
 
 test.each([
-  ['', /there stands </],
+  ['', /here must stand </],
   ['<!DOCTYPE x [<!ENTITY a "b">]><X/>', /no document type/],
   ['<X><![CDATA[a]]></X>', /no CDATA/],
   ['<X/><?php ?>', /message has ended/],
   ['<?xml version="1.1"?><X/>', /XML 1.0/],
   ['<?xml version="1.0" encoding="latin1"?><X/>', /UTF-8/],
-  ['<X>text</X>', /there stands <\//],
+  ['<X>text</X>', /here must stand <\//],
   ['<X></Y>', /ends before what holds it/],
   ['<X', /space stands before/],
   ['<X type="TextString" value="&nbsp;"/>', /no entities/],

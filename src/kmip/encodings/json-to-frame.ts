@@ -175,7 +175,7 @@ function scalarIn(source: TextSource): Scalar {
   for (const literal of ['true', 'false', 'null'])
     if (source.skip(literal)) return { kind: 'literal', from, to: source.at }
   while (isNumberPart(source.next)) source.at += 1
-  if (source.at === from) throw source.fault('there stands a value')
+  if (source.at === from) throw source.fault('here must stand a value')
   return { kind: 'number', from, to: source.at }
 }
 

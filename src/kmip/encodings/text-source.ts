@@ -47,7 +47,7 @@ export class TextSource {
 
   /** @throws KryptonError frame-invalid when something else stands there */
   expect(text: string): void {
-    if (!this.skip(text)) throw this.fault(`there stands ${text}`)
+    if (!this.skip(text)) throw this.fault(`here must stand ${text}`)
   }
 
   /**
@@ -61,7 +61,7 @@ export class TextSource {
 
   /** The error for what is not as it should be, with its place. */
   fault(rule: string, at = this.at): KryptonError {
-    return new KryptonError('frame-invalid', `Send well-formed messages: at byte ${at}, ${rule}`)
+    return new KryptonError('frame-invalid', `Send well-formed messages: not so at byte ${at}: ${rule}`)
   }
 }
 

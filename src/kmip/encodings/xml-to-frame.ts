@@ -165,7 +165,7 @@ function quoted(source: TextSource): Span {
 function name(source: TextSource): Span {
   const from = source.at
   while (isNamePart(source.next)) source.at += 1
-  if (source.at === from) throw source.fault('there stands a name')
+  if (source.at === from) throw source.fault('here must stand a name')
   if (source.next === colon) throw source.fault('names have no prefix: name the namespace with xmlns')
   return { from, to: source.at }
 }
