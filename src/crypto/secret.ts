@@ -1,7 +1,7 @@
 import { createSecretKey, type KeyObject } from 'node:crypto'
 import { BytesSecret, handleOf, KeyObjectSecret, revealTo, SlotSecret } from './key-material.ts'
 import { classNumbers, nativeAddon } from './native.ts'
-import { ownCopy } from './own-buffer.ts'
+import { ownBuffer, ownCopy } from './own-buffer.ts'
 import { randomBytes } from './random.ts'
 
 /**
@@ -58,6 +58,17 @@ export function secretFromBytes(source: Uint8Array, secretClass: SecretClass): S
     return new SlotSecret(addon, handle, secretClass, source.byteLength)
   }
   return adoptSecret(ownCopy(source), secretClass)
+}
+
+/** The bytes of a secret of class `object`, in a buffer of their own which the caller wipes. The secret ends. */
+export function bytesOfSecret(secret: Secret): Buffer {
+  try {
+    const bytes = ownBuffer(secret.byteLength)
+    secret.copyInto(bytes, 0)
+    return bytes
+  } finally {
+    secret.wipe()
+  }
 }
 
 /** Takes over `own`, an unpooled buffer that nobody else keeps: it becomes the secret, or is wiped when a slot or a KeyObject does. */

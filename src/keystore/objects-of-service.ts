@@ -1,6 +1,5 @@
 import { type AsymmetricKey, asymmetricKey, parseKey } from '../crypto/asymmetric-key.ts'
-import { ownBuffer } from '../crypto/own-buffer.ts'
-import { type Secret, secretFromBytes } from '../crypto/secret.ts'
+import { bytesOfSecret, type Secret, secretFromBytes } from '../crypto/secret.ts'
 import { isKryptonError, KryptonError } from '../errors.ts'
 import type { KeyChain, Scope, ServiceKeys, TenantKeys } from '../hierarchy/key-chain.ts'
 import { limits } from '../limits.ts'
@@ -110,7 +109,7 @@ export class ObjectsOfService {
   /** What the record of an object holds that was registered wrapped (`keptKeyBlock`): whoever asks for it wipes it. */
   openKeptKeyBlock(object: ManagedObject): MaybePromise<Buffer> {
     const { keyVersion, record } = object.fields
-    return next(this.serviceKeys(), (keys) => bytesOf(keys.openObject(recordContext(object), keyVersion, record)))
+    return next(this.serviceKeys(), (keys) => bytesOfSecret(keys.openObject(recordContext(object), keyVersion, record)))
   }
 
   /** Where the slot of an object stands that is as it is stored; undefined for one that a request has changed, or that is old. */
@@ -323,22 +322,11 @@ function keptWrapped(): KryptonError {
 
 /** The material in a record that holds the Key Block as it came too; that is wiped. */
 function materialOf(opened: Secret): Secret {
-  const kept = bytesOf(opened)
+  const kept = bytesOfSecret(opened)
   try {
     return secretFromBytes(materialIn(kept), 'object')
   } finally {
     kept.fill(0)
-  }
-}
-
-/** The bytes of a secret, which is wiped. */
-function bytesOf(secret: Secret): Buffer {
-  try {
-    const bytes = ownBuffer(secret.byteLength)
-    secret.copyInto(bytes, 0)
-    return bytes
-  } finally {
-    secret.wipe()
   }
 }
 

@@ -1,6 +1,7 @@
 import type { CipherMode } from '../crypto/cipher-form.ts'
 import type { Secret } from '../crypto/secret.ts'
 import { KryptonError } from '../errors.ts'
+import { andFinally, next } from '../keystore/maybe-promise.ts'
 import type { MaybePromise } from '../keystore/maybe-promise.ts'
 import { KeyForm, type ManagedObject } from '../objects/managed-object.ts'
 import type { OperationContext } from './handler.ts'
@@ -65,3 +66,16 @@ export function checkKeyValuePresent({ fields }: ManagedObject): void {
 }
 
 const modesWithoutIv: ReadonlySet<CipherMode> = new Set<CipherMode>(['ecb', 'kw', 'kwp'])
+/** `openKey` for as long as `use` takes. */
+export function withOpenKey<T>(
+  object: ManagedObject,
+  context: OperationContext,
+  use: (secret: Secret) => MaybePromise<T>,
+): MaybePromise<T> {
+  return next(openKey(object, context), (secret) =>
+    andFinally(
+      () => use(secret),
+      () => secret.wipe(),
+    ),
+  )
+}

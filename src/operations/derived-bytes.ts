@@ -22,7 +22,7 @@ import {
 } from '../objects/derivation.ts'
 import { checkDerivationAllowed, type CryptoPolicy } from '../objects/crypto-policy.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
-import { openKey } from './cipher-request.ts'
+import { withOpenKey } from './cipher-request.ts'
 import type { OperationContext } from './handler.ts'
 
 /**
@@ -80,9 +80,9 @@ export function derivedBytes(
   }
   const { key, data } = derivationRoles(one, other)
   checkData(request, data)
-  return withSecret(key, context, (secret) => {
+  return withOpenKey(key, context, (secret) => {
     if (data === undefined) return derive(secret, request.derivationParameters.derivationData)
-    return withSecret(data, context, (opened) => derive(secret, opened))
+    return withOpenKey(data, context, (opened) => derive(secret, opened))
   })
 
   function derive(secret: Secret, input: DerivationInput | undefined): MaybePromise<Buffer> {
@@ -212,19 +212,6 @@ function enough(derived: Buffer, byteLength: number): Buffer {
   )
 }
 
-function withSecret<T>(
-  object: ManagedObject,
-  context: OperationContext,
-  use: (secret: Secret) => MaybePromise<T>,
-): MaybePromise<T> {
-  return next(openKey(object, context), (secret) =>
-    andFinally(
-      () => use(secret),
-      () => secret.wipe(),
-    ),
-  )
-}
-
 /** The numbers of a key, which are gone when `use` has ended. */
 function withParts<T>(
   object: ManagedObject,
@@ -232,7 +219,7 @@ function withParts<T>(
   use: (parts: KeyParts) => MaybePromise<T>,
 ): MaybePromise<T> {
   const objectType = object.fields.objectType as AsymmetricObjectType // checkDerivesKeys has let no other through
-  return withSecret(object, context, (secret) => {
+  return withOpenKey(object, context, (secret) => {
     const material = ownBuffer(secret.byteLength)
     return andFinally(
       () => {

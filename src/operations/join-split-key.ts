@@ -1,4 +1,4 @@
-import { ownBuffer } from '../crypto/own-buffer.ts'
+import { bytesOfSecret } from '../crypto/secret.ts'
 import { KryptonError } from '../errors.ts'
 import { andFinally, next } from '../keystore/maybe-promise.ts'
 import type { MaybePromise } from '../keystore/maybe-promise.ts'
@@ -80,10 +80,7 @@ function open(objects: readonly ManagedObject[], context: OperationContext): May
     if (from === objects.length) return parts
     const object = objects[from]!
     return next(openKey(object, context), (secret) => {
-      const bytes = ownBuffer(secret.byteLength)
-      secret.copyInto(bytes, 0)
-      secret.wipe()
-      parts.push({ split: splitOf(object), bytes })
+      parts.push({ split: splitOf(object), bytes: bytesOfSecret(secret) })
       return read(from + 1)
     })
   }

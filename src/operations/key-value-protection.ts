@@ -1,15 +1,13 @@
 import { equalBytes } from '../crypto/compare.ts'
 import { unwrapKey, wrapKey } from '../crypto/key-wrap.ts'
-import { ownBuffer } from '../crypto/own-buffer.ts'
-import { secretFromBytes } from '../crypto/secret.ts'
+import { bytesOfSecret, secretFromBytes } from '../crypto/secret.ts'
 import type { Secret } from '../crypto/secret.ts'
 import type { SignatureScheme, SignedBytes } from '../crypto/signature.ts'
 import { KryptonError } from '../errors.ts'
-import { andFinally, next } from '../keystore/maybe-promise.ts'
+import { next } from '../keystore/maybe-promise.ts'
 import type { MaybePromise } from '../keystore/maybe-promise.ts'
 import { checkCurveAllowed } from '../objects/crypto-policy.ts'
-import type { ManagedObject } from '../objects/managed-object.ts'
-import { openKey } from './cipher-request.ts'
+import { withOpenKey } from './cipher-request.ts'
 import type { OperationContext } from './handler.ts'
 import { allocateNonce } from './nonce-allocation.ts'
 import { allocateUsage } from './usage-allocation.ts'
@@ -48,7 +46,7 @@ export function encryptKeyValue(
   }
   allocateUsage(object, bytes.byteLength, context)
   return next(allocateNonce(object, {}, use, context), () =>
-    withKey(object, context, (secret): MaybePromise<EncryptedKeyValue> => {
+    withOpenKey(object, context, (secret): MaybePromise<EncryptedKeyValue> => {
       if (mode === 'kw' || mode === 'kwp') return { data: wrapped(mode, secret, bytes) }
       const iv = ivLength === undefined ? undefined : context.randomBytes(ivLength)
       return next(cryptoWork.encrypt(owner, secret, use, bytes, iv, undefined), (made) => ({
@@ -73,7 +71,7 @@ export function decryptKeyValue(
   }
   const { object, use } = key
   const { mode } = use
-  return withKey(object, context, (secret) =>
+  return withOpenKey(object, context, (secret) =>
     mode === 'kw' || mode === 'kwp'
       ? unwrapped(mode, secret, data)
       : cryptoWork.decrypt(owner, secret, use, data, iv, undefined, undefined),
@@ -91,7 +89,7 @@ export function authenticateKeyValue(
   allocateUsage(object, bytes.byteLength, context)
   if (key.type === 'mac') {
     const { algorithm } = key
-    return withKey(object, context, (secret) => cryptoWork.mac(owner, secret, algorithm, bytes))
+    return withOpenKey(object, context, (secret) => cryptoWork.mac(owner, secret, algorithm, bytes))
   }
   const { scheme } = key
   return next(signedBytes(scheme, bytes, context), (signed) =>
@@ -138,7 +136,7 @@ function isAuthentic(
   const { cryptoWork, owner } = context
   if (key.type === 'mac') {
     const { algorithm } = key
-    return withKey(object, context, (secret) =>
+    return withOpenKey(object, context, (secret) =>
       next(cryptoWork.mac(owner, secret, algorithm, bytes), (expected) => equalBytes(expected, macSignature)),
     )
   }
@@ -148,19 +146,6 @@ function isAuthentic(
       checkCurveAllowed(publicKey.curve, context.policy)
       return cryptoWork.verifySignature(owner, publicKey, scheme, signed, macSignature)
     }),
-  )
-}
-
-function withKey<T>(
-  object: ManagedObject,
-  context: OperationContext,
-  use: (secret: Secret) => MaybePromise<T>,
-): MaybePromise<T> {
-  return next(openKey(object, context), (secret) =>
-    andFinally(
-      () => use(secret),
-      () => secret.wipe(),
-    ),
   )
 }
 
@@ -174,12 +159,5 @@ function wrapped(form: 'kw' | 'kwp', key: Secret, bytes: Uint8Array): Buffer {
 }
 
 function unwrapped(form: 'kw' | 'kwp', key: Secret, data: Uint8Array): Buffer {
-  const secret = unwrapKey(form, key, data, 'object')
-  try {
-    const bytes = ownBuffer(secret.byteLength)
-    secret.copyInto(bytes, 0)
-    return bytes
-  } finally {
-    secret.wipe()
-  }
+  return bytesOfSecret(unwrapKey(form, key, data, 'object'))
 }

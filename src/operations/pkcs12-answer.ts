@@ -1,6 +1,5 @@
 import { writePkcs12 } from '../crypto/pkcs12.ts'
-import { ownBuffer } from '../crypto/own-buffer.ts'
-import type { Secret } from '../crypto/secret.ts'
+import { bytesOfSecret } from '../crypto/secret.ts'
 import { KryptonError } from '../errors.ts'
 import { KeyFormatType, LinkType, ObjectType, SecretDataType } from '../kmip/enums.ts'
 import type { KeyBlock } from '../kmip/key-block.ts'
@@ -93,7 +92,7 @@ async function chainOf(object: ManagedObject, context: OperationContext): Promis
       throw new KryptonError('invalid-field', 'Link a Certificate by PKCS#12 Certificate Link and Certificate Link')
     }
     checkKeyValuePresent(certificate)
-    chain.push(bytesOf(await unit.objects.open(certificate)))
+    chain.push(bytesOfSecret(await unit.objects.open(certificate)))
     at = onlyCertificate(certificate)
   }
   return chain
@@ -120,23 +119,12 @@ function linksOf({ attributes }: ManagedObject, linkType: LinkType): string[] {
 }
 
 async function pkcs8Of(object: ManagedObject, context: OperationContext): Promise<Buffer> {
-  const kept = bytesOf(await openMaterial(object, context))
+  const kept = bytesOfSecret(await openMaterial(object, context))
   try {
     const parts = keyPartsOf(ObjectType.PrivateKey, object.fields.keyFormatType, kept)
     return materialAs(ObjectType.PrivateKey, KeyFormatType.PKCS8, parts)
   } finally {
     kept.fill(0)
-  }
-}
-
-/** The bytes of a secret, which is wiped. */
-function bytesOf(secret: Secret): Buffer {
-  try {
-    const bytes = ownBuffer(secret.byteLength)
-    secret.copyInto(bytes, 0)
-    return bytes
-  } finally {
-    secret.wipe()
   }
 }
 
