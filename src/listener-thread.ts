@@ -9,7 +9,6 @@ import { CryptoWork } from './crypto/crypto-work.ts'
 import { decideMaking } from './crypto/native.ts'
 import { randomBytes } from './crypto/random.ts'
 import { wipeTraces } from './crypto/traces.ts'
-import { wipeStack } from './crypto/stack.ts'
 import { isKryptonError, type KryptonError } from './errors.ts'
 import { importRootKeys, KeyChain } from './hierarchy/key-chain.ts'
 import { Keystore } from './keystore/keystore.ts'
@@ -83,7 +82,7 @@ const responder = new KmipResponder({
 })
 
 // What requests left on this thread's stack does not outlive them by long, also when no other comes.
-setInterval(wipeStack, limits.sweepMs).unref()
+setInterval(wipeTraces, limits.sweepMs).unref()
 setInterval(() => refusals.enforceTime(systemClock.monotonic()), limits.sweepMs).unref()
 
 try {

@@ -13,7 +13,7 @@ import { beginMac } from '../../src/crypto/message-mac.ts'
 import { ownBuffer } from '../../src/crypto/own-buffer.ts'
 import { randomBytes } from '../../src/crypto/random.ts'
 import { adoptSecret } from '../../src/crypto/secret.ts'
-import { wipeStack } from '../../src/crypto/stack.ts'
+import { wipeTraces } from '../../src/crypto/traces.ts'
 
 const turned = randomBytes(32)
 console.log(turned.toString('hex'))
@@ -67,7 +67,7 @@ function inParts(object, data) {
 }
 
 async function report(step) {
-  wipeStack()
+  wipeTraces()
   for (let i = 0; i < 3; i++) {
     globalThis.gc()
     await setImmediate()

@@ -1,7 +1,6 @@
-import { loadConfig } from '../../config.ts'
 import { examples, withOutput, type AddCommand } from '../command.ts'
 import { Output, type OutputFlags } from '../output.ts'
-import { configFile } from './config.ts'
+import { instanceConfig } from './config.ts'
 
 interface AcceptFlags extends OutputFlags {
   readonly dir?: string
@@ -33,11 +32,7 @@ export const addAnchorCommand: AddCommand = (program, terminal) => {
     )
     .action(async (flags: AcceptFlags) => {
       const output = new Output(terminal, flags)
-      const { config } = loadConfig({
-        file: configFile(flags.config, terminal, flags.dir),
-        environment: terminal.environment,
-        flags: flags.dir === undefined ? [] : [{ path: 'server.directory', flag: '--dir', value: flags.dir }],
-      })
+      const { config } = instanceConfig(flags, terminal)
       const { acceptAnchor } = await import('../../krypton.ts')
       output.thing({ ...(await acceptAnchor(config, flags.reason)) })
     })

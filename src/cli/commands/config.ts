@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { loadConfig, settings, type LoadedConfig } from '../../config.ts'
+import { loadConfig, settings, type Config, type LoadedConfig } from '../../config.ts'
 import { KryptonError } from '../../errors.ts'
 import { examples, withOutput, type AddCommand } from '../command.ts'
 import { Output, type OutputFlags } from '../output.ts'
@@ -62,6 +62,16 @@ export function configFile(flag: string | undefined, terminal: Terminal, directo
   if (named !== undefined) return named
   const usual = join(directory ?? terminal.environment['KRYPTON_DIR'] ?? '.', 'krypton.yaml')
   return existsSync(usual) ? usual : undefined
+}
+
+/** The configuration of the instance that these flags name, for a command that works on it without its server. */
+export function instanceConfig(
+  { config: flag, dir }: { readonly config?: string; readonly dir?: string },
+  terminal: Terminal,
+): { readonly config: Config; readonly file: string | undefined } {
+  const file = configFile(flag, terminal, dir)
+  const flags = dir === undefined ? [] : [{ path: 'server.directory', flag: '--dir', value: dir }]
+  return { config: loadConfig({ file, environment: terminal.environment, flags }).config, file }
 }
 
 const fileHelp = 'configuration file (default: KRYPTON_CONFIG, else krypton.yaml of KRYPTON_DIR)'

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { AdminClient } from '../../admin/client.ts'
-import { loadConfig, type Config } from '../../config.ts'
+import type { Config } from '../../config.ts'
 import type { Finding } from '../../doctor/finding.ts'
 import { findingsOfFiles } from '../../doctor/file-findings.ts'
 import { findingsHere } from '../../doctor/here.ts'
@@ -9,7 +9,7 @@ import { isKryptonError, KryptonError } from '../../errors.ts'
 import { examples, withServer, type AddCommand, type ServerFlags } from '../command.ts'
 import { ExitCode } from '../exit-code.ts'
 import { Output } from '../output.ts'
-import { configFile } from './config.ts'
+import { instanceConfig } from './config.ts'
 
 interface DoctorFlags extends ServerFlags {
   readonly config?: string
@@ -31,12 +31,7 @@ export const addDoctorCommand: AddCommand = (program, terminal) => {
     )
     .action(async (flags: DoctorFlags) => {
       const output = new Output(terminal, flags)
-      const file = configFile(flags.config, terminal, flags.dir)
-      const { config } = loadConfig({
-        file,
-        environment: terminal.environment,
-        flags: flags.dir === undefined ? [] : [{ path: 'server.directory', flag: '--dir', value: flags.dir }],
-      })
+      const { config, file } = instanceConfig(flags, terminal)
       const asked = await findingsOfServer(config)
       const production = config.server.profile === 'production' && file !== undefined
       const findings =

@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
-import { isHost, loadConfig } from '../../config.ts'
+import { isHost } from '../../config.ts'
 import { KryptonError } from '../../errors.ts'
 import { examples, gather, withOutput, type AddCommand } from '../command.ts'
 import type { Terminal } from '../terminal.ts'
 import { Output, type OutputFlags } from '../output.ts'
-import { configFile } from './config.ts'
+import { instanceConfig } from './config.ts'
 
 interface RenewFlags extends OutputFlags {
   readonly dir?: string
@@ -34,11 +34,7 @@ export const addServerCertificateCommand: AddCommand = (program, terminal) => {
     .action(async (flags: RenewFlags) => {
       const output = new Output(terminal, flags)
       checkHosts(flags.host)
-      const { config } = loadConfig({
-        file: configFile(flags.config, terminal, flags.dir),
-        environment: terminal.environment,
-        flags: flags.dir === undefined ? [] : [{ path: 'server.directory', flag: '--dir', value: flags.dir }],
-      })
+      const { config } = instanceConfig(flags, terminal)
       const { renewServerCertificate, serverCertificateNames } = await import('../../krypton.ts')
       const hosts = flags.host.length > 0 ? flags.host : await serverCertificateNames(config.kmip)
       const { names, notAfter } = await renewServerCertificate(config, hosts)
@@ -67,11 +63,7 @@ function addInteropCommand(certificate: Command, terminal: Terminal): void {
     .action(async (flags: RenewFlags) => {
       const output = new Output(terminal, flags)
       checkHosts(flags.host)
-      const { config } = loadConfig({
-        file: configFile(flags.config, terminal, flags.dir),
-        environment: terminal.environment,
-        flags: flags.dir === undefined ? [] : [{ path: 'server.directory', flag: '--dir', value: flags.dir }],
-      })
+      const { config } = instanceConfig(flags, terminal)
       const { makeInteropCertificate, serverCertificateNames } = await import('../../krypton.ts')
       const hosts = flags.host.length > 0 ? flags.host : await serverCertificateNames(config.kmip)
       const { names, notAfter, files } = await makeInteropCertificate(config, hosts)
