@@ -67,6 +67,13 @@ export const errorCodes = [
   'development-store',
   'anchor-mismatch',
   'random-failed',
+  // keys outside: what `external-keys/external-key.ts` says of each
+  'external-key-disabled',
+  'external-key-denied',
+  'external-key-not-found',
+  'external-key-mismatch',
+  'external-key-unreachable',
+  'external-key-throttled',
   // certificates and identity
   'certificate-invalid',
   'client-unknown',

@@ -322,6 +322,9 @@ export const limits = {
   scrubFaultsLogged: 100,
   /** After the start of a server that knows of no round before: a start is busy enough. */
   scrubFirstSeconds: 600,
+  // keys outside
+  /** Time for one call to a key outside, connecting included: providers answer in less than 500 ms, and whoever waits for it has a timeout of its own. */
+  externalKeyMs: 5_000,
   // keys of the hierarchy
   /** Records that a key wraps in AES-256-GCM with its nonces of 96 random bits: two of them are the same with a probability of 2^-37. */
   wrapsOfShortNonceMax: 2 ** 30,

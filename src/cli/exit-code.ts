@@ -20,6 +20,8 @@ const codes: Partial<Record<ErrorCode, ExitCode>> = {
   'certificate-invalid': ExitCode.Usage,
   'not-running': ExitCode.Unavailable,
   overloaded: ExitCode.Unavailable,
+  'external-key-unreachable': ExitCode.Unavailable,
+  'external-key-throttled': ExitCode.Unavailable,
   'permission-denied': ExitCode.Denied,
   'authentication-not-successful': ExitCode.Denied,
 }

@@ -49,7 +49,7 @@ export function createStaticKeyFile(file: string): void {
  * another mode than 0400, of another length than 32 bytes, or inside `dataDirectory`, where a copy of the data would take
  * the key along.
  */
-export function openStaticKey(options: { file: string; dataDirectory: string }): ExternalKey {
+export function openStaticKey(options: { file: string; dataDirectory?: string }): ExternalKey {
   const key = readKeyFile(options.file, options.dataDirectory)
   const keyId = deriveIdentifier(key, labels.staticKeyId, new Uint8Array(0))
   return {
@@ -57,11 +57,12 @@ export function openStaticKey(options: { file: string; dataDirectory: string }):
     configurationId: digest('sha256', Buffer.concat([Buffer.from('krypton/static/1\0'), keyId])),
     wrap: async (secret, context) => ({ keyId, mechanism, ciphertext: wrap(key, keyId, secret, context) }),
     unwrap: async (wrapped, context, secretClass) => unwrap(key, keyId, wrapped, context, secretClass),
+    status: async () => ({ state: 'enabled', keyId }),
     wipe: () => key.wipe(),
   }
 }
 
-function readKeyFile(file: string, dataDirectory: string): Secret {
+function readKeyFile(file: string, dataDirectory: string | undefined): Secret {
   let descriptor
   try {
     descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK)
@@ -82,7 +83,7 @@ function readKeyFile(file: string, dataDirectory: string): Secret {
         `the key file ${file} must be a file of mode 0400, it has 0${mode.toString(8)}: run chmod 0400 on it`,
       )
     }
-    if (isInside(file, dataDirectory)) {
+    if (dataDirectory !== undefined && isInside(file, dataDirectory)) {
       throw new KryptonError(
         'config-invalid',
         `the key file ${file} lies in the data directory: move it elsewhere, a copy of the data must not bring its key`,
@@ -130,8 +131,8 @@ function unwrap(
 ): Secret {
   if (wrapped.mechanism !== mechanism || !equalBytes(wrapped.keyId, keyId)) {
     throw new KryptonError(
-      'seal-failed',
-      'the store is sealed with another static key: put the right key file in place',
+      'external-key-mismatch',
+      'this was wrapped by another static key: put the right key file in place',
     )
   }
   const { ciphertext } = wrapped
@@ -165,8 +166,8 @@ function associatedData(head: Uint8Array, context: Uint8Array): Buffer {
 
 function notOpened(cause?: unknown): KryptonError {
   return new KryptonError(
-    'seal-failed',
-    'the seal does not open with this static key: it was changed or belongs to another store',
+    'external-key-mismatch',
+    'what was wrapped does not open with this static key: it was changed or belongs to another store',
     { cause },
   )
 }

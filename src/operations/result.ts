@@ -58,4 +58,11 @@ const reasons: Readonly<Partial<Record<ErrorCode, ResultReason>>> = {
   'authentication-not-successful': ResultReason.AuthenticationNotSuccessful,
   'client-unknown': ResultReason.AuthenticationNotSuccessful,
   overloaded: ResultReason.GeneralFailure,
+  // The first four are the word of who owns the key above; the others say that nobody can tell now, which 1.x has no reason for.
+  'external-key-disabled': ResultReason.PermissionDenied,
+  'external-key-denied': ResultReason.PermissionDenied,
+  'external-key-not-found': ResultReason.PermissionDenied,
+  'external-key-mismatch': ResultReason.PermissionDenied,
+  'external-key-unreachable': ResultReason.GeneralFailure,
+  'external-key-throttled': ResultReason.GeneralFailure,
 }

@@ -258,7 +258,7 @@ async function openSeal(externalKey: ExternalKey, seal: Row<'seals'>, manifest: 
     equalBytes(blob.incarnation, manifest.incarnation)
   if (!fits) throw sealRefused()
   const wrapped = { keyId: blob.providerKeyId, mechanism: blob.mechanism, ciphertext: blob.wrappedKey }
-  const blobKey = await externalKey.unwrap(wrapped, outsideContext(blob), 'wrapping')
+  const blobKey = await externalKey.unwrap(wrapped, outsideContext(blob), 'wrapping').catch(refusedSeal)
   try {
     const head = Buffer.concat([encodeSealDescription(blob), encodeWrappedKey(blob.wrappedKey)])
     const wrappingKey = blobWrappingKey(blobKey, blob.wrappedKey, blob.generation)
@@ -269,6 +269,12 @@ async function openSeal(externalKey: ExternalKey, seal: Row<'seals'>, manifest: 
   } finally {
     blobKey.wipe()
   }
+}
+
+/** What the outside key has not wrapped is no seal of this store, or was changed. */
+function refusedSeal(cause: unknown): never {
+  if (isKryptonError(cause, 'external-key-mismatch')) throw new KryptonError('seal-failed', cause.message, { cause })
+  throw cause
 }
 
 function checkBlobMac(master: MasterKeys, blob: Uint8Array): void {

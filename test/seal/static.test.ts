@@ -75,25 +75,27 @@ describe('a key wrapped by a static key', () => {
 
   test('does not open for another context, under another file, or with any byte changed', async () => {
     const wrapped = await external.wrap(generateSecret(32, 'wrapping'), context)
-    await expect(external.unwrap(wrapped, Buffer.from('other'), 'wrapping')).rejects.toThrow(code('seal-failed'))
+    await expect(external.unwrap(wrapped, Buffer.from('other'), 'wrapping')).rejects.toThrow(
+      code('external-key-mismatch'),
+    )
     const otherFile = newFile()
     createStaticKeyFile(otherFile)
     const other = openStaticKey({ file: otherFile, dataDirectory })
-    await expect(other.unwrap(wrapped, context, 'wrapping')).rejects.toThrow(code('seal-failed'))
+    await expect(other.unwrap(wrapped, context, 'wrapping')).rejects.toThrow(code('external-key-mismatch'))
     await expect(external.unwrap({ ...wrapped, mechanism: 'other' }, context, 'wrapping')).rejects.toThrow(
-      code('seal-failed'),
+      code('external-key-mismatch'),
     )
     for (let i = 0; i < wrapped.ciphertext.byteLength; i++) {
       const ciphertext = Buffer.from(wrapped.ciphertext)
       ciphertext[i]! ^= 0x80
       await expect(external.unwrap({ ...wrapped, ciphertext }, context, 'wrapping'), `byte ${i}`).rejects.toThrow(
-        code('seal-failed'),
+        code('external-key-mismatch'),
       )
       const cut = wrapped.ciphertext.subarray(0, i)
       await expect(
         external.unwrap({ ...wrapped, ciphertext: cut }, context, 'wrapping'),
         `length ${i}`,
-      ).rejects.toThrow(code('seal-failed'))
+      ).rejects.toThrow(code('external-key-mismatch'))
     }
   })
 })
