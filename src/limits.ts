@@ -242,7 +242,7 @@ export const limits = {
   anchorMs: 1_000,
   /** An anchor is one line of some 600 bytes. */
   anchorBytesMax: 4_096,
-  /** How often the timeouts of a listener's connections are looked at, and its thread's stack is wiped: one timer for all is cheaper than several for each. */
+  /** How often the timeouts of a listener's connections are looked at, and by another timer a thread's stack is wiped: one for all is cheaper than several for each. */
   sweepMs: 250,
   /** Within this time each connection of a listener has been looked at: all of 10,000 at each look took 4 % of a core (bench connections). */
   sweepRoundMs: 1_000,

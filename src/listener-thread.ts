@@ -81,7 +81,7 @@ const responder = new KmipResponder({
   log,
 })
 
-// What requests left on this thread's stack does not outlive them by long, also when no other comes.
+// Node decrypts onto the stack, which keeps the last frames for as long as nothing goes as deep; a timer runs above them (docs/decisions/0013).
 setInterval(wipeTraces, limits.sweepMs).unref()
 setInterval(() => refusals.enforceTime(systemClock.monotonic()), limits.sweepMs).unref()
 
@@ -122,7 +122,7 @@ async function listen(): Promise<[Listener, ...Listener[]]> {
       reusePort: config.server.threads > 1,
       limits: config.limits,
     }
-    const parts = { responder, clock: systemClock, counters, log, wipeTraces }
+    const parts = { responder, clock: systemClock, counters, log }
     const listener = await Listener.listen(options, parts)
     if (data.httpsPort === undefined) return [listener]
     const { serveHttps } = await import('./server/serve-https.ts')
@@ -167,6 +167,7 @@ async function stop(listeners: readonly Listener[]): Promise<void> {
   streams.clear()
   keystore.forget()
   keyChain.forget()
+  wipeTraces()
   await store.close()
   port?.close()
 }

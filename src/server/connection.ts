@@ -26,8 +26,6 @@ export interface ConnectionSurroundings {
   partialFramesBytes: number
   /** Bytes of answers that their clients have not taken, over all connections: against `limits.queuedAnswersBytesMax`. */
   queuedAnswersBytes: number
-  /** Frames have come since the listener last overwrote what they left on the stack. */
-  sawFrames: boolean
 }
 
 /** A request that has come and is not answered yet. Answers leave in the order of slots. */
@@ -218,7 +216,6 @@ export class Connection implements TurnTaker, ServedConnection {
   #take(frame: Buffer, startedMs: number): void {
     const slot: Slot = { frame, startedMs, answer: undefined }
     this.#slots.push(slot)
-    this.#around.sawFrames = true
     let answer: Answer | Promise<Answer>
     try {
       answer = this.#around.responder.respond(frame, this.peer)

@@ -112,7 +112,6 @@ export class HttpsConnection implements ServedConnection {
     this.#exchange = exchange
     this.#anythingCame = true
     this.#requestSinceMs = undefined
-    this.#around.sawFrames = true
     if (this.#draining) response.setHeader('connection', 'close')
     response.once('close', () => this.#finish(exchange))
     const refusal = refusalOf(request)

@@ -38,8 +38,6 @@ export interface ListenerParts {
   readonly clock: Clock
   readonly counters: Counters
   readonly log: Log
-  /** Overwrites what frames and answers left on this thread's stack and in its registers, where somebody can. */
-  readonly wipeTraces?: () => void
   /** What serves its connections; messages one after the other where nothing else is said. */
   readonly serve?: ServeConnection
 }
@@ -49,7 +47,6 @@ export class Listener {
   readonly #server: Server
   readonly #limits: ConnectionLimits
   readonly #around: ConnectionSurroundings
-  readonly #wipeTraces: () => void
   readonly #gate: HandshakeGate
   readonly #serve: ServeConnection
   readonly #connections = new Set<ServedConnection>()
@@ -71,10 +68,8 @@ export class Listener {
       limits: this.#limits,
       partialFramesBytes: 0,
       queuedAnswersBytes: 0,
-      sawFrames: false,
     }
     this.#serve = parts.serve ?? ((socket, peer, around) => new Connection(socket, peer, around))
-    this.#wipeTraces = parts.wipeTraces ?? (() => undefined)
     this.#server = createServer(tlsOptions(options, this.#limits))
     this.#server.maxConnections = this.#limits.connectionsMax
     // Node's own listener begins the handshake on an accepted socket; the gate decides when it may.
@@ -137,7 +132,6 @@ export class Listener {
     await closed
     clearTimeout(deadline)
     clearInterval(this.#sweep)
-    this.#wipeTraces()
   }
 
   #cutAll(): void {
@@ -206,9 +200,6 @@ export class Listener {
     this.#gate.enforceTime(nowMs)
     this.#around.strangers.enforceTime(nowMs)
     this.#enforceTimeOfConnections(nowMs)
-    // Node decrypts onto the stack, which keeps the last frames for as long as nothing goes as deep; a timer runs above them.
-    if (this.#around.sawFrames) this.#wipeTraces()
-    this.#around.sawFrames = false
   }
 
   /** Of a part of them, so that each has its turn once in `limits.sweepRoundMs`; of few, all. */

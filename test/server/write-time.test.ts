@@ -50,7 +50,6 @@ beforeEach(() => {
     log,
     strangers: new StrangerLog(log, clock, counters),
     partialFramesBytes: 0,
-    sawFrames: false,
     queuedAnswersBytes: 0,
   })
 })
