@@ -117,6 +117,8 @@ export const limits = {
   /** Keys whose leases one thread remembers; that of one that is pushed out is lost, and the next use takes another. */
   nonceLeasesMax: 32_768,
   // work off the loop, for each thread that serves
+  /** Priority of worker threads in the scheduler (nice), -20 to 19: beside a listener thread on the same core they get a quarter of it, alone all (bench latency). */
+  workerPriority: 5,
   /** Tasks that a worker thread is given before it has ended the first: it never waits for its next one, and a tenant waits for no more of others. */
   workPerThread: 4,
   /** Signatures and their like that wait: at 1 ms each, the last one waits 1 s. */

@@ -73,8 +73,6 @@ export function compilePackage(directory: string): string {
   for (const name of ['bin', 'package.json']) cpSync(join(root, name), join(directory, name), { recursive: true })
   for (const name of ['node_modules', 'build', 'prebuilds', 'binding.gyp'])
     if (existsSync(join(root, name))) symlinkSync(join(root, name), join(directory, name))
-  const compiler = join(root, 'node_modules/typescript/bin/tsc')
-  const project = join(root, 'tsconfig.build.json')
-  execFileSync(process.execPath, [compiler, '-p', project, '--outDir', join(directory, 'dist')])
+  execFileSync(process.execPath, [join(root, 'scripts/build.ts'), join(directory, 'dist')])
   return join(directory, 'bin/krypton')
 }

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { KryptonError } from '../errors.ts'
+import { packageRoot } from '../package-root.ts'
 import { knownAnswers } from './known-answers.ts'
 import { addonFault } from './native-self-test.ts'
 import type { SecretClass } from './secret.ts'
@@ -272,10 +273,9 @@ function unused(reason: string): LoadedAddon {
 
 /** Where the addon is looked for: as built here, then as it came with the package. */
 function addonFiles(): string[] {
-  const root = join(import.meta.dirname, '../..')
   return [
-    join(root, 'build/Release/krypton.node'),
-    join(root, `prebuilds/${process.platform}-${process.arch}/krypton.node`),
+    join(packageRoot, 'build/Release/krypton.node'),
+    join(packageRoot, `prebuilds/${process.platform}-${process.arch}/krypton.node`),
   ]
 }
 

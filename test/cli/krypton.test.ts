@@ -15,6 +15,13 @@ it('starts, hands over arguments and exit codes, and writes nothing on standard 
   expect(spawnSync(process.execPath, [executable, 'nothing']).status).toBe(2)
 })
 
+it('ends well when nobody reads on', () => {
+  const { status, stderr } = spawnSync('bash', ['-c', '"$0" help | head -c 0; exit ${PIPESTATUS[0]}', executable], {
+    encoding: 'utf8',
+  })
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+})
+
 it('opens no inspector while it stays as the parent of its server, and one request to stop is one, whoever hands it on', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'krypton-launcher-'))
   try {

@@ -4,7 +4,8 @@ import { TestProcess, projectDirectory, run, runWell } from '../support/counterp
 import type { Provider } from '../support/mongodb.ts'
 import type { Target } from './kmip-connection.ts'
 
-const command = join(projectDirectory, 'bin', 'krypton')
+/** The command of the sources, or what KRYPTON_EXECUTABLE names: the published form is tested so. */
+const command = process.env['KRYPTON_EXECUTABLE'] ?? join(projectDirectory, 'bin', 'krypton')
 
 /** Runs `krypton` with these arguments to its end. */
 export function krypton(...args: readonly string[]): Promise<Output> {

@@ -33,7 +33,14 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Everybody may import these: they import nothing but each other. */
-export const leaves: ReadonlySet<string> = new Set(['errors', 'limits', 'clock', 'telemetry', 'version'])
+export const leaves: ReadonlySet<string> = new Set([
+  'errors',
+  'limits',
+  'clock',
+  'telemetry',
+  'version',
+  'package-root',
+])
 
 /** Files that put the parts together: they may import anything, and only the commands that run a server import them. */
 export const compositionRoots: ReadonlySet<string> = new Set([
