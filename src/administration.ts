@@ -1,18 +1,22 @@
 import { X509Certificate } from 'node:crypto'
 import type {
   AdminServices,
+  Backup,
   CertificateAuthority as CertificateAuthorityView,
   Client as ClientView,
   CreatedClient,
   Destroyed,
   Finding,
+  Grant,
   Job,
   KeyHalt,
   KeyVersion,
   RotationPeriods,
+  NewBackup,
   NewCertificateAuthority,
   NewClient,
   NewCredential,
+  NewGrant,
   NewRole,
   Role as RoleView,
   ServiceName,
@@ -236,6 +240,38 @@ export class Administration implements AdminServices {
     const job = await this.#keyJobs.destroy(key, version, actor)
     this.#log.warn('the destruction of keys is asked for', { key, version, job: job.id })
     return job
+  }
+
+  async breakGlass({ key, minutes, reason }: NewGrant): Promise<Grant> {
+    const grant = await this.#keyJobs.breakGlass(key, { minutes, reason, actor })
+    this.#log.warn('compromised keys are opened for a time', { key, minutes, reason, grant: grant.id })
+    return grant
+  }
+
+  listGrants(): Promise<Grant[]> {
+    return this.#keyJobs.grants()
+  }
+
+  async endGrant(id: string): Promise<Grant> {
+    const grant = await this.#keyJobs.endGrant(id, actor)
+    this.#log.info('a grant has ended', { key: grant.key, grant: id })
+    return grant
+  }
+
+  async noteBackup({ name, until }: NewBackup): Promise<Backup> {
+    const backup = await this.#keyJobs.noteBackup(name, until, actor)
+    this.#log.info('backup noted', { backup: name, until: backup.until })
+    return backup
+  }
+
+  listBackups(): Promise<Backup[]> {
+    return this.#keyJobs.backups()
+  }
+
+  async forgetBackup(name: string): Promise<Backup> {
+    const backup = await this.#keyJobs.forgetBackup(name, actor)
+    this.#log.info('backup forgotten', { backup: name })
+    return backup
   }
 
   scrub(): Promise<Job> {

@@ -1,16 +1,19 @@
-import type { Job, KeyVersion } from './admin/services.ts'
+import type { Backup, Destroyed, Grant, Job, KeyVersion } from './admin/services.ts'
 import { type Clock, dateTime } from './clock.ts'
 import type { Config } from './config.ts'
 import { Suite } from './crypto/aead.ts'
 import { randomIdentifier } from './crypto/random.ts'
 import { isKryptonError, KryptonError } from './errors.ts'
-import { type Destroyed, type Destruction, destructionJob, foreseeDestruction } from './hierarchy/key-destruction.ts'
+import { BreakGlass, type GrantRow } from './hierarchy/break-glass.ts'
+import { type Destruction, destructionJob, foreseeDestruction } from './hierarchy/key-destruction.ts'
+import { forgetBackup, type KeptBackup, keptBackups, noteBackup } from './hierarchy/kept-backups.ts'
 import { haltKey } from './hierarchy/key-halt.ts'
 import type { KeyAct } from './hierarchy/key-life.ts'
 import { KeyMaintenance, type MaintenancePolicy, rotationTime } from './hierarchy/key-maintenance.ts'
 import { KeyState } from './hierarchy/key-state.ts'
 import { activeOf, type KeyUsers, type KeyWork, verified, type VersionedTable } from './hierarchy/key-versions.ts'
 import { referencesOf } from './hierarchy/references.ts'
+import { noTenant } from './hierarchy/key-record.ts'
 import { keyJobKinds } from './hierarchy/rotation.ts'
 import { type KeyAddress, rotationJob, type RotationReason } from './hierarchy/rotation-jobs.ts'
 import { scrub, scrubJob, scrubKind } from './hierarchy/scrub.ts'
@@ -41,9 +44,13 @@ export class KeyJobs {
   readonly #policy: MaintenancePolicy
   readonly #maintenance: KeyMaintenance
   readonly #queue: JobQueue
+  readonly #breakGlass: BreakGlass
+  #grantsTimer: NodeJS.Timeout | undefined
   #timer: NodeJS.Timeout | undefined
   readonly #startedAt: number
   #scrubFault: string | undefined
+  /** Backups whose time is over, in words. */
+  #backupsOver: readonly string[] = []
   #looking: Promise<void> = Promise.resolve()
 
   constructor(parts: KeyJobsParts) {
@@ -61,6 +68,7 @@ export class KeyJobs {
       subjectOf: (address) => this.#nameOf(address),
     }
     this.#maintenance = new KeyMaintenance(this.#work, this.#policy)
+    this.#breakGlass = new BreakGlass(this.#work)
     this.#queue = new JobQueue({
       store,
       keys: () => chain.system(),
@@ -77,6 +85,7 @@ export class KeyJobs {
     const last = await this.#lastScrub()
     if (last?.state === JobState.Failed) this.#scrubFault = scrubWarning(last)
     await this.#queue.start()
+    await this.#breakGlass.start()
     this.#look()
     this.#timer = setInterval(() => this.#look(), limits.keyLookMs).unref()
   }
@@ -84,13 +93,14 @@ export class KeyJobs {
   /** Lets what runs end its step. */
   async stop(): Promise<void> {
     clearInterval(this.#timer)
+    clearTimeout(this.#grantsTimer)
     await this.#queue.stop()
     await this.#looking
   }
 
   /** What the last look at every row has found, for the operator. */
   warnings(): string[] {
-    return this.#scrubFault === undefined ? [] : [this.#scrubFault]
+    return [...(this.#scrubFault === undefined ? [] : [this.#scrubFault]), ...this.#backupsOver]
   }
 
   /** Asks for a look at every row. */
@@ -126,7 +136,8 @@ export class KeyJobs {
 
   /** What a destruction would take. Throws as `destroy`. */
   async foresee(name: string, version: number | undefined): Promise<Destroyed> {
-    return foreseeDestruction(this.#work.store, await this.#destructionOf(name, version), turn)
+    const foreseen = await foreseeDestruction(this.#work, await this.#destructionOf(name, version), turn)
+    return { ...foreseen, backups: foreseen.backups.map(backupView) }
   }
 
   /** Asks for the destruction of keys. Throws 'not-found', 'invalid-field', 'wrong-key-lifecycle-state' when they are gone already. */
@@ -135,6 +146,47 @@ export class KeyJobs {
     const what = await this.#destructionOf(name, version)
     const subject = version === undefined ? name : `version ${version} of ${name}`
     return jobView(await this.#queue.add(destructionJob(what, { actor, subject })))
+  }
+
+  /** Lets requests open what is under compromised keys, for a time. Throws 'not-found', 'invalid-field', 'not-healthy'. */
+  async breakGlass(
+    name: string,
+    request: { readonly minutes: number; readonly reason: string; readonly actor: string },
+  ): Promise<Grant> {
+    const address = await this.#addressOf(name)
+    if (address.table === 'ivks')
+      throw new KryptonError(
+        'invalid-field',
+        'the IVK opens when it is compromised too: name TENANT/SYSTEM or a service',
+      )
+    const row = await this.#breakGlass.grant(address, request)
+    this.#lookAtGrants()
+    return this.#grantView(row)
+  }
+
+  async grants(): Promise<Grant[]> {
+    return Promise.all((await this.#breakGlass.list()).map((row) => this.#grantView(row)))
+  }
+
+  /** Throws 'not-found', 'not-healthy'. */
+  async endGrant(grant: string, actor: string): Promise<Grant> {
+    return this.#grantView(await this.#breakGlass.end(grant, actor))
+  }
+
+  /** Notes a copy of the database: the versions in it are kept until it is forgotten. Throws 'already-exists', 'invalid-field'. */
+  async noteBackup(name: string, until: string, actor: string): Promise<Backup> {
+    return backupView(await noteBackup(this.#work, { name, until: Math.floor(Date.parse(until) / 1000), actor }))
+  }
+
+  async backups(): Promise<Backup[]> {
+    return (await keptBackups(this.#work)).map(backupView)
+  }
+
+  /** Throws 'not-found'. */
+  async forgetBackup(name: string, actor: string): Promise<Backup> {
+    const forgotten = backupView(await forgetBackup(this.#work, name, actor))
+    await this.#lookAtBackups()
+    return forgotten
   }
 
   /** The periods of a tenant's keys: its own, or those of the configuration. Throws 'not-found'. */
@@ -192,9 +244,45 @@ export class KeyJobs {
   #look(): void {
     this.#looking = this.#looking
       .then(() => this.#maintenance.look())
+      .then(() => this.#lookAtBackups())
       .then(() => this.#scrubWhenDue())
       .catch((error: unknown) =>
         this.#parts.log.error('the keys could not be looked at for whether a rotation is due', error),
+      )
+  }
+
+  /** Looks at the grants until none is left. */
+  #lookAtGrants(): void {
+    clearTimeout(this.#grantsTimer)
+    this.#grantsTimer = setTimeout(() => void this.#endGrants(), limits.breakGlassLookMs).unref()
+  }
+
+  async #endGrants(): Promise<void> {
+    let left = 1
+    try {
+      left = await this.#breakGlass.look()
+    } catch (error) {
+      this.#parts.log.error('a grant that opens compromised keys could not be ended, it is tried again', error)
+    }
+    if (left > 0) this.#lookAtGrants()
+  }
+
+  async #grantView({ tenant, grant, system, service, reason, actor, created, expires }: GrantRow): Promise<Grant> {
+    const key = await this.#parts.instance.registry.pathOf({
+      tenant,
+      system,
+      ...(service.equals(noTenant) ? {} : { service }),
+    })
+    return { id: grant.toString('hex'), key, reason, actor, created: timeText(created), expires: timeText(expires) }
+  }
+
+  /** What is to be gone by now still holds versions: the clock alone lets none go. */
+  async #lookAtBackups(): Promise<void> {
+    const now = dateTime(this.#parts.clock)
+    this.#backupsOver = (await keptBackups(this.#work))
+      .filter(({ until }) => until <= now)
+      .map(
+        ({ name }) => `backup ${name} was to be gone by now and holds versions of keys: krypton backup forget ${name}`,
       )
   }
 
@@ -295,6 +383,10 @@ export class KeyJobs {
   async #nameOf(address: KeyAddress): Promise<string> {
     return address.table === 'ivks' ? 'ivk' : this.#parts.instance.registry.pathOf(address)
   }
+}
+
+function backupView({ name, noted, until }: KeptBackup): Backup {
+  return { name, noted: timeText(noted), until: timeText(until) }
 }
 
 function jobView(row: JobRow): Job {

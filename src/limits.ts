@@ -300,6 +300,14 @@ export const limits = {
   adminAnswerBytesMax: 16 * 1024 * 1024,
   /** Time for an answer on the admin socket: a commit on a slow disk and a key pair. */
   adminAnswerMs: 30_000,
+  /** Kept backups that are noted: a daily one for two years and more. Each version that is to go is compared with all of them. */
+  keptBackupsMax: 1_000,
+  /** How long a grant that opens compromised keys may last: a day's work on an emergency. */
+  breakGlassMinutesMax: 1_440,
+  /** Grants that are open at once: each thread reads those of a tenant when it opens compromised keys. */
+  breakGlassGrantsMax: 64,
+  /** How often grants are looked at while there are any: one ends so much too late at most, and in no thread later than its time for what is opened. */
+  breakGlassLookMs: 1_000,
   // jobs
   /** Jobs that have not ended: each service of 1,000 tenants may have one. */
   jobsOpenMax: 4_096,

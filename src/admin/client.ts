@@ -3,16 +3,20 @@ import { KryptonError, errorCodes, type ErrorCode } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type {
   Address,
+  Backup,
   CertificateAuthority,
   Client,
   Destroyed,
   Finding,
+  Grant,
   Job,
   KeyHalt,
   KeyVersion,
+  NewBackup,
   NewCertificateAuthority,
   NewClient,
   NewCredential,
+  NewGrant,
   NewRole,
   Role,
   RotationPeriods,
@@ -157,6 +161,30 @@ export class AdminClient {
 
   destroyKey(key: string, version?: number): Promise<Job> {
     return this.#call<Job>('POST', '/v1/keys/destroy', { key, version })
+  }
+
+  breakGlass(grant: NewGrant): Promise<Grant> {
+    return this.#call<Grant>('POST', '/v1/keys/break-glass', grant)
+  }
+
+  listGrants(): Promise<Grant[]> {
+    return this.#call<Grant[]>('GET', '/v1/keys/break-glass')
+  }
+
+  endGrant(grant: string): Promise<Grant> {
+    return this.#call<Grant>('POST', `/v1/keys/break-glass/${encodeURIComponent(grant)}/end`)
+  }
+
+  noteBackup(backup: NewBackup): Promise<Backup> {
+    return this.#call<Backup>('POST', '/v1/backups', backup)
+  }
+
+  listBackups(): Promise<Backup[]> {
+    return this.#call<Backup[]>('GET', '/v1/backups')
+  }
+
+  forgetBackup(name: string): Promise<Backup> {
+    return this.#call<Backup>('POST', `/v1/backups/${encodeURIComponent(name)}/forget`)
   }
 
   scrub(): Promise<Job> {

@@ -1,3 +1,4 @@
+import { backupRoutes } from './routes/backups.ts'
 import { certificateAuthorityRoutes } from './routes/certificate-authority.ts'
 import { clientRoutes } from './routes/clients.ts'
 import { credentialRoutes } from './routes/credentials.ts'
@@ -17,5 +18,6 @@ export const routes: readonly Routes[] = [
   credentialRoutes,
   certificateAuthorityRoutes,
   keyRoutes,
+  backupRoutes,
   jobRoutes,
 ]

@@ -168,10 +168,43 @@ export const DestructionBody = closed({
   ),
 })
 
+export const GrantBody = closed({
+  key: Type.String({
+    pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}(/[A-Za-z0-9][A-Za-z0-9._-]{0,63}){1,2}$',
+    description: 'TENANT/SYSTEM or TENANT/SYSTEM/SERVICE.',
+  }),
+  minutes: Type.Integer({ minimum: 1, maximum: limits.breakGlassMinutesMax }),
+  reason: Type.String({ minLength: 1, maxLength: 256, description: 'Why, for the audit.' }),
+})
+
+export const GrantPath = closed({ grant: Type.String({ pattern: '^[0-9a-f]{32}$', description: '16 bytes in hex.' }) })
+
+export const GrantAnswer = closed({
+  id: Identifier,
+  key: Type.String(),
+  reason: Type.String(),
+  actor: Type.String(),
+  created: Time,
+  expires: Time,
+})
+
+export const BackupBody = closed({
+  name: Name,
+  until: Type.String({
+    pattern: '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,3})?Z$',
+    description: 'RFC 3339, in UTC.',
+  }),
+})
+
+export const BackupPath = closed({ backup: Name })
+
+export const BackupAnswer = closed({ name: Type.String(), noted: Time, until: Time })
+
 export const DestroyedAnswer = closed({
   tenantKeys: Type.Integer(),
   serviceKeys: Type.Integer(),
   objects: Type.Integer(),
+  backups: Type.Array(BackupAnswer),
 })
 
 export const KeyQuery = closed({

@@ -44,6 +44,17 @@ export interface AdminServices {
   foreseeDestruction(key: string, version?: number): Awaitable<Destroyed>
   /** Asks for a destruction. Throws 'not-found', 'invalid-field', 'wrong-key-lifecycle-state'. */
   destroyKey(key: string, version?: number): Awaitable<Job>
+  /** Lets requests open what is under compromised keys, for a time. Throws 'not-found', 'invalid-field', 'not-healthy'. */
+  breakGlass(grant: NewGrant): Awaitable<Grant>
+  /** The grants that are open, the first to end first. */
+  listGrants(): Awaitable<Grant[]>
+  /** Ends a grant before its time: done when every thread has confirmed it. Throws 'not-found', 'not-healthy'. */
+  endGrant(grant: string): Awaitable<Grant>
+  /** Notes a copy of the database: the versions of keys in it are kept until it is forgotten. Throws 'already-exists', 'invalid-field'. */
+  noteBackup(backup: NewBackup): Awaitable<Backup>
+  listBackups(): Awaitable<Backup[]>
+  /** Says that a copy is gone. Throws 'not-found'. */
+  forgetBackup(name: string): Awaitable<Backup>
   /** Asks for a look at every row of the database. */
   scrub(): Awaitable<Job>
   /** The newest first. */
@@ -177,6 +188,42 @@ export interface Destroyed {
   readonly serviceKeys: number
   /** Objects that nobody can open any more. */
   readonly objects: number
+  /** Copies of the database in which the keys remain until they are gone too. */
+  readonly backups: readonly Backup[]
+}
+
+/** What is to be opened although its key is compromised. */
+export interface NewGrant {
+  /** TENANT/SYSTEM or TENANT/SYSTEM/SERVICE. */
+  readonly key: string
+  readonly minutes: number
+  /** Why, for the audit. */
+  readonly reason: string
+}
+
+/** A grant that is open. */
+export interface Grant extends Omit<NewGrant, 'minutes'> {
+  /** Hex. */
+  readonly id: string
+  /** Who asked for it. */
+  readonly actor: string
+  /** RFC 3339. */
+  readonly created: string
+  /** RFC 3339. */
+  readonly expires: string
+}
+
+/** A copy of the database that is to be kept. */
+export interface NewBackup {
+  readonly name: string
+  /** Until when, RFC 3339. */
+  readonly until: string
+}
+
+/** A copy of the database that is kept. */
+export interface Backup extends NewBackup {
+  /** When it was noted, RFC 3339. */
+  readonly noted: string
 }
 
 /** A long act of the server. */

@@ -184,7 +184,7 @@ export const configSchema = Type.Object(
         deletionDays: count(
           7,
           { minimum: 7, maximum: 365 },
-          'Days in which the deletion of a version can be called back. Not shorter than the time for which backups are kept.',
+          'Days in which the deletion of a version can be called back. Kept backups that are noted hold it back longer: krypton backup.',
         ),
         itemsPerSecond: count(
           2_000,

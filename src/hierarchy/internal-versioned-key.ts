@@ -4,7 +4,8 @@ import { generateSecret } from '../crypto/secret.ts'
 import { KryptonError } from '../errors.ts'
 import type { Row } from '../store/schema.ts'
 import { KeyAlgorithm, keyBytes, keyContext, noTenant } from './key-record.ts'
-import { KeyState, opens } from './key-state.ts'
+import { KeyState } from './key-state.ts'
+import { allowance } from './key-use.ts'
 import type { RootKeys, WrappingKey } from './root-keys.ts'
 import type { RowKeys, Unauthenticated } from './row-mac.ts'
 import { openRecord, Purpose, sealRecord } from './wrapped-key.ts'
@@ -41,7 +42,9 @@ export function openIvks(root: RootKeys, system: RowKeys, rows: readonly Row<'iv
   let active: WrappingKey | undefined
   for (const row of rows) {
     system.verifyRow('ivks', row)
-    if (!opens(row.state) && row.state !== KeyState.Pending) continue
+    // These are the states that are written here.
+    const state = row.state as KeyState
+    if (allowance('ivk', state, 'unwrap') !== 'yes' && state !== KeyState.Pending) continue
     const secret = openRecord(Purpose.Ivk, root.wrapIvk, ivkContext(root, row), row.record, 'wrapping')
     if (row.state === KeyState.Pending) {
       // That it opens here is what its becoming active waits for; it neither wraps nor opens before that.

@@ -8,6 +8,7 @@ import { openIntegrityKeys, systemRowMacs } from './integrity-key.ts'
 import type { Suite } from '../crypto/aead.ts'
 import { type Ivks, newIvk, openIvks } from './internal-versioned-key.ts'
 import { type RootKeys, wipeRootKeys } from './root-keys.ts'
+import { type Grant, grantFor } from './break-glass.ts'
 import type { RowKeys, RowMacs, Unauthenticated } from './row-mac.ts'
 import { OpenTenantKeys, type TenantKeys } from './tenant-key.ts'
 import { WrapBudget } from './wrap-budget.ts'
@@ -119,7 +120,7 @@ export class KeyChain {
     return next(this.#openTenant(tenant), (tenantKeys) =>
       next(this.ivks(), (ivks) =>
         next(this.#store.find('tenant_keys', { tenant, system }), (rows) =>
-          openWrappingKeys('tenant_keys', owner, tenantKeys, ivks.byVersion, rows),
+          openWrappingKeys('tenant_keys', owner, tenantKeys, ivks, rows),
         ),
       ),
     )
@@ -133,7 +134,7 @@ export class KeyChain {
         next(this.#store.find('service_keys', { tenant, system, service }), (rows) => {
           try {
             const owner = { cluster: this.cluster, tenant, system, service }
-            const keys = openWrappingKeys('service_keys', owner, tenantKeys, parents.byVersion, rows)
+            const keys = openWrappingKeys('service_keys', owner, tenantKeys, parents, rows)
             // A Tenant Key that is halted halts what is below it.
             return parents.active === undefined ? { ...keys, active: undefined } : keys
           } finally {
@@ -197,15 +198,24 @@ export class KeyChain {
   #loadService(scope: Scope): MaybePromise<OpenServiceKeys> {
     return next(this.#openTenant(scope.tenant), (tenantKeys) =>
       next(this.serviceWrappingKeys(scope), (keys) => {
-        if (keys.byVersion.size === 0 && keys.retired.size === 0) {
+        if (keys.byVersion.size === 0 && keys.retired.size === 0 && !keys.isAnnounced) {
           throw new KryptonError(
             'not-found',
             'this service has no active key: add a client of it with krypton client add',
           )
         }
-        return new OpenServiceKeys(this.cluster, scope, tenantKeys, keys)
+        const make = (grant: Grant | undefined) => new OpenServiceKeys(this.cluster, scope, tenantKeys, keys, grant)
+        return keys.compromised.size === 0 ? make(undefined) : next(this.#grant(scope, tenantKeys), make)
       }),
     )
+  }
+
+  /** What an operator lets through although the key is compromised. */
+  #grant(scope: Scope, tenantKeys: RowKeys): MaybePromise<Grant | undefined> {
+    return next(this.#store.find('break_glass', { tenant: scope.tenant }), (rows) => {
+      for (const row of rows) tenantKeys.verifyRow('break_glass', row)
+      return grantFor(scope, rows, this.clock)
+    })
   }
 
   /** The entry of `key` if it is fresh, else a new one; what fails to load is not kept. Oldest entries make room. */

@@ -4,6 +4,7 @@ import type { NewJob } from '../jobs/job.ts'
 import { limits } from '../limits.ts'
 import type { KeyOf, Row } from '../store/schema.ts'
 import type { Change, Store } from '../store/store.ts'
+import { backupsText, backupsWith, type KeptBackup } from './kept-backups.ts'
 import { checkAct } from './key-life.ts'
 import { KeyState } from './key-state.ts'
 import { type KeyWork, retrying, updateOf } from './key-versions.ts'
@@ -23,6 +24,8 @@ export interface Destroyed {
   readonly serviceKeys: number
   /** Objects that nobody can open any more. */
   readonly objects: number
+  /** Copies of the database in which the keys remain until they are gone too. */
+  readonly backups: readonly KeptBackup[]
 }
 
 /** The job that destroys keys: until every thread has confirmed it, it is tried again. */
@@ -41,10 +44,11 @@ export function destructionJob(
 
 /** What a destruction would take as things are now. Throws 'wrong-key-lifecycle-state' when it is done already. */
 export async function foreseeDestruction(
-  store: Store,
+  work: Pick<KeyWork, 'store' | 'chain' | 'clock'>,
   what: Destruction,
   pause: () => Promise<void>,
 ): Promise<Destroyed> {
+  const { store } = work
   const { tenantKeys, serviceKeys } = await versionsOf(store, what)
   checkAct(
     'service_keys',
@@ -64,7 +68,8 @@ export async function foreseeDestruction(
     if (last === undefined || own.length < rows.length) break
     after = { tenant: last.tenant, system: last.system, service: last.service, object: last.object }
   }
-  return { tenantKeys: tenantKeys.length, serviceKeys: serviceKeys.length, objects }
+  const backups = await backupsWith(work, [...tenantKeys, ...serviceKeys])
+  return { tenantKeys: tenantKeys.length, serviceKeys: serviceKeys.length, objects, backups }
 }
 
 /**
@@ -83,8 +88,9 @@ export async function destroyKeys(work: KeyWork, run: JobRun): Promise<string> {
   const pause = (): Promise<void> => run.step(0, run.progress)
   // A run that died after it had destroyed them only has to be confirmed: it knows by the total that it had counted before.
   if (run.progress.total === 0) {
-    const { tenantKeys, serviceKeys, objects } = await foreseeDestruction(store, what, pause)
-    await run.save({ ...run.progress, total: tenantKeys + serviceKeys, position: Buffer.from(String(objects)) })
+    const { tenantKeys, serviceKeys, objects, backups } = await foreseeDestruction(work, what, pause)
+    const position = Buffer.from(JSON.stringify({ objects, remains: backupsText(backups) }))
+    await run.save({ ...run.progress, total: tenantKeys + serviceKeys, position })
   }
   run.throwIfStopped()
   await retrying(async () => {
@@ -123,7 +129,13 @@ export async function destroyKeys(work: KeyWork, run: JobRun): Promise<string> {
   })
   const { total, position } = run.progress
   await run.save({ ...run.progress, done: total })
-  return `${total} versions are destroyed, ${Buffer.from(position).toString()} objects cannot be opened any more, every thread has confirmed it; copies of the database that were made before still hold the keys until they are deleted`
+  // What this very function has saved, in a row whose MAC was verified.
+  const { objects, remains } = JSON.parse(Buffer.from(position).toString()) as { objects: number; remains: string }
+  const copies =
+    remains === ''
+      ? 'no backup is noted in which they remain, other copies of the database hold them until they are deleted'
+      : `they remain in ${remains}, and in copies that are not noted`
+  return `${total} versions are destroyed, ${objects} objects cannot be opened any more, every thread has confirmed it; ${copies}`
 }
 
 async function versionsOf(store: Store, what: Destruction) {

@@ -10,7 +10,7 @@ export const KeyState = {
   Deprecated: 4,
   /** Gone: its record is overwritten. */
   Retired: 5,
-  /** Known to somebody else: opens only, so that what hangs on it can be moved. */
+  /** Known to somebody else: opens only for who moves what hangs on it, and by break-glass. */
   Compromised: 6,
   /** Was active: its operator has halted it. Opens only, until it is resumed. */
   Suspended: 7,

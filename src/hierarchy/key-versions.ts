@@ -81,7 +81,8 @@ export async function activateNext<T extends VersionedTable>(
     await retrying(() => activate(work, key, step.from, step.compromised))
     at('active')
   }
-  await users.refresh(key.system)
+  // What was opened under a compromised version is let go of, and opens no more.
+  await users.refresh(key.system && step.compromised ? { ...key.system, forget: true } : key.system)
   at('in use')
   return activeOf(await verified(key)).version
 }

@@ -1,21 +1,27 @@
+import { dateTime } from '../clock.ts'
+import type { Suite } from '../crypto/aead.ts'
 import { KryptonError } from '../errors.ts'
 import type { JobRun } from '../jobs/job-run.ts'
-import type { Suite } from '../crypto/aead.ts'
+import { backupsText, backupsWith } from './kept-backups.ts'
 import { KeyState } from './key-state.ts'
 import { changeState, type KeyWork, retrying, verified, type VersionedTable } from './key-versions.ts'
 import { referencesOf } from './references.ts'
-import { addressOf } from './rotation-jobs.ts'
+import { addressOf, deletionJob } from './rotation-jobs.ts'
 import { keyAt } from './versioned-keys.ts'
 
 /**
  * Deletes a version of a key for good: its record is overwritten, its row stays to say so. Every user has opened the keys anew before the references are counted, so that
- * none of them can make another.
- * @throws KryptonError wrong-key-lifecycle-state: it is in use, or something refers to it; the message says what
+ * none of them can make another. What is refused because something holds the version is asked for again after the time in which it can be called back.
+ * @throws KryptonError wrong-key-lifecycle-state: it is in use, or something refers to it, a kept backup too; the message says what
  */
-export async function deleteVersion(work: KeyWork, suite: Suite, run: JobRun): Promise<string> {
+export async function deleteVersion(
+  work: KeyWork,
+  policy: { readonly ivkSuite: Suite; readonly deletionSeconds: number },
+  run: JobRun,
+): Promise<string> {
   const table = String(run.parameters['table']) as VersionedTable // what deletionJob has written
   const address = addressOf(table, run.owner, run.parameters)
-  const key = keyAt(work, address, suite)
+  const key = keyAt(work, address, policy.ivkSuite)
   const version = Number(run.parameters['version'])
   const find = async () => (await verified(key)).find((row) => row.version === version)
   const row = await find()
@@ -26,10 +32,18 @@ export async function deleteVersion(work: KeyWork, suite: Suite, run: JobRun): P
   await work.users.refresh(key.system)
   const isThis = (parent: number): boolean => parent === version
   const { count, held } = await referencesOf(work.store, address, isThis, async () => run.step(0, run.progress))
-  if (count > 0) {
+  const backups = await backupsWith(work, [row])
+  if (count > 0 || backups.length > 0) {
+    const due = dateTime(work.clock) + policy.deletionSeconds
+    const again = Number(run.parameters['again'] ?? 0) + 1
+    await work.schedule(deletionJob(address, { version, due, again, actor: 'system', subject: run.subject }))
+    const reason =
+      count > 0
+        ? `version ${version} holds ${held}: rotate its key, which wraps them anew`
+        : `version ${version} is in ${backupsText(backups)}: krypton backup forget it when it is gone`
     throw new KryptonError(
       'wrong-key-lifecycle-state',
-      `version ${version} holds ${held}: rotate its key, which wraps them anew, and try again`,
+      `${reason}; the deletion is asked for again for ${new Date(due * 1000).toISOString()}`,
     )
   }
   run.throwIfStopped()

@@ -35,13 +35,27 @@ export function rotationJob(
   return { kind, actor, subject, ...placeOf(address), parameters: { ...parametersOf(address), from, compromised } }
 }
 
-/** The job that deletes a version of a key for good, once nothing refers to it any more. Cancelled before its time, it leaves the version as it is. */
+/**
+ * The job that deletes a version of a key for good, once nothing refers to it any more. Cancelled before its time, it leaves the version as it is. `again` counts how often it was
+ * refused before: each time is a job of its own.
+ */
 export function deletionJob(
   address: KeyAddress,
-  request: { readonly version: number; readonly due: number; readonly actor: string; readonly subject: string },
+  request: {
+    readonly version: number
+    readonly due: number
+    readonly actor: string
+    readonly subject: string
+    readonly again?: number
+  },
 ): NewJob {
-  const { version, due, actor, subject } = request
-  const parameters = { ...parametersOf(address), table: address.table, version }
+  const { version, due, actor, subject, again } = request
+  const parameters = {
+    ...parametersOf(address),
+    table: address.table,
+    version,
+    ...(again === undefined ? {} : { again }),
+  }
   return { kind: KeyJobKind.DeleteVersion, actor, subject, due, ...placeOf(address), parameters }
 }
 

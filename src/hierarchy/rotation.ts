@@ -38,7 +38,7 @@ export function keyJobKinds(work: KeyWork, policy: RotationPolicy): Map<string, 
     [KeyJobKind.RotateTenantKey, (run) => rotation.tenantKey(run)],
     [KeyJobKind.RotateServiceKey, (run) => rotation.serviceKey(run)],
     [KeyJobKind.Destroy, (run) => destroyKeys(work, run)],
-    [KeyJobKind.DeleteVersion, (run) => deleteVersion(work, policy.ivkSuite, run)],
+    [KeyJobKind.DeleteVersion, (run) => deleteVersion(work, policy, run)],
   ])
 }
 

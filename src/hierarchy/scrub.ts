@@ -120,9 +120,11 @@ const ownerOf: { readonly [T in TableName]: (row: Row<T>) => Buffer | undefined 
   integrity_keys: () => undefined,
   ivks: () => undefined,
   wrap_budgets: () => undefined,
+  kept_backups: () => undefined,
   jobs: () => undefined,
   tenant_keys: ({ tenant }) => tenant,
   service_keys: ({ tenant }) => tenant,
+  break_glass: ({ tenant }) => tenant,
   tenants: ({ tenant }) => tenant,
   systems: ({ tenant }) => tenant,
   services: ({ tenant }) => tenant,
@@ -177,7 +179,7 @@ const looks: { readonly [T in TableName]?: Look<T> } = {
     try {
       keys.openObject(context, keyVersion, record).wipe()
     } catch (error) {
-      // Its key was destroyed on purpose.
+      // Its key was destroyed on purpose, or is compromised and opens for nobody.
       if (!isKryptonError(error, 'wrong-key-lifecycle-state')) throw error
     }
   },

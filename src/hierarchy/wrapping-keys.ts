@@ -2,7 +2,8 @@ import { Suite } from '../crypto/aead.ts'
 import { KryptonError } from '../errors.ts'
 import type { Row } from '../store/schema.ts'
 import { KeyAlgorithm, keyContext, type KeyOwner } from './key-record.ts'
-import { KeyState, opens } from './key-state.ts'
+import { KeyState } from './key-state.ts'
+import { allowance } from './key-use.ts'
 import type { WrappingKey } from './root-keys.ts'
 import type { RowKeys } from './row-mac.ts'
 import { openRecord, Purpose } from './wrapped-key.ts'
@@ -11,10 +12,14 @@ import { openRecord, Purpose } from './wrapped-key.ts'
 export interface WrappingKeys {
   /** What new records are sealed under; absent where no version was made yet. */
   readonly active: WrappingKey | undefined
-  /** The versions that may open what they once wrapped, the active one among them. */
+  /** The versions that may open what they once wrapped, the active one among them, so that it is wrapped anew. */
   readonly byVersion: ReadonlyMap<number, WrappingKey>
+  /** Those of them that somebody else may know, or that hang on such a one: they open for no request without a grant. */
+  readonly compromised: ReadonlySet<number>
   /** Versions that were destroyed: what they once wrapped opens no more. */
   readonly retired: ReadonlySet<number>
+  /** There is a version that was made and is yet to become active. */
+  readonly isAnnounced: boolean
 }
 
 /**
@@ -25,18 +30,25 @@ export function openWrappingKeys<T extends 'tenant_keys' | 'service_keys'>(
   table: T,
   owner: KeyOwner,
   tenantKeys: RowKeys,
-  parents: ReadonlyMap<number, WrappingKey>,
+  parents: Pick<WrappingKeys, 'byVersion'> & Partial<WrappingKeys>,
   rows: readonly Row<T>[],
 ): WrappingKeys {
-  const purpose = table === 'tenant_keys' ? Purpose.TenantKey : Purpose.ServiceKey
+  const [purpose, role] =
+    table === 'tenant_keys'
+      ? ([Purpose.TenantKey, 'tenant key'] as const)
+      : ([Purpose.ServiceKey, 'service key'] as const)
   const byVersion = new Map<number, WrappingKey>()
+  const compromised = new Set<number>()
   const retired = new Set<number>()
+  let isAnnounced = false
   let active: WrappingKey | undefined
   for (const row of rows) {
     tenantKeys.verifyRow(table, row)
     if (row.state === KeyState.Retired) retired.add(row.version)
-    if (!opens(row.state) && row.state !== KeyState.Pending) continue
-    const parent = parents.get(row.parent_version)
+    // These are the states that are written here.
+    const state = row.state as KeyState
+    if (allowance(role, state, 'move') === 'no' && state !== KeyState.Pending) continue
+    const parent = parents.byVersion.get(row.parent_version)
     if (parent === undefined) {
       throw new KryptonError(
         'record-invalid',
@@ -44,15 +56,18 @@ export function openWrappingKeys<T extends 'tenant_keys' | 'service_keys'>(
       )
     }
     const secret = openRecord(purpose, parent, keyContext(owner, row, KeyAlgorithm.Aes), row.record, 'wrapping')
-    if (row.state === KeyState.Pending) {
+    if (state === KeyState.Pending) {
+      isAnnounced = true
       secret.wipe()
       continue
     }
     const key = { secret, keyId: row.key_id, version: row.version, suite: Suite.Xaes256Gcm }
     byVersion.set(row.version, key)
-    if (row.state === KeyState.Active) active = key
+    if (state === KeyState.Active) active = key
+    if (allowance(role, state, 'unwrap') !== 'yes' || parents.compromised?.has(parent.version) === true)
+      compromised.add(row.version)
   }
-  return { active, byVersion, retired }
+  return { active, byVersion, compromised, retired, isAnnounced }
 }
 
 /** Ends every version. */

@@ -103,7 +103,7 @@ export class ObjectsOfService {
     if (keyForm === KeyForm.Wrapped) throw keptWrapped()
     const opened = keys.openObject(recordContext(object), keyVersion, record)
     const secret = keyForm === KeyForm.Plain ? opened : materialOf(opened)
-    return this.#openedKeys.keep(object, secret, this.#placeOf(object))
+    return this.#openedKeys.keep(object, secret, keys.isUnderGrant ? undefined : this.#placeOf(object))
   }
 
   /** What the record of an object holds that was registered wrapped (`keptKeyBlock`): whoever asks for it wipes it. */

@@ -60,7 +60,7 @@ function derived<const C extends Columns, const K extends keyof C & string>(
 }
 
 /** Version of this schema, kept in each file as `user_version`. A newer version only adds tables, so that rows of an older one keep their MACs. */
-export const schemaVersion = 5
+export const schemaVersion = 6
 
 /**
  * What a record was before it was wrapped anew: it stays until the new one was read back and opened. `holder` is the identifier of the key or
@@ -138,6 +138,21 @@ export const schema = {
       record: bytes,
     },
     ['tenant', 'system', 'service', 'version'],
+  ),
+  // What an operator lets through although a key is compromised: gone when it ends. A service of zeros stands for all of the system.
+  break_glass: authenticated(
+    'keys',
+    {
+      tenant: id,
+      grant: id,
+      system: id,
+      service: id,
+      reason: text,
+      actor: text,
+      created: integer,
+      expires: integer,
+    },
+    ['tenant', 'grant'],
   ),
   tenants: authenticated('data', { tenant: id, name: text, state: integer, created: integer }, ['tenant'], {
     indexes: { tenant_name: { columns: ['name'], unique: true } },
@@ -255,6 +270,8 @@ export const schema = {
   ]),
   // How many records a version of the IVK may have wrapped: reserved in blocks, before the first of each.
   wrap_budgets: authenticated('keys', { key_id: id, reserved: integer }, ['key_id']),
+  // Copies of the database that an operator keeps: no version of a key that was there when one was noted goes before it.
+  kept_backups: authenticated('keys', { name: text, covers: integer, until: integer, created: integer }, ['name']),
   rotation_periods: authenticated('data', { tenant: id, tenant_key_days: integer, service_key_days: integer }, [
     'tenant',
   ]),

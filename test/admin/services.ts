@@ -1,15 +1,19 @@
 import type {
   AdminServices,
+  Backup,
   CertificateAuthority,
   Client,
   Destroyed,
   Finding,
+  Grant,
   Job,
   KeyHalt,
   KeyVersion,
+  NewBackup,
   NewCertificateAuthority,
   NewClient,
   NewCredential,
+  NewGrant,
   NewRole,
   Role,
   RotationPeriods,
@@ -209,7 +213,44 @@ export class ListedServices implements AdminServices {
   }
 
   foreseeDestruction(): Destroyed {
-    return { tenantKeys: 1, serviceKeys: 2, objects: 30 }
+    return { tenantKeys: 1, serviceKeys: 2, objects: 30, backups: this.backups }
+  }
+
+  readonly grants: Grant[] = []
+
+  breakGlass({ key, reason }: NewGrant): Grant {
+    const [created, expires] = ['2026-01-01T00:00:00.000Z', '2026-01-01T00:30:00.000Z']
+    const grant = { id: 'a'.repeat(32), key, reason, actor: 'operator:socket', created, expires }
+    this.grants.push(grant)
+    return grant
+  }
+
+  listGrants(): Grant[] {
+    return this.grants
+  }
+
+  endGrant(id: string): Grant {
+    const at = this.grants.findIndex((grant) => grant.id === id)
+    if (at === -1) throw new KryptonError('not-found', `there is no grant ${id}`)
+    return this.grants.splice(at, 1)[0]!
+  }
+
+  readonly backups: Backup[] = []
+
+  noteBackup(backup: NewBackup): Backup {
+    const noted = { ...backup, noted: '2026-01-01T00:00:00.000Z' }
+    this.backups.push(noted)
+    return noted
+  }
+
+  listBackups(): Backup[] {
+    return this.backups
+  }
+
+  forgetBackup(name: string): Backup {
+    const at = this.backups.findIndex((backup) => backup.name === name)
+    if (at === -1) throw new KryptonError('not-found', `there is no backup ${name}`)
+    return this.backups.splice(at, 1)[0]!
   }
 
   destroyKey(key: string, version?: number): Job {

@@ -228,6 +228,30 @@ describe('commands that ask the server', () => {
     expect((await ask('job', 'list')).data).toMatch(/rotate-ivk +IVK +running +3\/10/)
     expect((await ask('job', 'show', '0'.repeat(32))).data).toMatch(/^state +running$/m)
     expect((await ask('job', 'cancel', '0'.repeat(32))).data).toMatch(/^state +cancelling$/m)
+    const glass = (...args: string[]) => ask('key', 'break-glass', ...args)
+    expect((await glass('grant', 'acme/default', '--minutes', '30', '--reason', 'incident')).code).toBe(0)
+    expect((await glass('list')).data).toMatch(/^a{32} +acme\/default +2026-01-01T00:30.* +incident$/m)
+    for (const minutes of ['0', '1441', 'x'])
+      expect((await glass('grant', 'acme/default', '--minutes', minutes, '--reason', 'x')).code, minutes).toBe(2)
+    expect((await glass('grant', 'acme/default', '--minutes', '5')).code).toBe(2)
+    expect((await glass('end', 'a')).code).toBe(2)
+    expect((await glass('end', 'a'.repeat(32))).code).toBe(0)
+    expect((await glass('end', 'a'.repeat(32))).code).toBe(1)
+    expect((await ask('backup', 'note', 'nightly', '--until', '2040-12-31')).data).toMatch(/until +2040-12-31T23:59:59/)
+    expect((await ask('backup', 'list')).data).toMatch(/^NAME +NOTED +UNTIL\nnightly +2026/)
+    expect((await ask('key', 'destroy', 'acme', '--dry-run')).data).toMatch(/^backups +nightly until 2040-12-31/m)
+    expect((await ask('key', 'destroy', 'acme', '--dry-run', '--json')).data).toContain('"name": "nightly"')
+    expect((await ask('backup', 'forget', 'nightly')).code).toBe(0)
+    expect((await ask('backup', 'forget', 'nightly')).code).toBe(1)
+    expect((await ask('backup', 'note', 'monthly', '--days', '90')).code).toBe(0)
+    for (const wrong of [
+      [],
+      ['--days', '0'],
+      ['--until', 'tomorrow'],
+      ['--until', '2040-13-31'],
+      ['--days', '1', '--until', '2040-12-31'],
+    ])
+      expect((await ask('backup', 'note', 'x', ...wrong)).code, wrong.join(' ')).toBe(2)
     expect((await ask('scrub')).data).toMatch(/^kind +scrub$/m)
     expect((await ask('job', 'show', 'f'.repeat(32))).code).toBe(1)
     expect((await ask('job', 'cancel', 'nonsense')).code).toBe(2)

@@ -224,7 +224,7 @@ describe('a destruction', () => {
       for (const object of objects) before.set(object.id.toString('hex'), (await rowOf(made.store, object)).row_version)
       let foreseen
       try {
-        foreseen = await foreseeDestruction(made.store, what, async () => undefined)
+        foreseen = await foreseeDestruction(bench.work, what, async () => undefined)
       } catch (error) {
         expect(error).toMatchObject({ code: 'wrong-key-lifecycle-state' })
         await expect(destroy(what)).rejects.toMatchObject({ code: 'wrong-key-lifecycle-state' })

@@ -5,6 +5,8 @@ import { KeyChain, type ObjectContext, type Scope } from '../../src/hierarchy/ke
 import { KeyMaintenance, type MaintenancePolicy } from '../../src/hierarchy/key-maintenance.ts'
 import type { KeyWork, MeantKeys } from '../../src/hierarchy/key-versions.ts'
 import { keyJobKinds } from '../../src/hierarchy/rotation.ts'
+import { objectRows } from '../../src/hierarchy/wrapped-rows.ts'
+import { wipeWrappingKeys } from '../../src/hierarchy/wrapping-keys.ts'
 import type { KeyAddress } from '../../src/hierarchy/rotation-jobs.ts'
 import type { NewJob } from '../../src/jobs/job.ts'
 import { JobRun, type Progress } from '../../src/jobs/job-run.ts'
@@ -149,6 +151,16 @@ export async function openStored(chain: KeyChain, store: Store, { scope, id }: S
   const row = (await store.get('objects', { ...scope, object: id }))!
   keys.verifyRow('objects', row)
   return bytesOf(keys.openObject(contextOf(id, row.blob_version), row.key_version, row.record))
+}
+
+/** The same as who wraps it anew opens it: also under a key that opens for no request. */
+export async function movable(chain: KeyChain, store: Store, object: StoredObject): Promise<Buffer> {
+  const keys = await chain.serviceWrappingKeys(object.scope)
+  try {
+    return bytesOf(objectRows.open(chain.cluster, await rowOf(store, object), keys.byVersion))
+  } finally {
+    wipeWrappingKeys(keys)
+  }
 }
 
 export async function rowOf(store: Store, { scope, id }: StoredObject): Promise<Row<'objects'>> {

@@ -6,7 +6,15 @@ import { KeyState } from '../../src/hierarchy/key-state.ts'
 import { referencesOf } from '../../src/hierarchy/references.ts'
 import { deletionJob, type KeyAddress, rotationJob, type RotationReason } from '../../src/hierarchy/rotation-jobs.ts'
 import { type Hierarchy, newHierarchy, newStaticKey } from './fixture.ts'
-import { Killed, openStored, RotationBench, rowOf, storeObjects, type StoredObject } from './rotation-fixture.ts'
+import {
+  Killed,
+  movable,
+  openStored,
+  RotationBench,
+  rowOf,
+  storeObjects,
+  type StoredObject,
+} from './rotation-fixture.ts'
 import { tampered } from './tampered-store.ts'
 
 const { Pending, Active, Grace, Deprecated, Retired, Compromised } = KeyState
@@ -35,12 +43,19 @@ beforeEach(async () => {
 const rotation = (address: KeyAddress, from = 1, reason: RotationReason = 'command') =>
   rotationJob(address, { from, reason, actor: 'operator:ada', subject: address.table })
 
-/** Every object opens, in threads that hold keys already and in one that has just started. */
-async function everythingOpens(): Promise<void> {
+/** Every object opens, in threads that hold keys already and in one that has just started. What is under a compromised key opens for who moves it alone. */
+async function everythingOpens(isCompromised = false): Promise<void> {
   const { store } = bench.work
   const fresh = new KeyChain(store, made.root, bench.clock)
   for (const chain of [...bench.threads, fresh]) {
-    for (const object of objects) expect(await openStored(chain, store, object)).toEqual(object.material)
+    for (const object of objects) {
+      const opened = openStored(chain, store, object)
+      if (isCompromised) {
+        const refused = await opened.catch((error: unknown) => error)
+        if (!Buffer.isBuffer(refused)) expect(refused).toMatchObject({ code: 'wrong-key-lifecycle-state' })
+        expect(await movable(chain, store, object)).toEqual(object.material)
+      } else expect(await opened).toEqual(object.material)
+    }
   }
 }
 
@@ -176,7 +191,7 @@ describe('a job that dies', () => {
             if (left-- === 0) throw new Killed()
           }
           await expect(bench.run(rotation(address, from, reason))).rejects.toBeInstanceOf(Killed)
-          await everythingOpens()
+          await everythingOpens(reason === 'compromise')
           bench.onPoint = () => undefined
           await bench.run(rotation(address, from, reason))
           await everythingOpens()
@@ -307,7 +322,7 @@ describe('the deletion of a version', () => {
       await expect(bench.run(rotation(address, 1, 'compromise'))).rejects.toBeInstanceOf(Killed)
       await expect(bench.run(deletion(address))).rejects.toThrow(message)
     }
-    await everythingOpens()
+    await everythingOpens(true)
   })
 
   test('leaves no byte of the key in the store, and the row to say so', async () => {

@@ -3,6 +3,8 @@ import { TenantRegistry } from '../../src/tenants/tenant-registry.ts'
 import { randomBytes, randomIdentifier } from '../../src/crypto/random.ts'
 import { KeyChain } from '../../src/hierarchy/key-chain.ts'
 import { destructionJob } from '../../src/hierarchy/key-destruction.ts'
+import { BreakGlass } from '../../src/hierarchy/break-glass.ts'
+import { noteBackup } from '../../src/hierarchy/kept-backups.ts'
 import { rotationJob } from '../../src/hierarchy/rotation-jobs.ts'
 import { scrub, scrubJob } from '../../src/hierarchy/scrub.ts'
 import { JobQueue } from '../../src/jobs/job-queue.ts'
@@ -69,6 +71,8 @@ beforeAll(async () => {
     record: randomBytes(104),
     row_version: 1,
   }
+  await noteBackup(bench.work, { name: 'nightly', until: 2_000_000_000, actor: 'system' })
+  await new BreakGlass(bench.work).grant(own, { minutes: 5, reason: 'test', actor: 'system' })
   const role = { tenant: own.tenant, name: 'a role', rules: Buffer.from('[]'), created: 1, row_version: 1 }
   const credential = {
     tenant: own.tenant,

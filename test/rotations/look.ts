@@ -1,3 +1,5 @@
+import { wipeWrappingKeys } from '../../src/hierarchy/wrapping-keys.ts'
+import { objectRows } from '../../src/hierarchy/wrapped-rows.ts'
 import { KeyState } from '../../src/hierarchy/key-state.ts'
 import type { RotationLedger } from './ledger.ts'
 import type { RotationRealm } from './realm.ts'
@@ -15,6 +17,8 @@ export async function look(
     )
     const scope = { tenant: tenant!, system: system!, service: service! }
     const keys = await chain.service(scope)
+    // What is under a compromised key opens for who moves it alone.
+    const wrapping = await chain.serviceWrappingKeys(scope)
     for (const id of scopeText.objects) {
       const object = Buffer.from(id, 'hex')
       const row = store.get('objects', { ...scope, object })
@@ -22,7 +26,9 @@ export async function look(
         keys.verifyRow('objects', row!)
         const { object_type: objectType, algorithm, length_bits: lengthBits, blob_version: blobVersion } = row!
         const context = { object, objectVersion: 1, objectType, algorithm, lengthBits, blobVersion }
-        const secret = keys.openObject(context, row!.key_version, row!.record)
+        const secret = isFinished
+          ? keys.openObject(context, row!.key_version, row!.record)
+          : objectRows.open(chain.cluster, row!, wrapping.byVersion)
         const material = Buffer.alloc(secret.byteLength)
         secret.copyInto(material, 0)
         secret.wipe()
@@ -33,6 +39,7 @@ export async function look(
         wrong.push(`lost: object ${id}: ${String(error)}`)
       }
     }
+    wipeWrappingKeys(wrapping)
   }
   const versions = [
     ...store.find('ivks', {}).map((row) => ({ ...row, key: 'ivk' })),

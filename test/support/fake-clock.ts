@@ -17,6 +17,11 @@ export class FakeClock implements Clock {
     return this.#monotonicMs
   }
 
+  /** Sets the wall clock on or back: no time passes. */
+  jump(milliseconds: number): void {
+    this.#nowMs += milliseconds
+  }
+
   /** Lets time pass, on the wall and on the monotonic clock. */
   advance(milliseconds: number): void {
     this.#nowMs += milliseconds

@@ -2,6 +2,9 @@ import { Type } from 'typebox'
 import {
   DestroyedAnswer,
   DestructionBody,
+  GrantAnswer,
+  GrantBody,
+  GrantPath,
   JobAnswer,
   KeyBody,
   KeyQuery,
@@ -71,6 +74,41 @@ export const keyRoutes: Routes = (server, services) => {
       services.haltKey(request.body.key, halt),
     )
   }
+  server.get(
+    '/v1/keys/break-glass',
+    {
+      schema: {
+        summary: 'Grants that open what is under compromised keys',
+        tags: ['keys'],
+        response: { 200: Type.Array(GrantAnswer) },
+      },
+    },
+    () => services.listGrants(),
+  )
+  server.post(
+    '/v1/keys/break-glass',
+    {
+      schema: {
+        summary: 'Open what is under compromised keys for a time',
+        tags: ['keys'],
+        body: GrantBody,
+        response: { 201: GrantAnswer, '4xx': ProblemAnswer },
+      },
+    },
+    async (request, reply) => reply.code(201).send(await services.breakGlass(request.body)),
+  )
+  server.post(
+    '/v1/keys/break-glass/:grant/end',
+    {
+      schema: {
+        summary: 'End a grant before its time: done when every thread has confirmed it',
+        tags: ['keys'],
+        params: GrantPath,
+        response: { 200: GrantAnswer, '4xx': ProblemAnswer },
+      },
+    },
+    (request) => services.endGrant(request.params.grant),
+  )
   server.post(
     '/v1/keys/destroy/foresee',
     {
@@ -81,7 +119,10 @@ export const keyRoutes: Routes = (server, services) => {
         response: { 200: DestroyedAnswer, '4xx': ProblemAnswer },
       },
     },
-    async ({ body: { key, version } }) => ({ ...(await services.foreseeDestruction(key, version)) }),
+    async ({ body: { key, version } }) => {
+      const foreseen = await services.foreseeDestruction(key, version)
+      return { ...foreseen, backups: [...foreseen.backups] }
+    },
   )
   server.post(
     '/v1/keys/destroy',

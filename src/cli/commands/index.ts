@@ -1,6 +1,7 @@
 import type { AddCommand } from '../command.ts'
 import { addAnchorCommand } from './anchor.ts'
 import { addAuthorityCommand } from './authority.ts'
+import { addBackupCommand } from './backup.ts'
 import { addBenchCommand } from './bench.ts'
 import { addClientCommand } from './client.ts'
 import { addCompletionCommand } from './completion.ts'
@@ -32,6 +33,7 @@ export const commands: readonly AddCommand[] = [
   addAuthorityCommand,
   addSnippetCommand,
   addKeyCommand,
+  addBackupCommand,
   addJobCommand,
   addScrubCommand,
   addStatusCommand,

@@ -1,4 +1,5 @@
 import { KryptonError } from '../../errors.ts'
+import { limits } from '../../limits.ts'
 import { ask, dirFlag, examples, withServer, type AddCommand, type ServerFlags } from '../command.ts'
 
 /** `krypton key`: the keys of the hierarchy. No command shows a key itself. */
@@ -71,6 +72,47 @@ export const addKeyCommand: AddCommand = (program, terminal) => {
         )
       })
   }
+  const glass = key.command('break-glass').description('open what is under compromised keys, for a time')
+  withServer(
+    glass
+      .command('grant')
+      .description('let clients open what they have under compromised keys; it ends by itself')
+      .argument('<key>', 'TENANT/SYSTEM or TENANT/SYSTEM/SERVICE')
+      .requiredOption('--minutes <number>', `for how long, ${limits.breakGlassMinutesMax} at most`)
+      .requiredOption('--reason <text>', 'why, for the audit'),
+  )
+    .addHelpText(
+      'after',
+      examples('krypton key break-glass grant acme/default/orders --minutes 30 --reason "incident 4711"'),
+    )
+    .action((name: string, flags: ServerFlags & { minutes: string; reason: string }) => {
+      checkKey(name)
+      const minutes = Number(flags.minutes)
+      if (!/^[0-9]+$/.test(flags.minutes) || minutes < 1 || minutes > limits.breakGlassMinutesMax)
+        throw new KryptonError('usage', `--minutes takes a number from 1 to ${limits.breakGlassMinutesMax}`)
+      const grant = { key: name, minutes, reason: flags.reason }
+      return ask(terminal, flags, async (server, output) => output.thing(await server.breakGlass(grant)))
+    })
+  withServer(glass.command('list').description('the grants that are open, and until when'))
+    .addHelpText('after', examples('krypton key break-glass list'))
+    .action((flags: ServerFlags) =>
+      ask(terminal, flags, async (server, output) => output.list(await server.listGrants(), grantColumns)),
+    )
+  withServer(
+    glass
+      .command('end')
+      .description('end a grant before its time: done when every thread has confirmed it')
+      .argument('<id>', 'its identifier'),
+  )
+    .addHelpText('after', examples('krypton key break-glass end 0123456789abcdef0123456789abcdef'))
+    .action((id: string, flags: ServerFlags) => {
+      if (!/^[0-9a-f]{32}$/.test(id))
+        throw new KryptonError(
+          'usage',
+          'a grant is named by its identifier, 32 hexadecimal digits: krypton key break-glass list shows it',
+        )
+      return ask(terminal, flags, async (server, output) => output.thing(await server.endGrant(id)))
+    })
   withServer(
     key
       .command('destroy')
@@ -89,7 +131,11 @@ export const addKeyCommand: AddCommand = (program, terminal) => {
       if ((flags.dryRun === true) === (flags.yes === true))
         throw new KryptonError('usage', 'say --dry-run to see what would be lost, or --yes to do it')
       return ask(terminal, flags, async (server, output) => {
-        if (flags.dryRun === true) return output.thing(await server.foreseeDestruction(name, version))
+        if (flags.dryRun === true) {
+          const { backups, ...counts } = await server.foreseeDestruction(name, version)
+          const remains = backups.map((backup) => `${backup.name} until ${backup.until}`)
+          return output.thing({ ...counts, backups: output.format === 'table' ? remains : backups })
+        }
         const job = await server.destroyKey(name, version)
         output.thing(job)
         output.talk(`Next: krypton job show ${job.id}${dirFlag(flags)}\n`)
@@ -116,6 +162,14 @@ function versionNumber(text: string): number {
 }
 
 const keyName = 'ivk, TENANT/SYSTEM or TENANT/SYSTEM/SERVICE'
+
+const grantColumns = {
+  ID: 'id',
+  KEY: 'key',
+  UNTIL: 'expires',
+  BY: 'actor',
+  REASON: 'reason',
+}
 
 const columns = {
   KEY: 'key',
