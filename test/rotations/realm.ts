@@ -3,7 +3,13 @@ import { systemClock } from '../../src/clock.ts'
 import { Suite } from '../../src/crypto/aead.ts'
 import { randomBytes, randomIdentifier } from '../../src/crypto/random.ts'
 import { createStaticKeyFile, openStaticKey } from '../../src/external-keys/static.ts'
-import { createServiceKeys, createTenantKeys, KeyChain, type Scope } from '../../src/hierarchy/key-chain.ts'
+import {
+  createServiceKeys,
+  createTenantKeys,
+  KeyChain,
+  type RootKeys,
+  type Scope,
+} from '../../src/hierarchy/key-chain.ts'
 import type { KeyWork } from '../../src/hierarchy/key-versions.ts'
 import { keyJobKinds, type RotationPolicy } from '../../src/hierarchy/rotation.ts'
 import { JobQueue } from '../../src/jobs/job-queue.ts'
@@ -13,19 +19,22 @@ import { openSqliteStore, type SqliteStore } from '../../src/store/sqlite/sqlite
 /** A store on disk with its keys and the queue of their jobs: what of a server rotates, without what serves. */
 export class RotationRealm {
   readonly store: SqliteStore
+  readonly root: RootKeys
   readonly chain: KeyChain
   readonly queue: JobQueue
   readonly work: KeyWork
   /** Jobs that have failed, in words. */
   readonly reported: string[] = []
 
-  private constructor(store: SqliteStore, chain: KeyChain, at: (point: string) => void) {
+  private constructor(store: SqliteStore, root: RootKeys, ivkSuite: Suite, at: (point: string) => void) {
+    const chain = new KeyChain(store, root, systemClock)
     this.store = store
+    this.root = root
     this.chain = chain
     const users = { refresh: async () => chain.refresh() }
     this.work = { store, chain, clock: systemClock, users, schedule: (job) => this.queue.add(job), at }
     const policy: RotationPolicy = {
-      ivkSuite: Suite.Xaes256Gcm,
+      ivkSuite,
       deletionSeconds: 0,
       subjectOf: async ({ table }) => table,
     }
@@ -40,7 +49,12 @@ export class RotationRealm {
     })
   }
 
-  static async open(directory: string, at: (point: string) => void = () => undefined): Promise<RotationRealm> {
+  /** `at` is called at each step of a rotation; new versions of the IVK are of `ivkSuite`. */
+  static async open(
+    directory: string,
+    at: (point: string) => void = () => undefined,
+    ivkSuite: Suite = Suite.Xaes256Gcm,
+  ): Promise<RotationRealm> {
     const file = join(directory, 'seal.key')
     const data = join(directory, 'data')
     const store = await openSqliteStore({
@@ -55,7 +69,7 @@ export class RotationRealm {
       await initializeSeal(store, seal, systemClock, { development: true, region: 'test', actor: 'system' })
     }
     const root = await unseal(store, openStaticKey({ file, dataDirectory: data }), { production: false })
-    return new RotationRealm(store, new KeyChain(store, root, systemClock), at)
+    return new RotationRealm(store, root, ivkSuite, at)
   }
 
   async close(): Promise<void> {
