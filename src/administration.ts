@@ -9,7 +9,7 @@ import type {
   Finding,
   Grant,
   Job,
-  KeyHalt,
+  KeyChange,
   KeyVersion,
   RotationPeriods,
   NewBackup,
@@ -226,8 +226,14 @@ export class Administration implements AdminServices {
     return this.#keyJobs.related(key, which)
   }
 
-  async haltKey(key: string, act: KeyHalt): Promise<KeyVersion[]> {
-    const versions = await this.#keyJobs.halt(key, act, actor)
+  async announceKey(key: string): Promise<KeyVersion[]> {
+    const versions = await this.#keyJobs.announce(key, actor)
+    this.#log.info('key announced', { key })
+    return versions
+  }
+
+  async changeKey(key: string, act: KeyChange): Promise<KeyVersion[]> {
+    const versions = await this.#keyJobs.change(key, act, actor)
     this.#log.info(`${act} of a key`, { key })
     return versions
   }

@@ -1,4 +1,4 @@
-import type { Backup, Destroyed, Grant, Job, KeyVersion } from './admin/services.ts'
+import type { Backup, Destroyed, Grant, Job, KeyVersion, Status } from './admin/services.ts'
 import { type Clock, dateTime } from './clock.ts'
 import type { Config } from './config.ts'
 import { Suite } from './crypto/aead.ts'
@@ -7,15 +7,23 @@ import { isKryptonError, KryptonError } from './errors.ts'
 import { BreakGlass, type GrantRow } from './hierarchy/break-glass.ts'
 import { type Destruction, destructionJob, foreseeDestruction } from './hierarchy/key-destruction.ts'
 import { forgetBackup, type KeptBackup, keptBackups, noteBackup } from './hierarchy/kept-backups.ts'
-import { haltKey } from './hierarchy/key-halt.ts'
-import type { KeyAct } from './hierarchy/key-life.ts'
+import { changeKey } from './hierarchy/key-change.ts'
+import { checkAct, type KeyChange } from './hierarchy/key-life.ts'
 import { KeyMaintenance, type MaintenancePolicy, rotationTime } from './hierarchy/key-maintenance.ts'
 import { KeyState } from './hierarchy/key-state.ts'
+import { allowance, type KeyRole } from './hierarchy/key-use.ts'
 import { activeOf, type KeyUsers, type KeyWork, verified, type VersionedTable } from './hierarchy/key-versions.ts'
 import { referencesOf } from './hierarchy/references.ts'
 import { noTenant } from './hierarchy/key-record.ts'
 import { keyJobKinds } from './hierarchy/rotation.ts'
-import { type KeyAddress, rotationJob, type RotationReason } from './hierarchy/rotation-jobs.ts'
+import {
+  addressOf,
+  compromiseJob,
+  type KeyAddress,
+  KeyJobKind,
+  rotationJob,
+  type RotationReason,
+} from './hierarchy/rotation-jobs.ts'
 import { scrub, scrubJob, scrubKind } from './hierarchy/scrub.ts'
 import { keyAt } from './hierarchy/versioned-keys.ts'
 import type { Instance } from './instance.ts'
@@ -24,12 +32,13 @@ import { JobQueue } from './jobs/job-queue.ts'
 import type { JobRun } from './jobs/job-run.ts'
 import { limits } from './limits.ts'
 import type { Row } from './store/schema.ts'
+import type { Store } from './store/store.ts'
 import type { Log } from './telemetry/log.ts'
 import type { RotationPeriods } from './tenants/tenant-registry.ts'
 
 /** What the jobs of keys are made of. */
 export interface KeyJobsParts {
-  readonly instance: Pick<Instance, 'store' | 'root' | 'keyChain' | 'registry'>
+  readonly instance: Pick<Instance, 'root' | 'keyChain' | 'registry'> & { readonly store: Store }
   readonly users: KeyUsers
   readonly rotation: Config['rotation']
   readonly scrub: Config['scrub']
@@ -98,6 +107,17 @@ export class KeyJobs {
     await this.#looking
   }
 
+  /** How the keys stand, in numbers. */
+  summary(): Status['keys'] {
+    const kinds = this.#queue.open().map(({ kind }) => kind)
+    const count = (wanted: readonly string[]): number => kinds.filter((kind) => wanted.includes(kind)).length
+    return {
+      rotating: count(rotationKinds),
+      toBeDeleted: count([KeyJobKind.DeleteVersion]),
+      grants: this.#breakGlass.size,
+    }
+  }
+
   /** What the last look at every row has found, for the operator. */
   warnings(): string[] {
     return [...(this.#scrubFault === undefined ? [] : [this.#scrubFault]), ...this.#backupsOver]
@@ -123,14 +143,31 @@ export class KeyJobs {
   /** Asks for the rotation of the key of that name. Throws 'not-found', 'invalid-field'. */
   async rotate(name: string, reason: RotationReason, actor: string): Promise<Job> {
     const address = await this.#addressOf(name)
-    const { version: from } = activeOf(await verified(this.#keyAt(address)))
+    const rows = await verified(this.#keyAt(address))
+    if (reason === 'compromise' && address.table !== 'ivks' && rows.every(({ state }) => state !== KeyState.Active)) {
+      // These are the states that are written here.
+      const states = rows.map(({ state }) => state as KeyState)
+      checkAct(address.table, states, 'compromise')
+      return jobView(await this.#queue.add(compromiseJob(address, { actor, subject: name })))
+    }
+    const { version: from } = activeOf(rows)
     return jobView(await this.#queue.add(rotationJob(address, { from, reason, actor, subject: name })))
   }
 
-  /** Suspends, resumes or deactivates a key: done when every thread has confirmed it. Throws 'not-found', 'invalid-field', 'wrong-key-lifecycle-state', 'not-healthy'. */
-  async halt(name: string, act: Exclude<KeyAct, 'destroy'>, actor: string): Promise<KeyVersion[]> {
+  /** Makes a key that is yet to be activated, with its system or service; one that is there stays as it is. Throws 'not-found', 'invalid-field', 'wrong-key-lifecycle-state'. */
+  async announce(name: string, actor: string): Promise<KeyVersion[]> {
+    const [tenant, system, service, ...more] = name.split('/')
+    if (tenant === undefined || system === undefined || more.length > 0)
+      throw new KryptonError('invalid-field', 'announce TENANT/SYSTEM or TENANT/SYSTEM/SERVICE')
+    const names = { tenant, system, ...(service === undefined ? {} : { service }) }
+    await this.#parts.instance.registry.announce(names, actor)
+    return this.#versionsAt(await this.#addressOf(name), name)
+  }
+
+  /** Activates, suspends, resumes or deactivates a key: done when every thread has confirmed it. Throws 'not-found', 'invalid-field', 'wrong-key-lifecycle-state', 'not-healthy'. */
+  async change(name: string, act: KeyChange, actor: string): Promise<KeyVersion[]> {
     const address = await this.#addressOf(name)
-    await haltKey(this.#work, this.#policy.ivkSuite, address, { act, actor })
+    await changeKey(this.#work, this.#policy.ivkSuite, address, { act, actor })
     return this.#versionsAt(address, name)
   }
 
@@ -319,10 +356,22 @@ export class KeyJobs {
       level: levels[address.table],
       version: row.version,
       state: stateNames[row.state] ?? String(row.state),
+      ...this.#processing(address, row.state as KeyState),
       parentVersion: 'parent_version' in row ? row.parent_version : this.#parts.instance.root.epoch,
       created: timeText(row.created),
       ...(row.state === KeyState.Active ? { rotates: timeText(rotationTime(row, days)) } : {}),
     }))
+  }
+
+  /** The second axis of a version's life: whether it is being made usable, can be used, or what hangs on it is being moved. */
+  #processing(address: KeyAddress, state: KeyState): Pick<KeyVersion, 'processing'> {
+    const isMoving = this.#queue.open().some((job) => isRotationOf(address, job))
+    if (state === KeyState.Pending) return isMoving ? { processing: 'activating' } : {}
+    if (state === KeyState.Active || !isMoving) {
+      const isUsable = allowance(levelRoles[address.table], state, 'unwrap') === 'yes'
+      return isUsable ? { processing: 'usable' } : {}
+    }
+    return allowance(levelRoles[address.table], state, 'move') === 'yes' ? { processing: 're-wrapping' } : {}
   }
 
   async #daysOf(address: KeyAddress): Promise<number> {
@@ -430,6 +479,27 @@ const levels: Readonly<Record<VersionedTable, KeyVersion['level']>> = {
   ivks: 'IVK',
   tenant_keys: 'L2',
   service_keys: 'L3',
+}
+
+const levelRoles: Readonly<Record<VersionedTable, KeyRole>> = {
+  ivks: 'ivk',
+  tenant_keys: 'tenant key',
+  service_keys: 'service key',
+}
+
+const rotationKinds: readonly string[] = [KeyJobKind.RotateIvk, KeyJobKind.RotateTenantKey, KeyJobKind.RotateServiceKey]
+
+/** True if the job puts versions of that key in the place of others: its own rotation, or the replacement of a compromised key above it. */
+function isRotationOf(address: KeyAddress, { kind, owner, parameters: text }: JobRow): boolean {
+  // What the queue has written, in a row whose MAC was verified.
+  const parameters = JSON.parse(text) as Record<string, unknown>
+  if (address.table === 'ivks') return kind === KeyJobKind.RotateIvk
+  if (kind !== KeyJobKind.RotateTenantKey && kind !== KeyJobKind.RotateServiceKey) return false
+  const meant = addressOf(kind === KeyJobKind.RotateTenantKey ? 'tenant_keys' : 'service_keys', owner, parameters)
+  if (meant.table === 'ivks' || !meant.tenant.equals(address.tenant) || !meant.system.equals(address.system))
+    return false
+  if (meant.table === 'service_keys') return address.table === 'service_keys' && meant.service.equals(address.service)
+  return address.table === 'tenant_keys' || parameters['compromised'] === 1
 }
 
 const scrubWarning = ({ detail }: { readonly detail: string }): string => `the last look at every row: ${detail}`

@@ -290,6 +290,7 @@ class RunningServer implements Krypton {
         verifier: hex(root.verifier),
         epoch: root.epoch,
       },
+      keys: this.#keyJobs?.summary() ?? { rotating: 0, toBeDeleted: 0, grants: 0 },
       anchor: this.#anchorStatus(),
       warnings: this.#warnings(),
     }

@@ -10,7 +10,7 @@ import type {
   Finding,
   Grant,
   Job,
-  KeyHalt,
+  KeyChange,
   KeyVersion,
   NewBackup,
   NewCertificateAuthority,
@@ -151,7 +151,11 @@ export class AdminClient {
     return this.#call<KeyVersion[]>('GET', `/v1/keys?key=${encodeURIComponent(key)}&related=${which}`)
   }
 
-  haltKey(key: string, act: KeyHalt): Promise<KeyVersion[]> {
+  announceKey(key: string): Promise<KeyVersion[]> {
+    return this.#call<KeyVersion[]>('POST', '/v1/keys/announce', { key })
+  }
+
+  changeKey(key: string, act: KeyChange): Promise<KeyVersion[]> {
     return this.#call<KeyVersion[]>('POST', `/v1/keys/${act}`, { key })
   }
 

@@ -36,6 +36,7 @@ export const StatusAnswer = closed({
     slotsInUse: closed({ object: Type.Integer(), wrapping: Type.Integer(), system: Type.Integer() }),
   }),
   seal: closed({ type: Type.String(), cluster: Type.String(), verifier: Type.String(), epoch: Type.Integer() }),
+  keys: closed({ rotating: Type.Integer(), toBeDeleted: Type.Integer(), grants: Type.Integer() }),
   anchor: closed({
     type: Type.Union([Type.Literal('none'), Type.Literal('file')]),
     place: Type.Optional(Type.String()),
@@ -218,6 +219,9 @@ export const KeyVersionAnswer = closed({
   level: Type.String(),
   version: Type.Integer(),
   state: Type.String(),
+  processing: Type.Optional(
+    Type.Union([Type.Literal('activating'), Type.Literal('usable'), Type.Literal('re-wrapping')]),
+  ),
   parentVersion: Type.Integer(),
   created: Time,
   rotates: Type.Optional(Time),

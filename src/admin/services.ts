@@ -38,8 +38,10 @@ export interface AdminServices {
   compromiseKey(key: string): Awaitable<Job>
   /** The keys above or below a key. Throws 'not-found', 'invalid-field'. */
   relatedKeys(key: string, which: 'ancestors' | 'descendants'): Awaitable<KeyVersion[]>
-  /** Suspends, resumes or deactivates a key: done when every thread has confirmed it. Throws 'not-found', 'invalid-field', 'wrong-key-lifecycle-state', 'not-healthy'. */
-  haltKey(key: string, act: KeyHalt): Awaitable<KeyVersion[]>
+  /** Makes a key that is yet to be activated, with its system or service; one that is there stays as it is. Throws 'not-found', 'invalid-field', 'wrong-key-lifecycle-state'. */
+  announceKey(key: string): Awaitable<KeyVersion[]>
+  /** Activates, suspends, resumes or deactivates a key: done when every thread has confirmed it. Throws 'not-found', 'invalid-field', 'wrong-key-lifecycle-state', 'not-healthy'. */
+  changeKey(key: string, act: KeyChange): Awaitable<KeyVersion[]>
   /** What the destruction of a tenant's, system's or service's keys would take. Throws as `destroyKey`. */
   foreseeDestruction(key: string, version?: number): Awaitable<Destroyed>
   /** Asks for a destruction. Throws 'not-found', 'invalid-field', 'wrong-key-lifecycle-state'. */
@@ -121,6 +123,14 @@ export interface Status {
     readonly verifier: string
     readonly epoch: number
   }
+  readonly keys: {
+    /** Rotations that run or wait. */
+    readonly rotating: number
+    /** Versions that are to be deleted. */
+    readonly toBeDeleted: number
+    /** Grants that open what is under compromised keys. */
+    readonly grants: number
+  }
   /** What tells the database from an older one. */
   readonly anchor: {
     readonly type: 'none' | 'file'
@@ -167,6 +177,8 @@ export interface KeyVersion {
   readonly level: 'IVK' | 'L2' | 'L3'
   readonly version: number
   readonly state: string
+  /** `activating`: threads are opening it; `usable`; `re-wrapping`: what hangs on it is being moved. Absent where none of these is. */
+  readonly processing?: 'activating' | 'usable' | 're-wrapping'
   /** Version of the key that wraps it; for the IVK, the epoch of the MasterKey. */
   readonly parentVersion: number
   /** RFC 3339. */
@@ -178,7 +190,7 @@ export interface KeyVersion {
 }
 
 /** What an operator does to a key that can be told from its name. */
-export type KeyHalt = 'suspend' | 'resume' | 'deactivate'
+export type KeyChange = 'activate' | 'suspend' | 'resume' | 'deactivate'
 
 /** What a destruction takes. */
 export interface Destroyed {

@@ -48,6 +48,11 @@ export class BreakGlass {
     this.#work = work
   }
 
+  /** Grants of this process that are open. */
+  get size(): number {
+    return this.#ends.size
+  }
+
   /** Ends what the last process has left: how long it was gone, no clock can say. */
   async start(): Promise<void> {
     for (const row of await this.list()) await this.#end(row, 'system')

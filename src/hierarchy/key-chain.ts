@@ -15,7 +15,7 @@ import { WrapBudget } from './wrap-budget.ts'
 import { openWrappingKeys, type WrappingKeys, wipeWrappingKeys } from './wrapping-keys.ts'
 
 export type { ObjectContext, Scope, ServiceKeys } from './data-key.ts'
-export { createServiceKeys, createTenantKeys } from './new-keys.ts'
+export { announceKey, createServiceKeys, createTenantKeys } from './new-keys.ts'
 export { exportRootKeys, importRootKeys, type RootKeys, type TransferableRootKeys } from './root-keys.ts'
 export type { RowKeys, Unauthenticated } from './row-mac.ts'
 export type { TenantKeys } from './tenant-key.ts'

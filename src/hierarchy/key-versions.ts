@@ -101,7 +101,7 @@ export function activeOf<T extends VersionedTable>(rows: readonly Row<T>[]): Row
   if (active === undefined)
     throw new KryptonError(
       'wrong-key-lifecycle-state',
-      'this key has no active version: resume it first, or it is gone for good',
+      'this key has no active version: activate or resume it first, or it is gone for good',
     )
   return active
 }
@@ -133,21 +133,40 @@ export async function retrying<T>(act: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Puts another version that is yet to become active in the place of one that nobody has used. Done again after a crash, it makes one more. */
+export async function replacePending<T extends VersionedTable>(work: KeyWork, key: VersionedKey<T>): Promise<void> {
+  const rows = await verified(key)
+  const old = rows.find(({ state }) => state === KeyState.Pending)
+  if (old === undefined) return
+  const keys = await key.keys()
+  const { row, change } = await pendingRow(key, keys, rows)
+  const gone = updateOf(key.table, old, { state: KeyState.Retired, record: Buffer.alloc(0) }, keys)
+  const audit = [
+    event(work.clock, key, old, 'KeyCompromise', 'system'),
+    event(work.clock, key, row, 'KeyVersionAdd', 'system'),
+  ]
+  await work.store.commit({ section: 'keys', changes: [gone, change], audit })
+}
+
 async function storePending<T extends VersionedTable>(work: KeyWork, key: VersionedKey<T>): Promise<void> {
   const rows = await verified(key)
   if (rows.some(({ state }) => state === KeyState.Pending)) return
-  const version = Math.max(...rows.map((row) => row.version)) + 1
-  const made = await key.make(version)
-  const keys = await key.keys()
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- an unauthenticated row of T with its MAC
-  const row = { ...made, mac: keys.macRow(key.table, made) } as unknown as Row<T>
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a row of T, for the table T
-  const change = { table: key.table, kind: 'insert', row } as unknown as Change
+  const { row, change } = await pendingRow(key, await key.keys(), rows)
   await work.store.commit({
     section: 'keys',
     changes: [change],
     audit: [event(work.clock, key, row, 'KeyVersionAdd', 'system')],
   })
+}
+
+/** The next version of a key, pending. */
+async function pendingRow<T extends VersionedTable>(key: VersionedKey<T>, keys: RowKeys, rows: readonly Row<T>[]) {
+  const made = await key.make(Math.max(...rows.map(({ version }) => version)) + 1)
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- an unauthenticated row of T with its MAC
+  const row = { ...made, mac: keys.macRow(key.table, made) } as unknown as Row<T>
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a row of T, for the table T
+  const change = { table: key.table, kind: 'insert', row } as unknown as Change
+  return { row, change }
 }
 
 async function activate<T extends VersionedTable>(

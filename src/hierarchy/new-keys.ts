@@ -7,6 +7,7 @@ import { newIntegrityKey } from './integrity-key.ts'
 import type { KeyChain } from './key-chain.ts'
 import type { WrappingKey } from './root-keys.ts'
 import type { RowKeys } from './row-mac.ts'
+import { KeyState } from './key-state.ts'
 import { newServiceKey } from './service-key.ts'
 import { newTenantKey, OpenTenantKeys } from './tenant-key.ts'
 import { wipeWrappingKeys } from './wrapping-keys.ts'
@@ -40,12 +41,8 @@ export async function createServiceKeys(chain: KeyChain, scope: Scope, actor: st
   const parents = await chain.tenantKeys(scope.tenant, scope.system)
   const changes: Change[] = []
   try {
-    if (parents.active === undefined && parents.byVersion.size + parents.retired.size > 0) {
-      throw new KryptonError(
-        'wrong-key-lifecycle-state',
-        'the Tenant Key of this system takes nothing new: resume it with krypton key resume, or use another system when it is gone for good',
-      )
-    }
+    const isMade = parents.isAnnounced || parents.byVersion.size + parents.retired.size > 0
+    if (parents.active === undefined && isMade) throw takesNothingNew()
     if (parents.active === undefined) {
       const { active: ivk } = await chain.ivksToWrap(1)
       addSystem(chain, scope, tenantKeys, ivk, changes)
@@ -56,6 +53,47 @@ export async function createServiceKeys(chain: KeyChain, scope: Scope, actor: st
     wipeWrappingKeys(parents)
   }
   return unit(chain, scope, actor, 'ServiceKeysCreate', changes)
+}
+
+/**
+ * The row of a key that is announced: of the Tenant Key of a new system, or of the Service Key of a new service in one. It is used when it was activated.
+ * @throws KryptonError wrong-key-lifecycle-state: the system's key is not active
+ */
+export async function announceKey(
+  chain: KeyChain,
+  { tenant, system, service }: Omit<Scope, 'service'> & Partial<Scope>,
+  actor: string,
+): Promise<Unit> {
+  const { cluster, clock } = chain
+  const keys = await chain.tenant(tenant)
+  const state = KeyState.Pending
+  if (service === undefined) {
+    const { active: ivk } = await chain.ivksToWrap(1)
+    const { key, row } = newTenantKey({ cluster, tenant, system }, ivk, 1, dateTime(clock))
+    key.secret.wipe()
+    const announced = { ...row, state }
+    const mac = keys.macRow('tenant_keys', announced)
+    const change: Change = { table: 'tenant_keys', kind: 'insert', row: { ...announced, mac } }
+    return unit(chain, { tenant }, actor, 'KeyAnnounce', [change])
+  }
+  const parents = await chain.tenantKeys(tenant, system)
+  try {
+    if (parents.active === undefined) throw takesNothingNew()
+    const row = newServiceKey({ cluster, tenant, system, service }, parents.active, 1, dateTime(clock))
+    const announced = { ...row, state }
+    const mac = keys.macRow('service_keys', announced)
+    const change: Change = { table: 'service_keys', kind: 'insert', row: { ...announced, mac } }
+    return unit(chain, { tenant }, actor, 'KeyAnnounce', [change])
+  } finally {
+    wipeWrappingKeys(parents)
+  }
+}
+
+function takesNothingNew(): KryptonError {
+  return new KryptonError(
+    'wrong-key-lifecycle-state',
+    'the Tenant Key of this system takes nothing new: activate or resume it with krypton key activate or resume, or use another system when it is gone for good',
+  )
 }
 
 function addSystem(chain: KeyChain, scope: Scope, tenantKeys: RowKeys, ivk: WrappingKey, changes: Change[]): void {
@@ -80,7 +118,13 @@ function addService(
   changes.push({ table: 'service_keys', kind: 'insert', row: { ...row, mac: tenantKeys.macRow('service_keys', row) } })
 }
 
-function unit(chain: KeyChain, scope: Scope, actor: string, operation: string, changes: readonly Change[]): Unit {
+function unit(
+  chain: KeyChain,
+  scope: Pick<Scope, 'tenant'>,
+  actor: string,
+  operation: string,
+  changes: readonly Change[],
+): Unit {
   const audit = [auditEvent({ clock: chain.clock, tenant: scope.tenant, actor, operation, result: 'success' })]
   return { section: 'keys', changes, audit }
 }

@@ -8,6 +8,7 @@ export const KeyJobKind = {
   RotateIvk: 'rotate-ivk',
   RotateTenantKey: 'rotate-tenant-key',
   RotateServiceKey: 'rotate-service-key',
+  Compromise: 'compromise-key',
   DeleteVersion: 'delete-key-version',
   Destroy: 'destroy-keys',
 } as const
@@ -33,6 +34,15 @@ export function rotationJob(
   const compromised = reason === 'compromise' ? 1 : 0
   const kind = kindOf[address.table]
   return { kind, actor, subject, ...placeOf(address), parameters: { ...parametersOf(address), from, compromised } }
+}
+
+/** The job that declares a key compromised that has no active version: nothing takes its place. */
+export function compromiseJob(
+  address: KeyAddress,
+  { actor, subject }: { readonly actor: string; readonly subject: string },
+): NewJob {
+  const parameters = { ...parametersOf(address), table: address.table }
+  return { kind: KeyJobKind.Compromise, actor, subject, ...placeOf(address), parameters }
 }
 
 /**

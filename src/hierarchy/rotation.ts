@@ -5,14 +5,22 @@ import type { JobKind, JobRun } from '../jobs/job-run.ts'
 import { limits } from '../limits.ts'
 import type { KeyOf, Row } from '../store/schema.ts'
 import type { Scope } from './data-key.ts'
+import { changeKey } from './key-change.ts'
 import { destroyKeys } from './key-destruction.ts'
 import { KeyState } from './key-state.ts'
-import { activateNext, type KeyWork, type SystemOfKeys } from './key-versions.ts'
+import {
+  activateNext,
+  type KeyWork,
+  replacePending,
+  type SystemOfKeys,
+  type VersionedKey,
+  type VersionedTable,
+} from './key-versions.ts'
 import { noTenant } from './key-record.ts'
 import { referencesOf } from './references.ts'
 import { deleteVersion } from './retirement.ts'
 import { type Parents, Rewrapper } from './rewrap.ts'
-import { deletionJob, idOf, type KeyAddress, KeyJobKind, rotationJob } from './rotation-jobs.ts'
+import { addressOf, deletionJob, idOf, type KeyAddress, KeyJobKind, rotationJob } from './rotation-jobs.ts'
 import { ivkOf, serviceKeyOf, tenantKeyOf } from './versioned-keys.ts'
 import { objectRows, type Place, serviceKeyRows, tenantIntegrityKeyRows, tenantKeyRows } from './wrapped-rows.ts'
 import { wipeWrappingKeys, type WrappingKeys } from './wrapping-keys.ts'
@@ -37,6 +45,7 @@ export function keyJobKinds(work: KeyWork, policy: RotationPolicy): Map<string, 
     [KeyJobKind.RotateIvk, (run) => rotation.ivk(run)],
     [KeyJobKind.RotateTenantKey, (run) => rotation.tenantKey(run)],
     [KeyJobKind.RotateServiceKey, (run) => rotation.serviceKey(run)],
+    [KeyJobKind.Compromise, (run) => rotation.compromise(run)],
     [KeyJobKind.Destroy, (run) => destroyKeys(work, run)],
     [KeyJobKind.DeleteVersion, (run) => deleteVersion(work, policy, run)],
   ])
@@ -81,6 +90,8 @@ class Rotation {
   /** Not before their own wrapping key is a new one: they would be told with the old one again. */
   async #replaceTenantKeys(run: JobRun): Promise<number> {
     return this.#eachPage(run, 'tenant_keys', async (rows) => {
+      for (const { tenant, system } of rows.filter(({ state }) => state === KeyState.Pending))
+        await replaceAnnounced(this.#work, tenantKeyOf(this.#work, { tenant, system }))
       const active = rows.filter(({ state }) => state === KeyState.Active)
       for (const { tenant, system, version: from } of active) {
         const address = { table: 'tenant_keys', tenant, system } as const
@@ -120,6 +131,10 @@ class Rotation {
   async #replaceServiceKeys(run: JobRun, { tenant, system }: SystemOfKeys, version: number): Promise<string> {
     let objects = 0
     const rows = await this.#work.store.find('service_keys', { tenant, system })
+    for (const row of rows.filter(
+      ({ state, parent_version: parent }) => state === KeyState.Pending && parent !== version,
+    ))
+      await replaceAnnounced(this.#work, serviceKeyOf(this.#work, row))
     const active = rows.filter(({ state }) => state === KeyState.Active)
     for (const { service, version: from, parent_version: parent } of active) {
       const address = { table: 'service_keys', tenant, system, service } as const
@@ -128,7 +143,17 @@ class Rotation {
       objects += await this.#rewrapObjects(run, address, noPosition)
       if (parent !== version) await this.#scheduleDeletion(address, from)
     }
-    return `; ${active.length} Service Keys below it were replaced and ${objects} objects wrapped anew`
+    const halted = rows.filter(({ state }) => state === KeyState.Suspended || state === KeyState.Deactivated).length
+    const left =
+      halted === 0 ? '' : `; ${halted} Service Keys are halted and were not replaced: declare them compromised`
+    return `; ${active.length} Service Keys below it were replaced and ${objects} objects wrapped anew${left}`
+  }
+
+  async compromise(run: JobRun): Promise<string> {
+    const table = String(run.parameters['table']) as VersionedTable // what compromiseJob has written
+    const address = addressOf(table, run.owner, run.parameters)
+    await changeKey(this.#work, this.#policy.ivkSuite, address, { act: 'compromise', actor: 'system' })
+    return 'the key is compromised: it has no active version that could take over, what it holds opens by break-glass alone'
   }
 
   /** What is left to do, for who watches: what is under any version but the active one. */
@@ -212,6 +237,13 @@ class Rotation {
       await run.step(acted, { ...run.progress, done: run.progress.done + acted })
     }
   }
+}
+
+/** A key that was announced and is the only version of its kind. That of a rotation which is under way stays: it becomes active by that. */
+async function replaceAnnounced<T extends VersionedTable>(work: KeyWork, key: VersionedKey<T>): Promise<void> {
+  const rows = await key.rows()
+  if (rows.every(({ state }) => state === KeyState.Pending || state === KeyState.Retired))
+    await replacePending(work, key)
 }
 
 /** Parents that were opened for one use. */

@@ -2,7 +2,14 @@ import { auditEvent } from '../audit/audit-event.ts'
 import { readAuthorityCertificate } from '../certificates/authority-certificate.ts'
 import { type Clock, dateTime } from '../clock.ts'
 import { isKryptonError, KryptonError } from '../errors.ts'
-import { createServiceKeys, createTenantKeys, type KeyChain, type RowKeys, type Scope } from '../hierarchy/key-chain.ts'
+import {
+  announceKey,
+  createServiceKeys,
+  createTenantKeys,
+  type KeyChain,
+  type RowKeys,
+  type Scope,
+} from '../hierarchy/key-chain.ts'
 import type { AuditRow, Row, TableName } from '../store/schema.ts'
 import type { Change, Store } from '../store/store.ts'
 import { encodeAllowedOperations, encodeRoleName } from './allowed-operations.ts'
@@ -310,6 +317,46 @@ export class TenantRegistry {
       throw new KryptonError('not-found', `system ${names.tenant}/${names.system} has no service ${names.service}`)
     keys.verifyRow('services', service)
     return { tenant, system: system.system, service: service.service }
+  }
+
+  /**
+   * A new system of a tenant, or a new service in a system, with a key that is yet to be activated. One of that name that is there stays as it is.
+   * Throws 'not-found' for the tenant, or for the system of a service; 'invalid-field' for a name; 'wrong-key-lifecycle-state' when the system's key is not active.
+   */
+  async announce(names: { tenant: string; system: string; service?: string }, actor: string): Promise<void> {
+    checkName('system', names.system)
+    if (names.service !== undefined) checkName('service', names.service)
+    const { tenant } = await this.tenantNamed(names.tenant)
+    const keys = await this.#keyChain.tenant(tenant)
+    const [system] = await this.#store.find('systems', { tenant, name: names.system })
+    if (names.service !== undefined && system === undefined)
+      throw new KryptonError(
+        'not-found',
+        `tenant ${names.tenant} has no system ${names.system}: announce and activate ${names.tenant}/${names.system} first`,
+      )
+    if (system !== undefined) keys.verifyRow('systems', system)
+    const found =
+      names.service === undefined || system === undefined
+        ? system
+        : (await this.#store.find('services', { tenant, system: system.system, name: names.service }))[0]
+    if (found !== undefined) return
+    const scope = { tenant, system: system?.system ?? this.#newIdentifier(), service: this.#newIdentifier() }
+    const created = dateTime(this.#clock)
+    const isService = names.service !== undefined
+    await this.#store.commit(
+      await announceKey(this.#keyChain, isService ? scope : { tenant, system: scope.system }, actor),
+    )
+    const change = isService
+      ? insert('services', serviceRow(scope, names.service!, created), keys)
+      : insert('systems', systemRow(scope, names.system, created), keys)
+    const detail = isService ? `${names.system}/${names.service}` : names.system
+    const event = this.#event(tenant, actor, isService ? 'ServiceAnnounce' : 'SystemAnnounce', { detail })
+    try {
+      await this.#store.commit({ section: 'data', changes: [change], audit: [event] })
+    } catch (error) {
+      // Somebody was faster: it is there.
+      if (!isKryptonError(error, 'store-unique')) throw error
+    }
   }
 
   /** The periods in which a tenant's keys are rotated; undefined when it has none of its own. */

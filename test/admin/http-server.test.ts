@@ -177,6 +177,8 @@ describe('the routes', () => {
       '/v1/tenants/{tenant}/rotation',
       '/v1/keys/rotate',
       '/v1/keys/compromise',
+      '/v1/keys/announce',
+      '/v1/keys/activate',
       '/v1/keys/suspend',
       '/v1/keys/resume',
       '/v1/keys/deactivate',

@@ -7,7 +7,7 @@ import type {
   Finding,
   Grant,
   Job,
-  KeyHalt,
+  KeyChange,
   KeyVersion,
   NewBackup,
   NewCertificateAuthority,
@@ -57,6 +57,7 @@ export class ListedServices implements AdminServices {
         slotsInUse: { object: 0, wrapping: 0, system: 0 },
       },
       seal: { type: 'static', cluster: '00', verifier: '00', epoch: 1 },
+      keys: { rotating: 1, toBeDeleted: 2, grants: 0 },
       anchor: { type: 'none' as const },
       warnings: ['rollback is not detected', 'keys are held by JavaScript'],
     }
@@ -208,7 +209,11 @@ export class ListedServices implements AdminServices {
     return which === 'ancestors' ? this.keys.filter((version) => version.key !== key) : []
   }
 
-  haltKey(key: string, act: KeyHalt): KeyVersion[] {
+  announceKey(key: string): KeyVersion[] {
+    return [{ ...this.keys[0]!, key, level: 'L3', version: 1, state: 'pending' }]
+  }
+
+  changeKey(key: string, act: KeyChange): KeyVersion[] {
     return [{ ...this.keys[0]!, key, level: 'L2', state: act === 'resume' ? 'active' : `${act}ed` }]
   }
 

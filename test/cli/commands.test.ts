@@ -214,7 +214,8 @@ describe('commands that ask the server', () => {
     for (const name of ['acme', 'a/b/c/d', 'acme/', 'ivk/1']) {
       expect(await ask('key', 'rotate', name), name).toMatchObject(name === 'ivk/1' ? { code: 0 } : { code: 2 })
     }
-    for (const act of ['suspend', 'resume', 'deactivate'])
+    expect((await ask('key', 'announce', 'acme/default/new')).data).toMatch(/acme\/default\/new +L3 +1 +pending/)
+    for (const act of ['activate', 'suspend', 'resume', 'deactivate'])
       expect((await ask('key', act, 'acme/default')).data).toMatch(/acme\/default +L2/)
     expect((await ask('key', 'ancestors', 'acme/default')).data).toMatch(/^ivk/m)
     expect((await ask('key', 'descendants', 'ivk')).talk).toBe('none\n')

@@ -1,11 +1,19 @@
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { randomBytes, randomIdentifier } from '../../src/crypto/random.ts'
-import { createServiceKeys, createTenantKeys, KeyChain, type Scope } from '../../src/hierarchy/key-chain.ts'
+import {
+  announceKey,
+  createServiceKeys,
+  createTenantKeys,
+  KeyChain,
+  type Scope,
+} from '../../src/hierarchy/key-chain.ts'
+import { KryptonError } from '../../src/errors.ts'
+import { BreakGlass } from '../../src/hierarchy/break-glass.ts'
 import { type Destruction, destructionJob, foreseeDestruction } from '../../src/hierarchy/key-destruction.ts'
-import { haltKey } from '../../src/hierarchy/key-halt.ts'
-import { checkAct, type KeyAct, keyActs, stateAfter } from '../../src/hierarchy/key-life.ts'
+import { changeKey } from '../../src/hierarchy/key-change.ts'
+import { checkAct, type KeyAct, type KeyChange, keyActs, stateAfter } from '../../src/hierarchy/key-life.ts'
 import { KeyState, opens } from '../../src/hierarchy/key-state.ts'
-import { type KeyAddress, rotationJob } from '../../src/hierarchy/rotation-jobs.ts'
+import { compromiseJob, type KeyAddress, rotationJob } from '../../src/hierarchy/rotation-jobs.ts'
 import { Suite } from '../../src/crypto/aead.ts'
 import { type Hierarchy, newHierarchy, newStaticKey } from './fixture.ts'
 import { Killed, openStored, RotationBench, rowOf, storeObjects, type StoredObject } from './rotation-fixture.ts'
@@ -27,8 +35,8 @@ beforeEach(async () => {
   serviceKey = { table: 'service_keys', ...own }
 })
 
-const halt = (address: KeyAddress, act: Exclude<KeyAct, 'destroy'>) =>
-  haltKey(bench.work, Suite.Xaes256Gcm, address, { act, actor: 'operator:ada' })
+const change = (address: KeyAddress, act: KeyChange) =>
+  changeKey(bench.work, Suite.Xaes256Gcm, address, { act, actor: 'operator:ada' })
 const destroy = (what: Destruction) => bench.run(destructionJob(what, { actor: 'operator:ada', subject: 'keys' }))
 const context = {
   object: randomIdentifier(),
@@ -61,9 +69,11 @@ describe('the life of a key', () => {
   /** What each act makes of a version in each state, by hand: nothing where a cell is empty. */
   const table: Readonly<Record<KeyAct, readonly (KeyState | undefined)[]>> = {
     //           pending  active       grace    deprecated retired    compromised suspended    deactivated
+    activate: [Active, undefined, undefined, undefined, undefined, undefined, undefined, undefined],
     suspend: [undefined, Suspended, undefined, undefined, undefined, undefined, undefined, undefined],
     resume: [undefined, undefined, undefined, undefined, undefined, undefined, Active, undefined],
     deactivate: [undefined, Deactivated, undefined, undefined, undefined, undefined, Deactivated, undefined],
+    compromise: [Compromised, undefined, undefined, undefined, undefined, undefined, Compromised, Compromised],
     destroy: [Retired, Retired, Retired, Retired, undefined, Retired, Retired, Retired],
   }
 
@@ -86,6 +96,107 @@ describe('the life of a key', () => {
   })
 })
 
+describe('an announced key', () => {
+  const announced = (service?: Buffer): Omit<Scope, 'service'> & Partial<Scope> => ({
+    tenant: made.scopes.own.tenant,
+    system: service === undefined ? randomIdentifier() : made.scopes.own.system,
+    ...(service === undefined ? {} : { service }),
+  })
+  const addressOf = (scope: Omit<Scope, 'service'> & Partial<Scope>): KeyAddress =>
+    scope.service === undefined
+      ? { table: 'tenant_keys', tenant: scope.tenant, system: scope.system }
+      : { table: 'service_keys', ...scope, service: scope.service }
+
+  test('is used by no thread before every one has opened it, of a system and of a service in it', async () => {
+    for (const scope of [announced(), announced(randomIdentifier())]) {
+      await made.store.commit(await announceKey(made.chain, scope, 'operator:ada'))
+      const address = addressOf(scope)
+      const service = scope.service ?? randomIdentifier()
+      if (scope.service === undefined)
+        await expect(createServiceKeys(made.chain, { ...scope, service }, 'system')).rejects.toMatchObject({
+          code: 'wrong-key-lifecycle-state',
+        })
+      else expect(await seals({ ...scope, service })).toBe(false)
+      for (const act of ['suspend', 'resume', 'deactivate'] as const)
+        await expect(change(address, act)).rejects.toMatchObject({ code: 'wrong-key-lifecycle-state' })
+      bench.onRefresh = async () => {
+        throw new KryptonError('not-healthy', 'a thread cannot open the keys')
+      }
+      await expect(change(address, 'activate')).rejects.toMatchObject({ code: 'not-healthy' })
+      expect(await bench.states(address)).toEqual([Pending])
+      const seen: number[][] = []
+      bench.onRefresh = async () => void seen.push(await bench.states(address))
+      await change(address, 'activate')
+      expect(seen).toEqual([[Pending], [Active]])
+      await expect(change(address, 'activate')).rejects.toMatchObject({ code: 'wrong-key-lifecycle-state' })
+      if (scope.service === undefined)
+        await made.store.commit(await createServiceKeys(made.chain, { ...scope, service }, 'system'))
+      expect(await seals({ ...scope, service })).toBe(true)
+    }
+  })
+
+  test('of a service waits for its system; the next version of a key is activated by its rotation alone', async () => {
+    const service = randomIdentifier()
+    await made.store.commit(await announceKey(made.chain, announced(service), 'operator:ada'))
+    await change(tenantKey, 'suspend')
+    const address: KeyAddress = { table: 'service_keys', ...made.scopes.own, service }
+    await expect(change(address, 'activate')).rejects.toThrow(/activate or resume TENANT\/SYSTEM first/)
+    await expect(announceKey(made.chain, announced(randomIdentifier()), 'system')).rejects.toMatchObject({
+      code: 'wrong-key-lifecycle-state',
+    })
+    await change(tenantKey, 'resume')
+    bench.onPoint = (point) => {
+      if (point === 'pending') throw new Killed()
+    }
+    const job = rotationJob(serviceKey, { from: 1, reason: 'command', actor: 'system', subject: 'x' })
+    await expect(bench.run(job)).rejects.toBeInstanceOf(Killed)
+    bench.onPoint = () => undefined
+    await change(serviceKey, 'suspend')
+    await expect(change(serviceKey, 'activate')).rejects.toMatchObject({ code: 'wrong-key-lifecycle-state' })
+    expect(await bench.states(serviceKey)).toEqual([Suspended, Pending])
+  })
+
+  test('below a key that somebody else may know is made anew, and none of it is left', async () => {
+    const scope = announced(randomIdentifier())
+    const system = announced()
+    for (const one of [scope, system]) await made.store.commit(await announceKey(made.chain, one, 'operator:ada'))
+    await bench.run(rotationJob(tenantKey, { from: 1, reason: 'compromise', actor: 'system', subject: 'x' }))
+    expect(await bench.states(addressOf(scope))).toEqual([Retired, Pending])
+    await bench.run(rotationJob({ table: 'ivks' }, { from: 1, reason: 'compromise', actor: 'system', subject: 'x' }))
+    expect(await bench.states(addressOf(system))).toEqual([Retired, Pending])
+    for (const one of [scope, system]) {
+      await change(addressOf(one), 'activate')
+      expect(await bench.states(addressOf(one))).toEqual([Retired, Active])
+    }
+    expect(await seals({ ...scope, service: scope.service! })).toBe(true)
+  })
+})
+
+describe('a key that is declared compromised without a successor', () => {
+  test('wraps nothing, opens by a grant alone, and can only be destroyed', async () => {
+    const [object] = await storeObjects(made, made.scopes.own, 1)
+    await change(serviceKey, 'deactivate')
+    await bench.run(compromiseJob(serviceKey, { actor: 'operator:ada', subject: 'x' }))
+    expect(await bench.states(serviceKey)).toEqual([Compromised])
+    expect(bench.meant.at(-1)).toMatchObject({ forget: true })
+    expect(await seals(made.scopes.own)).toBe(false)
+    await refusesToOpen(object!)
+    for (const act of ['activate', 'suspend', 'resume', 'deactivate', 'compromise'] as const)
+      await expect(change(serviceKey, act)).rejects.toMatchObject({ code: 'wrong-key-lifecycle-state' })
+    await expect(change(tenantKey, 'compromise')).rejects.toMatchObject({ code: 'wrong-key-lifecycle-state' })
+    await new BreakGlass(bench.work).grant(made.scopes.own, { minutes: 5, reason: 'test', actor: 'system' })
+    expect(await openStored(bench.threads[0]!, made.store, object!)).toEqual(object!.material)
+    await destroy(made.scopes.own)
+    await refusesToOpen(object!)
+  })
+
+  test('is named by the compromise of the key above it, which cannot replace it', async () => {
+    await change(serviceKey, 'suspend')
+    const job = rotationJob(tenantKey, { from: 1, reason: 'compromise', actor: 'system', subject: 'x' })
+    expect(await bench.run(job)).toMatch(/1 Service Keys are halted and were not replaced: declare them compromised/)
+  })
+})
+
 describe('a key in each state', () => {
   /** What can be done below a key whose only version was brought into a state. */
   const cells: readonly [
@@ -94,14 +205,14 @@ describe('a key in each state', () => {
     { seals: boolean; opens: boolean; rotates: boolean },
   ][] = [
     ['active', async () => undefined, { seals: true, opens: true, rotates: true }],
-    ['suspended', (address) => halt(address, 'suspend'), { seals: false, opens: true, rotates: false }],
-    ['deactivated', (address) => halt(address, 'deactivate'), { seals: false, opens: true, rotates: false }],
+    ['suspended', (address) => change(address, 'suspend'), { seals: false, opens: true, rotates: false }],
+    ['deactivated', (address) => change(address, 'deactivate'), { seals: false, opens: true, rotates: false }],
     ['destroyed', (address) => destroy(address as never), { seals: false, opens: false, rotates: false }],
     [
       'resumed',
       async (address) => {
-        await halt(address, 'suspend')
-        await halt(address, 'resume')
+        await change(address, 'suspend')
+        await change(address, 'resume')
       },
       { seals: true, opens: true, rotates: true },
     ],
@@ -140,13 +251,13 @@ describe('a key in each state', () => {
   )
 
   test('tells every thread, and the audit who did it', async () => {
-    await halt(serviceKey, 'suspend')
+    await change(serviceKey, 'suspend')
     expect(bench.refreshes).toBe(1)
     expect(await bench.states(serviceKey)).toEqual([Suspended])
-    await expect(halt(serviceKey, 'suspend')).rejects.toMatchObject({ code: 'wrong-key-lifecycle-state' })
-    await halt(serviceKey, 'deactivate')
-    await expect(halt(serviceKey, 'resume')).rejects.toMatchObject({ code: 'wrong-key-lifecycle-state' })
-    await expect(halt({ table: 'ivks' }, 'suspend')).rejects.toMatchObject({ code: 'invalid-field' })
+    await expect(change(serviceKey, 'suspend')).rejects.toMatchObject({ code: 'wrong-key-lifecycle-state' })
+    await change(serviceKey, 'deactivate')
+    await expect(change(serviceKey, 'resume')).rejects.toMatchObject({ code: 'wrong-key-lifecycle-state' })
+    await expect(change({ table: 'ivks' }, 'suspend')).rejects.toMatchObject({ code: 'invalid-field' })
     const audit = (await made.store.audit('keys', 0, 100)).slice(-2)
     expect(audit.map(({ operation, actor }) => [operation, actor])).toEqual([
       ['KeySuspend', 'operator:ada'],
@@ -155,12 +266,12 @@ describe('a key in each state', () => {
   })
 
   test('gives no new service to a system that is halted, and makes no key of version 1 again', async () => {
-    await halt(tenantKey, 'suspend')
+    await change(tenantKey, 'suspend')
     const scope = { ...made.scopes.own, service: randomIdentifier() }
     await expect(createServiceKeys(made.chain, scope, 'system')).rejects.toMatchObject({
       code: 'wrong-key-lifecycle-state',
     })
-    await halt(tenantKey, 'resume')
+    await change(tenantKey, 'resume')
     await made.store.commit(await createServiceKeys(made.chain, scope, 'system'))
     await destroy({ tenant: scope.tenant, system: scope.system })
     await expect(
@@ -173,11 +284,11 @@ describe('a key in each state', () => {
   test('wraps nothing anew below a key that is halted meanwhile, and goes on when it is resumed', async () => {
     const objects = await storeObjects(made, made.scopes.own, 3)
     await bench.run(rotationJob(serviceKey, { from: 1, reason: 'command', actor: 'system', subject: 'x' }))
-    await halt(tenantKey, 'suspend')
+    await change(tenantKey, 'suspend')
     const again = rotationJob(serviceKey, { from: 1, reason: 'left over', actor: 'system', subject: 'x' })
     await expect(bench.run(again)).rejects.toMatchObject({ code: 'wrong-key-lifecycle-state' })
     await bench.run(rotationJob({ table: 'ivks' }, { from: 1, reason: 'command', actor: 'system', subject: 'x' }))
-    await halt(tenantKey, 'resume')
+    await change(tenantKey, 'resume')
     await bench.run(again)
     for (const object of objects)
       expect(await openStored(bench.threads[1]!, made.store, object)).toEqual(object.material)

@@ -67,11 +67,10 @@ export const keyRoutes: Routes = (server, services) => {
   act('/v1/keys/compromise', 'Replace a key that somebody else may know, and all that is below it, by a job', (key) =>
     services.compromiseKey(key),
   )
-  for (const halt of ['suspend', 'resume', 'deactivate'] as const) {
-    const summary = summaries[halt]
+  for (const [change, summary] of changes) {
     const response = { 200: Type.Array(KeyVersionAnswer), '4xx': ProblemAnswer }
-    server.post(`/v1/keys/${halt}`, { schema: { summary, tags: ['keys'], body: KeyBody, response } }, (request) =>
-      services.haltKey(request.body.key, halt),
+    server.post(`/v1/keys/${change}`, { schema: { summary, tags: ['keys'], body: KeyBody, response } }, (request) =>
+      change === 'announce' ? services.announceKey(request.body.key) : services.changeKey(request.body.key, change),
     )
   }
   server.get(
@@ -138,8 +137,10 @@ export const keyRoutes: Routes = (server, services) => {
   )
 }
 
-const summaries = {
-  suspend: 'Suspend a key: it opens what it holds and takes nothing new',
-  resume: 'Resume a suspended key',
-  deactivate: 'Deactivate a key for good: it opens what it holds and takes nothing new',
-} as const
+const changes = [
+  ['announce', 'Make a key that is yet to be activated, with its system or service; one that is there stays as it is'],
+  ['activate', 'Activate an announced key, once every thread has opened it'],
+  ['suspend', 'Suspend a key: it opens what it holds and takes nothing new'],
+  ['resume', 'Resume a suspended key'],
+  ['deactivate', 'Deactivate a key for good: it opens what it holds and takes nothing new'],
+] as const

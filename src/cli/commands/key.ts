@@ -53,12 +53,15 @@ export const addKeyCommand: AddCommand = (program, terminal) => {
         output.talk(`Next: krypton job show ${job.id}${dirFlag(flags)}\n`)
       })
     })
-  for (const [act, description] of halts) {
+  for (const [act, description] of changes) {
     withServer(key.command(act).description(description).argument('<key>', 'TENANT/SYSTEM or TENANT/SYSTEM/SERVICE'))
       .addHelpText('after', examples(`krypton key ${act} acme/default/orders`))
       .action((name: string, flags: ServerFlags) => {
         checkKey(name)
-        return ask(terminal, flags, async (server, output) => output.list(await server.haltKey(name, act), columns))
+        return ask(terminal, flags, async (server, output) => {
+          const versions = act === 'announce' ? await server.announceKey(name) : await server.changeKey(name, act)
+          output.list(versions, columns)
+        })
       })
   }
   for (const which of ['ancestors', 'descendants'] as const) {
@@ -149,7 +152,9 @@ interface DestroyFlags extends ServerFlags {
   readonly yes?: boolean
 }
 
-const halts = [
+const changes = [
+  ['announce', 'make a key that is yet to be activated, with its system or service; one that is there stays as it is'],
+  ['activate', 'let an announced key take what is new, once every thread has opened it'],
   ['suspend', 'halt a key: it opens what it holds and takes nothing new, until it is resumed'],
   ['resume', 'end the suspension of a key'],
   ['deactivate', 'end what a key takes for good; what it holds it still opens'],
@@ -176,6 +181,7 @@ const columns = {
   LEVEL: 'level',
   VERSION: 'version',
   STATE: 'state',
+  PROCESSING: 'processing',
   'WRAPPED BY': 'parentVersion',
   CREATED: 'created',
   ROTATES: 'rotates',

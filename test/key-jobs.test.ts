@@ -1,0 +1,142 @@
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { randomBytes, randomIdentifier } from '../src/crypto/random.ts'
+import type { KeyUsers } from '../src/hierarchy/key-versions.ts'
+import { KeyJobs } from '../src/key-jobs.ts'
+import { TenantRegistry } from '../src/tenants/tenant-registry.ts'
+import { openLog } from '../src/telemetry/log.ts'
+import { type Hierarchy, newHierarchy, newStaticKey } from './hierarchy/fixture.ts'
+import { FakeClock } from './support/fake-clock.ts'
+
+const { externalKey, remove } = newStaticKey()
+afterAll(remove)
+
+const rotation = {
+  ivkDays: 30,
+  ivkSuite: 'xaes-256-gcm',
+  tenantKeyDays: 90,
+  serviceKeyDays: 30,
+  graceHours: 24,
+  deletionDays: 7,
+  itemsPerSecond: 1_000_000,
+} as const
+
+let made: Hierarchy
+let clock: FakeClock
+let jobs: KeyJobs
+let onRefresh: () => Promise<void>
+const users: KeyUsers = { refresh: () => onRefresh() }
+beforeEach(async () => {
+  made = await newHierarchy(externalKey)
+  clock = new FakeClock(1_790_000_000_000)
+  onRefresh = async () => undefined
+  const { store, root, chain: keyChain } = made
+  const registry = new TenantRegistry(store, keyChain, clock, randomIdentifier)
+  await registry.createTenant('acme', 'system')
+  // The tenants of the fixture have keys and no names.
+  const parts = { instance: { store, root, keyChain, registry }, users, rotation, scrub: { everyHours: 24 }, clock }
+  jobs = new KeyJobs({ ...parts, log: openLog('fatal', () => undefined) })
+  await jobs.start()
+})
+afterEach(() => jobs.stop())
+
+const done = async (): Promise<void> => {
+  while (
+    (await jobs.list()).some(
+      ({ state, kind }) => (state === 'queued' || state === 'running') && kind !== 'delete-key-version',
+    )
+  )
+    await new Promise((resolve) => setTimeout(resolve, 1))
+}
+const shown = async (key: string) =>
+  (await jobs.versionsWithReferences(key)).map(({ version, state, processing }) => [version, state, processing])
+
+describe('an announced key', () => {
+  test('is made once for its name and stays as it is; a client finds its service there when it is active', async () => {
+    const registry = new TenantRegistry(made.store, made.chain, clock, randomIdentifier)
+    await expect(jobs.announce('acme/second/orders', 'operator:ada')).rejects.toMatchObject({ code: 'not-found' })
+    await expect(jobs.announce('nobody/second', 'operator:ada')).rejects.toMatchObject({ code: 'not-found' })
+    await expect(jobs.announce('acme', 'operator:ada')).rejects.toMatchObject({ code: 'invalid-field' })
+    const [first] = await jobs.announce('acme/second', 'operator:ada')
+    expect(await jobs.announce('acme/second', 'operator:bob')).toEqual([first])
+    expect(await shown('acme/second')).toEqual([[1, 'pending', undefined]])
+    await jobs.change('acme/second', 'activate', 'operator:ada')
+    expect(await jobs.announce('acme/second', 'operator:ada')).toMatchObject([{ state: 'active' }])
+    await jobs.announce('acme/second/orders', 'operator:ada')
+    await jobs.change('acme/second/orders', 'activate', 'operator:ada')
+    const keys = { issuerKeyHash: randomBytes(32), leafKeyHash: randomBytes(32) }
+    await registry.createClient({ tenant: 'acme', system: 'second', service: 'orders', name: 'one', ...keys }, 'system')
+    expect(await shown('acme/second/orders')).toEqual([[1, 'active', 'usable']])
+    const names = (await jobs.related('acme/second', 'descendants')).map(({ key }) => key)
+    expect(names).toEqual(['acme/second/orders'])
+  })
+})
+
+describe('the second axis of a version', () => {
+  test('says what is being activated, can be used, or is being left, until the job has ended', async () => {
+    const seen: unknown[] = []
+    onRefresh = async () => void seen.push(await shown('acme/default/default'))
+    await jobs.rotate('acme/default/default', 'command', 'operator:ada')
+    expect(jobs.summary()).toEqual({ rotating: 1, toBeDeleted: 0, grants: 0 })
+    await done()
+    expect(seen).toEqual([
+      [
+        [1, 'active', 'usable'],
+        [2, 'pending', 'activating'],
+      ],
+      [
+        [1, 'grace', 're-wrapping'],
+        [2, 'active', 'usable'],
+      ],
+    ])
+    onRefresh = async () => undefined
+    expect(await shown('acme/default/default')).toEqual([
+      [1, 'grace', 'usable'],
+      [2, 'active', 'usable'],
+    ])
+    await jobs.rotate('acme/default', 'compromise', 'operator:ada')
+    await done()
+    expect((await shown('acme/default')).at(0)).toEqual([1, 'compromised', undefined])
+    expect(jobs.summary()).toEqual({ rotating: 0, toBeDeleted: 2, grants: 0 })
+  })
+})
+
+describe('a compromise', () => {
+  test('of a key that is halted is a job of its own; of one that is gone it is refused', async () => {
+    const key = 'acme/default/default'
+    await jobs.change(key, 'suspend', 'operator:ada')
+    await expect(jobs.rotate(key, 'command', 'operator:ada')).rejects.toMatchObject({
+      code: 'wrong-key-lifecycle-state',
+    })
+    await jobs.rotate(key, 'compromise', 'operator:ada')
+    await done()
+    expect(await shown(key)).toEqual([[1, 'compromised', undefined]])
+    await jobs.destroy(key, undefined, 'operator:ada')
+    await done()
+    await expect(jobs.rotate(key, 'compromise', 'operator:ada')).rejects.toMatchObject({
+      code: 'wrong-key-lifecycle-state',
+    })
+  })
+})
+
+describe('what waits for an operator', () => {
+  test('is told: grants that are open, and backups whose time is over', async () => {
+    const { id } = await jobs.breakGlass('acme/default', { minutes: 5, reason: 'x', actor: 'operator:ada' })
+    await expect(jobs.breakGlass('ivk', { minutes: 5, reason: 'x', actor: 'operator:ada' })).rejects.toMatchObject({
+      code: 'invalid-field',
+    })
+    expect(await jobs.grants()).toMatchObject([{ id, key: 'acme/default', reason: 'x', actor: 'operator:ada' }])
+    expect(jobs.summary().grants).toBe(1)
+    await jobs.endGrant(id, 'operator:ada')
+    expect(jobs.summary().grants).toBe(0)
+    await jobs.noteBackup('nightly', new Date(clock.now() + 86_400_000).toISOString(), 'operator:ada')
+    await expect(jobs.noteBackup('x', '2030-99-99T00:00:00Z', 'operator:ada')).rejects.toMatchObject({
+      code: 'invalid-field',
+    })
+    await jobs.noteBackup('weekly', new Date(clock.now() + 864_000_000).toISOString(), 'operator:ada')
+    clock.advance(2 * 86_400_000)
+    await jobs.forgetBackup('weekly', 'operator:ada')
+    expect(jobs.warnings()).toEqual([expect.stringMatching(/^backup nightly was to be gone by now/)])
+    await jobs.forgetBackup('nightly', 'operator:ada')
+    expect(jobs.warnings()).toEqual([])
+  })
+})
