@@ -63,7 +63,9 @@ export class UnitOfWork {
    */
   get(uniqueIdentifier: string): MaybePromise<ManagedObject> {
     const pending = this.#pending?.get(uniqueIdentifier)
-    if (pending !== undefined) return onLine(pending.current)
+    // What an earlier item of the batch has opened is asked about again: this one may be another operation.
+    if (pending !== undefined)
+      return onLine(this.guard === undefined ? pending.current : this.#permitted(pending.current))
     const stored = this.objects.get(uniqueIdentifier)
     if (this.guard !== undefined) return next(stored, (object) => onLine(this.#permitted(object)))
     return stored instanceof Promise ? stored.then(onLine) : onLine(stored)

@@ -53,7 +53,7 @@ export class Attributes {
     this.#instances.set(name, [{ index: 0, value }])
   }
 
-  /** Adds an instance and returns its index: one more than the highest. */
+  /** Adds an instance and returns its index: one more than the highest. @throws KryptonError index-out-of-bounds: there is none left */
   add<K extends AttributeName>(name: K, value: AttributeValues[K]): number {
     return this.addValue(name, value)
   }
@@ -65,6 +65,12 @@ export class Attributes {
   /** `add` for a name and value that were read together, from one Attribute structure. */
   addValue(name: string, value: unknown): number {
     const index = (this.#instances.get(name)?.at(-1)?.index ?? -1) + 1
+    if (index > attributeIndexMax) {
+      throw new KryptonError(
+        'index-out-of-bounds',
+        'Delete the instance with the highest Attribute Index first: no index is left',
+      )
+    }
     this.putValue(name, index, value)
     return index
   }
@@ -110,6 +116,9 @@ export class Attributes {
     return copy
   }
 }
+
+/** An Attribute Index is a TTLV Integer that is not negative. */
+const attributeIndexMax = 0x7fffffff
 
 /** Canonical bytes of a set of attributes for a record: equal sets give equal bytes, indices included. */
 export function encodeAttributes(attributes: Attributes): Buffer {

@@ -5,7 +5,7 @@ import type { WireAttribute } from '../kmip/attributes-1x.ts'
 import { LinkType, ObjectType, State } from '../kmip/enums.ts'
 import { isKnown } from '../kmip/known-values.ts'
 import { limits } from '../limits.ts'
-import { certificateAuthorityAttribute } from './certificate-issuing.ts'
+import { certificateAuthorityAttribute, checkNotAuthority } from './certificate-issuing.ts'
 import type { ManagedObject } from './managed-object.ts'
 import { isDestroyed, stateName } from './state.ts'
 
@@ -69,6 +69,7 @@ export function checkTemplate(attributes: readonly WireAttribute[]): void {
 export function addAttribute(object: ManagedObject, attribute: WireAttribute, now: number): AttributeChange {
   const { name, attributeName, index, value } = attribute
   checkNotDestroyed(object, now)
+  checkNotAuthority(object)
   if (index !== undefined) {
     throw new KryptonError('invalid-field', 'Leave out Attribute Index: the server gives a new attribute its index')
   }
@@ -97,6 +98,7 @@ export function addAttribute(object: ManagedObject, attribute: WireAttribute, no
 export function modifyAttribute(object: ManagedObject, attribute: WireAttribute, now: number): AttributeChange {
   const { name, attributeName, index = 0, value } = attribute
   checkNotDestroyed(object, now)
+  checkNotAuthority(object)
   if (isOperators(name) || attributeDefinition(name)?.modifiableByClient === false) throw readOnly(attributeName)
   const attributes = object.attributes.clone()
   if (!attributes.has(name)) {
@@ -121,6 +123,7 @@ export function deleteAttribute(
   now: number,
 ): AttributeChange {
   checkNotDestroyed(object, now)
+  checkNotAuthority(object)
   const name = attributeByWireName(attributeName) ?? attributeName
   const definition = attributeDefinition(name)
   if (definition === undefined && !isCustomName(attributeName)) {
@@ -150,7 +153,7 @@ export function checkAttributesSize(after: ManagedObject, before?: ManagedObject
 }
 
 /** Says what an operator has decided: no client sets it. */
-function isOperators(name: string): boolean {
+export function isOperators(name: string): boolean {
   return name === certificateAuthorityAttribute
 }
 

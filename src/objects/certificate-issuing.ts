@@ -10,6 +10,18 @@ import { isDestroyed, stateName } from './state.ts'
 export const certificateAuthorityAttribute = 'y-Certificate-Authority'
 export const certificateAuthorityValue = { itemType: 0x07, value: 'issuer' } as const
 
+/**
+ * The key that an operator has named is the operator's to change: no client makes it leave the server, or takes its certificate from it.
+ * @throws KryptonError permission-denied
+ */
+export function checkNotAuthority({ attributes }: ManagedObject): void {
+  if (!attributes.has(certificateAuthorityAttribute)) return
+  throw new KryptonError(
+    'permission-denied',
+    'Ask an administrator: this key is the certificate authority of the service (krypton authority)',
+  )
+}
+
 /** Certify (section 4.7). @throws KryptonError permission-denied: Table 334, "not able to be certified" */
 export function checkCertifiable(object: ManagedObject, now: number): void {
   if (object.fields.objectType !== ObjectType.PublicKey) {

@@ -4,7 +4,15 @@ import type { AttributeValues } from '../kmip/attribute.ts'
 import type { WireAttribute } from '../kmip/attributes-1x.ts'
 import { enumTables, HashingAlgorithm, State } from '../kmip/enums.ts'
 import { limits } from '../limits.ts'
-import { appliesTo, checkAttributesSize, checkDates, checkedValue, checkLinks, tooMany } from './attributes.ts'
+import {
+  appliesTo,
+  checkAttributesSize,
+  checkDates,
+  checkedValue,
+  checkLinks,
+  isOperators,
+  tooMany,
+} from './attributes.ts'
 import { ManagedObject } from './managed-object.ts'
 import { digestAttribute } from './new-object.ts'
 import type { NewObject } from './new-object.ts'
@@ -85,6 +93,9 @@ export function importedObject(imported: ImportedObject): ManagedObject {
 function setImported(attributes: Attributes, { objectType, requested }: ImportedObject): void {
   if (requested.length > limits.attributeInstancesMax) throw tooMany()
   for (const { name, attributeName, index, value } of requested) {
+    if (isOperators(name)) {
+      throw new KryptonError('invalid-field', `Leave out ${attributeName}: it is the operator's to set`)
+    }
     const definition = attributeDefinition(name)
     if (definition !== undefined && !appliesTo(name, objectType)) {
       throw new KryptonError('invalid-field', `Leave out ${attributeName}: an object of this type has none`)

@@ -7,6 +7,7 @@ import type { Operation } from '../kmip/enums.ts'
 import { objectFieldOfType, objectsIn } from '../kmip/object.ts'
 import type { ImportRequest, ImportResponse } from '../kmip/payloads/import.ts'
 import type { RegisterRequest } from '../kmip/payloads/register.ts'
+import { checkNotAuthority } from '../objects/certificate-issuing.ts'
 import { checkOwnAttributes, importedObject } from '../objects/imported-object.ts'
 import { digestInput } from '../objects/key-format.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
@@ -65,7 +66,12 @@ function existingObject(
   return next(unit.find(uniqueIdentifier), (existing) => {
     if (existing === undefined) return undefined
     // Only what may be changed is replaced.
-    if (replaceExisting === true) return unit.get(uniqueIdentifier)
+    if (replaceExisting === true) {
+      return next(unit.get(uniqueIdentifier), (replaced) => {
+        checkNotAuthority(replaced)
+        return replaced
+      })
+    }
     throw new KryptonError(
       'already-exists',
       'Send Replace Existing to replace the object, or another Unique Identifier: this one is an object of the service',

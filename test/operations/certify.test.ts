@@ -1,4 +1,4 @@
-import { KeyObject, X509Certificate } from 'node:crypto'
+import { KeyObject, randomUUID, X509Certificate } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { auditEvent } from '../../src/audit/audit-event.ts'
 import { p256 as p256Algorithm, x509 } from '../../src/certificates/x509.ts'
@@ -545,4 +545,28 @@ describe('Validate', () => {
 test('an authority is for its service alone', async () => {
   const idle = new Client(principalOf(server.otherTenant.principal.scope, 'stranger'), server.services)
   expect(await idle.locate([custom('y-Certificate-Authority', 'issuer')])).toEqual([])
+})
+
+test("the authority's key is the operator's: no client changes it, replaces it, or names another", async () => {
+  const [uniqueIdentifier] = await client.locate([custom('y-Certificate-Authority', 'issuer')])
+  const refused = async (...sent: Parameters<Client['refusal']>) => (await client.refusal(...sent)).reason
+  for (const changed of [attribute('extractable', true), attribute('sensitive', false)]) {
+    expect(await refused(Operation.ModifyAttribute, { uniqueIdentifier, attribute: changed })).toBe('Permission Denied')
+  }
+  expect(await refused(Operation.DeleteAttribute, { uniqueIdentifier, attributeName: 'Link' })).toBe(
+    'Permission Denied',
+  )
+  expect(await refused(Operation.AddAttribute, { uniqueIdentifier, attribute: custom('x-1', 'y') })).toBe(
+    'Permission Denied',
+  )
+  const marker = custom('y-Certificate-Authority', 'issuer')
+  const imported = (attributes: WireAttribute[]) => {
+    const { privateKey } = registerPrivate(p256.privateKey)
+    return { uniqueIdentifier: uniqueIdentifier!, replaceExisting: true, attributes, privateKey }
+  }
+  expect(await refused(Operation.Import, imported([]))).toBe('Permission Denied')
+  expect(await refused(Operation.Import, { ...imported([marker]), uniqueIdentifier: randomUUID() })).toBe(
+    'Invalid Field',
+  )
+  expect(await client.locate([marker])).toEqual([uniqueIdentifier])
 })

@@ -53,6 +53,16 @@ function importKey(attributes: readonly WireAttribute[], more: Partial<Import> =
 const byName = (attributes: readonly WireAttribute[]) =>
   attributes.map(({ attributeName, index = 0, value }) => ({ attributeName, index, value }))
 
+test('an instance with the highest index that there is can be read, and none comes after it', async () => {
+  const { uniqueIdentifier } = importKey([])
+  const last = { ...custom('x-i', 'last'), index: 0x7fffffff }
+  await client.send(Operation.Import, importKey([last], { uniqueIdentifier }))
+  const next = { uniqueIdentifier, attribute: custom('x-i', 'next') }
+  expect((await client.refusal(Operation.AddAttribute, next)).reason).toBe('Index Out of Bounds')
+  const { attributes } = await client.send(Operation.GetAttributes, { uniqueIdentifier, attributeNames: ['x-i'] })
+  expect(attributes?.map(({ index }) => index)).toEqual([0x7fffffff])
+})
+
 describe('Export and Import', () => {
   const attributes = [named('moved'), named('moved too'), custom('x-1', 'v'), attribute('objectGroup', 'g')]
   const registers: Record<string, () => Promise<Register>> = {

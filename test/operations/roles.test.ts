@@ -11,6 +11,7 @@ import {
   named,
   newServer,
   principalOf,
+  refusalOf,
   registerSecret,
   type Server,
 } from './fixture.ts'
@@ -105,5 +106,16 @@ describe('a role that names objects', () => {
     const { Success, OperationFailed } = ResultStatus
     expect(items.map(({ resultStatus }) => resultStatus)).toEqual([Success, OperationFailed, Success, Success])
     expect(await client.locate([])).toEqual(expect.arrayContaining([loose, cards, secret]))
+  })
+
+  test('what one item may change the next may still not get', async () => {
+    const change = new Set([Operation.AddAttribute])
+    const client = clientWith({ operations: change }, { ...keysOfCards, operations: new Set([Operation.Get]) })
+    const [changed, served] = await client.batch([
+      item(Operation.AddAttribute, { uniqueIdentifier: loose, attribute: custom('x-opened', 'y') }),
+      item(Operation.Get, { uniqueIdentifier: loose }),
+    ])
+    expect(changed!.resultStatus).toBe(ResultStatus.Success)
+    expect(refusalOf(served!).reason).toBe('Item Not Found')
   })
 })
