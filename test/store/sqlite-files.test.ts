@@ -17,6 +17,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { Worker } from 'node:worker_threads'
 import { describe, expect, test, vi } from 'vitest'
 import type { KryptonError } from '../../src/errors.ts'
+import { schemaVersion } from '../../src/store/schema.ts'
 import { connectSqliteStore, openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts'
 import { temporaryDirectory } from './directories.ts'
 import { auditOf, insertObject, keyOfObject, objectRow, scopeOf, unitOf } from './rows.ts'
@@ -75,11 +76,11 @@ describe('a file', () => {
     const { data } = temporaryDirectory()
     await (await openSqliteStore({ directory: data, onFatal })).close()
     const database = new DatabaseSync(join(data, 'data.db'))
-    database.exec('PRAGMA user_version = 7')
+    database.exec(`PRAGMA user_version = ${schemaVersion + 2}`)
     database.close()
     await expect(openSqliteStore({ directory: data, onFatal })).rejects.toMatchObject({
       code: 'store-format',
-      message: expect.stringMatching(/format 7.*format 5/u),
+      message: expect.stringMatching(new RegExp(`format ${schemaVersion + 2}.*format ${schemaVersion}:`, 'u')),
     })
   })
 
