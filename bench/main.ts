@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { askedOfBoth, benchAgainst } from './against.ts'
 import { benchCompare } from './compare/compare.ts'
 import { checkBaseline, saveBaseline } from './baseline.ts'
 import { benchConnections } from './connections.ts'
@@ -10,6 +11,8 @@ import { benchFootprint } from './footprint.ts'
 import { benchLatency } from './latency.ts'
 import { loadCommand } from '../src/bench/command.ts'
 import { isKryptonError } from '../src/errors.ts'
+import { isScenarioName } from '../src/bench/scenario.ts'
+import type { ScenarioName } from '../src/bench/scenario.ts'
 import { benchMicro } from './micro/main.ts'
 import type { Figure } from './figure.ts'
 import { saveResults } from './results.ts'
@@ -27,6 +30,8 @@ Examples:
   One part:
     npm run bench -- cost
     npm run bench -- micro --only codec
+  What a Get and an Encrypt cost here and at another commit:
+    npm run bench -- against main~20
   The load generator against your own server:
     npm run bench -- load --help
 
@@ -135,10 +140,25 @@ async function run(name: string, names: readonly (keyof typeof parts)[], flags: 
       continue
     }
     const done = await parts[part](flags)
-    for (const { table } of done) process.stdout.write(`\n${markdown(table)}\n`)
+    print(done)
     sections.push(...done)
   }
+  keep(name, flags, sections)
+}
+
+function print(sections: readonly Section[]): void {
+  for (const { table } of sections) process.stdout.write(`\n${markdown(table)}\n`)
+}
+
+function keep(name: string, flags: Flags, sections: readonly Section[]): void {
   if (flags.save) progress(`kept in ${saveResults(flags.quick ? `${name}-quick` : name, sections)}`)
+}
+
+function scenarioNames(text: string): ScenarioName[] {
+  return text.split(',').map((name) => {
+    if (!isScenarioName(name)) throw new Error(`there is no scenario ${name}: npm run bench -- load --help lists them`)
+    return name
+  })
 }
 
 /** The ratios of a short run: those that a machine changes least. */
@@ -202,6 +222,26 @@ const program = common(new Command('bench'))
     ),
   )
   .addCommand(part('threads', 'two listener threads beside one'))
+  .addCommand(
+    common(
+      new Command('against')
+        .description('what a request costs here and at another commit, both alternating with the echo')
+        .argument('<commit>', 'built in a worktree in the temporary folder')
+        .option('--rounds <n>', 'windows of each')
+        .option('--scenarios <names>', `with commas between; else ${askedOfBoth.join(',')}`),
+    ).action(async (commit: string, flags: Flags & { rounds?: string; scenarios?: string }) => {
+      const section = await benchAgainst({
+        commit,
+        rounds: Number(flags.rounds ?? (flags.quick ? 3 : 12)),
+        seconds: Number(flags.seconds ?? (flags.quick ? 0.8 : 1.5)),
+        warmupSeconds: warmupSeconds(flags),
+        scenarios: flags.scenarios === undefined ? askedOfBoth : scenarioNames(flags.scenarios),
+        onProgress: progress,
+      })
+      print([section])
+      keep('against', flags, [section])
+    }),
+  )
   .addCommand(
     common(new Command('check').description('a short run of the ratios, beside bench/results/baseline.json'))
       .option('--update', 'keep this run as the baseline')
