@@ -11,7 +11,7 @@ import type { ExternalKey } from './external-keys/external-key.ts'
 import { createStaticKeyFile, openStaticKey } from './external-keys/static.ts'
 import { KeyChain, type RootKeys } from './hierarchy/key-chain.ts'
 import { noTenant } from './hierarchy/key-record.ts'
-import { type Anchored, checkAnchor, writeAnchor } from './seal/anchor.ts'
+import { type Anchored, checkAnchor, writeAnchor, writeFirstAnchor } from './seal/anchor.ts'
 import { anchorFile, type AnchorPlace } from './seal/anchor-place.ts'
 import type { AnchorState } from './seal/anchor-state.ts'
 import { readInstanceFile, writeInstanceFile } from './instance-file.ts'
@@ -61,7 +61,8 @@ export interface InitializeOptions {
 /**
  * Makes an instance: seal key, store and root, authority, server's certificate. The server's certificate is written last: where
  * it is, everything else is. An attempt that was cut short is finished by the next one, which overwrites neither key nor root.
- * @throws KryptonError already-exists: there is a root, and it is not of this kind; config-invalid: the addon is required, and there is none
+ * @throws KryptonError already-exists: there is a root, and it is not of this kind; config-invalid: the addon is required, and there is none; anchor-mismatch: the anchor is
+ * that of another cluster; external-key-unreachable and others: the anchor cannot be reached
  */
 export async function initializeInstance({
   directory,
@@ -70,6 +71,9 @@ export async function initializeInstance({
   config,
 }: InitializeOptions): Promise<InitResult> {
   decideMaking(config.native)
+  const place = await anchorPlaceOf(config)
+  // Before anything is made, so that nothing is when it cannot be reached.
+  await place?.read()
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   if (!existsSync(config.seal.keyFile)) createStaticKeyFile(config.seal.keyFile)
   const store = await openSqliteStore({ directory: config.store.directory, onFatal: () => undefined })
@@ -89,14 +93,17 @@ export async function initializeInstance({
       const authority = await authorityIn(directory, now)
       const registry = new TenantRegistry(store, keyChain, systemClock, randomIdentifier)
       await registry.registerAuthority({ certificate: authority.certificate }, actor)
-      const place = anchorPlaceOf(config)
-      if (place !== undefined) await writeAnchor({ store, root, place, clock: systemClock })
+      if (place !== undefined) await writeFirstAnchor({ store, root, place, clock: systemClock })
       const { names } = await writeServerCertificate(authority, hosts, config.kmip, now)
       const pins = { cluster: hex(root.cluster), verifier: hex(root.verifier), epoch: root.epoch }
       const { certificateFile, keyFile } = config.kmip
       const { key, certificate } = authorityFiles(directory)
       const files = [config.seal.keyFile, key, certificate, keyFile, certificateFile]
-      return { ...pins, names, files: place === undefined ? files : [...files, place.name] }
+      return {
+        ...pins,
+        names,
+        files: config.anchor.type === 'file' && place !== undefined ? [...files, place.name] : files,
+      }
     } finally {
       keyChain.forget()
     }
@@ -145,7 +152,7 @@ export async function acceptAnchor(config: Config, reason: string): Promise<Anch
   if (written === undefined) {
     throw new KryptonError(
       'config-invalid',
-      'the configuration has no anchor: set anchor.type to file, and anchor.file',
+      'the configuration has no anchor: set anchor.type to file, and anchor.file, or to openbao',
     )
   }
   return { anchor, ...written }
@@ -178,7 +185,7 @@ async function open(
     const keyChain = new KeyChain(store, root, systemClock)
     try {
       refuseProductionStore(root, config)
-      const anchorPlace = anchorPlaceOf(config)
+      const anchorPlace = await anchorPlaceOf(config)
       if (anchorPlace !== undefined) await check({ store, root, place: anchorPlace, clock: systemClock })
       const registry = new TenantRegistry(store, keyChain, systemClock, randomIdentifier)
       const authority = await openAuthority(config.server.directory)
@@ -262,8 +269,12 @@ function authorityFiles(directory: string): { certificate: string; key: string }
   return { certificate: join(directory, 'ca.pem'), key: join(directory, 'ca.key') }
 }
 
-function anchorPlaceOf({ anchor, store }: Config): AnchorPlace | undefined {
-  return anchor.file === undefined || anchor.type === 'none' ? undefined : anchorFile(anchor.file, store.directory)
+async function anchorPlaceOf({ anchor, store }: Config): Promise<AnchorPlace | undefined> {
+  if (anchor.type === 'none') return undefined
+  if (anchor.type === 'file') return anchorFile(anchor.file ?? '', store.directory) // the configuration's check has seen to it
+  // Loaded by whoever has one: a start needs no HTTP client.
+  const { openBaoAnchor } = await import('./seal/anchor-openbao.ts')
+  return openBaoAnchor(anchor)
 }
 
 /** The configuration's check has seen to it that there are all three pins or none. */

@@ -206,7 +206,7 @@ class RunningServer implements Krypton {
     const { store, root, anchorPlace: place } = this.#opened()
     if (place === undefined) return
     const { anchor, store: settings } = this.#config
-    this.#anchorShares = await isOnVolumeOf(anchor.file!, settings.directory) // an anchor in a file has one
+    if (anchor.file !== undefined) this.#anchorShares = await isOnVolumeOf(anchor.file, settings.directory)
     this.#anchor = new AnchorKeeper({ store, root, place, clock: systemClock }, (error) =>
       this.#log.error('the anchor could not be written', error),
     )

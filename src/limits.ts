@@ -335,6 +335,22 @@ export const limits = {
   // keys outside
   /** Time for one call to a key outside, connecting included: providers answer in less than 500 ms, and whoever waits for it has a timeout of its own. */
   externalKeyMs: 5_000,
+  /** Connections to one service: a server asks for a key once in minutes, and several at its start. */
+  httpsConnectionsMax: 8,
+  /** A kept connection without a request; services close theirs after one to five minutes. */
+  httpsIdleMs: 30_000,
+  /** Headers of a service's answer. */
+  httpsHeaderBytesMax: 16 * 1024,
+  /** A service's answer: a wrapped key, a token or an anchor, each below 8 KiB. */
+  httpsAnswerBytesMax: 64 * 1024,
+  /** A file with a token, a password, or a certificate and its chain. */
+  credentialBytesMax: 64 * 1024,
+  /** The part of its life for which a token of OpenBao is used before another one is asked for. */
+  openBaoTokenUsed: 0.8,
+  /** Until a token that could not be renewed is tried again. */
+  openBaoRenewRetryMs: 10_000,
+  /** Characters of a mount, a name or a path in OpenBao. */
+  openBaoPathMax: 256,
   // keys of the hierarchy
   /** Records that a key wraps in AES-256-GCM with its nonces of 96 random bits: two of them are the same with a probability of 2^-37. */
   wrapsOfShortNonceMax: 2 ** 30,

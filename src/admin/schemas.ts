@@ -38,7 +38,7 @@ export const StatusAnswer = closed({
   seal: closed({ type: Type.String(), cluster: Type.String(), verifier: Type.String(), epoch: Type.Integer() }),
   keys: closed({ rotating: Type.Integer(), toBeDeleted: Type.Integer(), grants: Type.Integer() }),
   anchor: closed({
-    type: Type.Union([Type.Literal('none'), Type.Literal('file')]),
+    type: Type.Union([Type.Literal('none'), Type.Literal('file'), Type.Literal('openbao')]),
     place: Type.Optional(Type.String()),
     keys: Type.Optional(Type.Integer()),
     data: Type.Optional(Type.Integer()),

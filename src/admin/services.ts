@@ -133,7 +133,7 @@ export interface Status {
   }
   /** What tells the database from an older one. */
   readonly anchor: {
-    readonly type: 'none' | 'file'
+    readonly type: 'none' | 'file' | 'openbao'
     /** Where it is. */
     readonly place?: string
     /** The newest change of each section that it has seen. */

@@ -73,7 +73,7 @@ function resolvePaths(values: Map<string, unknown>, origins: ReadonlyMap<string,
   const directory = resolve(fromFile ? dirname(file) : '.', String(values.get('server.directory')))
   values.set('server.directory', directory)
   for (const { path, schema } of settings)
-    if (schema.path === true && path !== 'server.directory')
+    if (schema.path === true && path !== 'server.directory' && values.has(path))
       values.set(path, resolve(directory, String(values.get(path))))
 }
 
@@ -102,8 +102,7 @@ function checkTogether(config: Config, origins: ReadonlyMap<string, Origin>): vo
       'config-invalid',
       `${at(`seal.${pins[0]}`)} needs the other pins too: seal.cluster, seal.verifier and seal.epoch go together, as init printed them`,
     )
-  if (config.anchor.type === 'file' && config.anchor.file === undefined)
-    throw new KryptonError('config-invalid', `${at('anchor.type')} is file: name it, on another volume, in anchor.file`)
+  checkAnchor(config, at)
   const { kmip, health } = config
   if (health.enabled && health.port !== 0 && health.port === kmip.port && health.host === kmip.host)
     throw new KryptonError(
@@ -134,6 +133,26 @@ function checkTogether(config: Config, origins: ReadonlyMap<string, Origin>): vo
       `${at('admin.socket')} is longer than the ${socketPathBytesMax} bytes that a Unix socket's name may have: choose a shorter directory`,
     )
 }
+
+/** What each kind of anchor needs. */
+function checkAnchor({ anchor }: Config, at: (path: string) => string): void {
+  if (anchor.type === 'file' && anchor.file === undefined)
+    throw new KryptonError('config-invalid', `${at('anchor.type')} is file: name it, on another volume, in anchor.file`)
+  if (anchor.type !== 'openbao') return
+  const needed = ['address', 'caFile', 'path', ...filesOfLogin[anchor.login]] as const
+  const missing = needed.filter((name) => anchor[name] === undefined)
+  if (missing.length > 0)
+    throw new KryptonError(
+      'config-invalid',
+      `${at('anchor.type')} is openbao and its login ${anchor.login}: set ${missing.map((name) => `anchor.${name}`).join(', ')}`,
+    )
+}
+
+const filesOfLogin = {
+  approle: ['roleIdFile', 'secretIdFile'],
+  token: ['tokenFile'],
+  certificate: ['certificateFile', 'keyFile'],
+} as const satisfies Record<Config['anchor']['login'], readonly (keyof Config['anchor'])[]>
 
 /** sockaddr_un on Linux holds 108 bytes with the final zero; Node cuts a longer name short without a word. */
 const socketPathBytesMax = 107

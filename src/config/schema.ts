@@ -17,6 +17,9 @@ const count = (value: number, range: { minimum: number; maximum: number }, descr
   Type.Integer({ ...range, default: value, description })
 const milliseconds = (value: number, description: string) =>
   Type.Integer({ minimum: 100, maximum: 86_400_000, default: value, description })
+const file = (description: string) =>
+  Type.Optional(Type.String({ minLength: 1, maxLength: 4096, path: true, description }))
+const text = (pattern: string, description: string) => Type.Optional(Type.String({ pattern, description }))
 const choice = <const T extends readonly [string, ...string[]]>(values: T, value: T[number], description: string) =>
   Type.Unsafe<T[number]>({ type: 'string', enum: [...values], default: value, description })
 
@@ -122,18 +125,31 @@ export const configSchema = Type.Object(
     anchor: Type.Object(
       {
         type: choice(
-          ['none', 'file'],
+          ['none', 'file', 'openbao'],
           'none',
           'What detects that an older database was put back. With none, nothing does.',
         ),
-        file: Type.Optional(
-          Type.String({
-            minLength: 1,
-            maxLength: 4096,
-            path: true,
-            description: 'With type file: where the anchor is kept, on another volume than the store.',
-          }),
+        file: file('With type file: where the anchor is kept, on another volume than the store.'),
+        address: text('^https://[^/?#@]+$', 'With type openbao: https://HOST:PORT of OpenBao.'),
+        caFile: file("Authorities that sign OpenBao's certificate, PEM: no others are believed."),
+        namespace: text('^[A-Za-z0-9_/.-]{1,256}$', 'Namespace in OpenBao. Left out: none.'),
+        mount: Type.String({
+          pattern: '^[A-Za-z0-9_/.-]{1,256}$',
+          default: 'secret',
+          description: 'Where the KV engine, of version 2, is mounted.',
+        }),
+        path: text('^[A-Za-z0-9_/.-]{1,256}$', 'Path of the anchor in that engine.'),
+        login: choice(['approle', 'token', 'certificate'], 'approle', 'How the server proves to OpenBao who it is.'),
+        loginMount: text('^[A-Za-z0-9_/.-]{1,256}$', 'Where that method is mounted. Left out: approle or cert.'),
+        role: text(
+          '^[A-Za-z0-9_.-]{1,256}$',
+          'With login certificate: name of the role. Left out: one that the certificate fits.',
         ),
+        roleIdFile: file('With login approle: file with the role id.'),
+        secretIdFile: file('With login approle: file with the secret id, which not everybody may read.'),
+        tokenFile: file('With login token: file with the token, as an OpenBao Agent writes it.'),
+        certificateFile: file('With login certificate: certificate, PEM.'),
+        keyFile: file('With login certificate: private key of that certificate, PEM.'),
       },
       section,
     ),

@@ -12,7 +12,7 @@ export class AnchorKeeper {
   #timer: NodeJS.Timeout | undefined
   #writing: Promise<void> | undefined
   #state: AnchorState | undefined
-  #troubleSince: string | undefined
+  #trouble: { readonly since: string; readonly reason: string } | undefined
 
   /** @param onFault is told of each first write that fails after one that did not */
   constructor(anchored: Anchored, onFault: (error: unknown) => void) {
@@ -27,8 +27,10 @@ export class AnchorKeeper {
 
   /** What keeps the anchor from being written, and since when. */
   trouble(): string | undefined {
-    if (this.#troubleSince === undefined) return undefined
-    return `the anchor ${this.#anchored.place.name} could not be written since ${this.#troubleSince}: see to its volume, what changes meanwhile can be rolled back`
+    if (this.#trouble === undefined) return undefined
+    const { name, whenTroubled } = this.#anchored.place
+    const { since, reason } = this.#trouble
+    return `the anchor ${name} could not be written since ${since} (${reason}): ${whenTroubled}, what changes meanwhile can be rolled back`
   }
 
   /** Writes it now, and from now on. */
@@ -52,12 +54,12 @@ export class AnchorKeeper {
 
   async #writeIfChanged(): Promise<void> {
     try {
-      if (this.#troubleSince !== undefined || (await this.#hasChanged()))
-        this.#state = await writeAnchor(this.#anchored)
-      this.#troubleSince = undefined
+      if (this.#trouble !== undefined || (await this.#hasChanged())) this.#state = await writeAnchor(this.#anchored)
+      this.#trouble = undefined
     } catch (error) {
-      if (this.#troubleSince === undefined) this.#onFault(error)
-      this.#troubleSince ??= new Date(this.#anchored.clock.now()).toISOString()
+      if (this.#trouble === undefined) this.#onFault(error)
+      const since = this.#trouble?.since ?? new Date(this.#anchored.clock.now()).toISOString()
+      this.#trouble = { since, reason: error instanceof Error ? error.message : String(error) }
     }
   }
 

@@ -8,7 +8,10 @@ import { limits } from '../limits.ts'
 export interface AnchorPlace {
   /** In words, for an operator. */
   readonly name: string
-  /** What was written last; undefined when there is nothing. Rejects with 'config-invalid' when that cannot be told. */
+  /** What is to be done where nothing is there that should be, and where it cannot be written: so that they end a sentence. */
+  readonly whenMissing: string
+  readonly whenTroubled: string
+  /** What was written last; undefined when there is nothing. Rejects with 'config-invalid' or with what an outside key is refused with when that cannot be told. */
   read(): Promise<string | undefined>
   /** Puts `text` in the place of what is there, durably and whole. */
   write(text: string): Promise<void>
@@ -25,7 +28,8 @@ export function anchorFile(file: string, dataDirectory: string): AnchorPlace {
       `the anchor ${file} lies in the data directory: put it on another volume, an older copy of the data must not bring its anchor`,
     )
   }
-  return { name: file, read: () => read(file), write: (text) => write(file, text) }
+  const [whenMissing, whenTroubled] = ['mount its volume', 'see to its volume']
+  return { name: file, whenMissing, whenTroubled, read: () => read(file), write: (text) => write(file, text) }
 }
 
 /** True when both lie on one volume, which is rolled back as a whole. */

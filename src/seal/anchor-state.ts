@@ -54,7 +54,7 @@ export class AnchorCodec {
     }
     throw new KryptonError(
       'anchor-mismatch',
-      `the anchor ${place} was not written by this cluster, or was changed since: check that anchor.file names the right one`,
+      `the anchor ${place} was not written by this cluster, or was changed since: check that the settings of anchor name the right one`,
     )
   }
 

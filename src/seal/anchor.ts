@@ -23,15 +23,9 @@ export interface Anchored {
 export async function checkAnchor({ store, root, place, clock }: Anchored): Promise<void> {
   const text = await place.read()
   if (text === undefined) {
-    throw mismatch(`there is no anchor at ${place.name}: mount its volume, or, where this is the right database,`)
+    throw mismatch(`there is no anchor at ${place.name}: ${place.whenMissing}, or, where this is the right database,`)
   }
-  const codec = new AnchorCodec(root)
-  let anchor: AnchorState
-  try {
-    anchor = codec.decode(text, place.name)
-  } finally {
-    codec.wipe()
-  }
+  const anchor = decoded(text, root, place)
   const now = await stateOf(store, root, clock)
   const seen = `which the anchor ${place.name} of ${anchor.written} has seen`
   if (anchor.cluster !== now.cluster || anchor.incarnation !== now.incarnation) {
@@ -41,6 +35,15 @@ export async function checkAnchor({ store, root, place, clock }: Anchored): Prom
     throw mismatch(`the database is older than the seal ${seen}: put the newest one back, or`)
   }
   for (const section of sections) await checkHead(store, section, anchor[section], now[section], seen)
+}
+
+function decoded(text: string, root: RootKeys, place: AnchorPlace): AnchorState {
+  const codec = new AnchorCodec(root)
+  try {
+    return codec.decode(text, place.name)
+  } finally {
+    codec.wipe()
+  }
 }
 
 async function checkHead(
@@ -101,6 +104,17 @@ export async function writeAnchor({ store, root, place, clock }: Anchored): Prom
   } finally {
     codec.wipe()
   }
+}
+
+/**
+ * Writes the first anchor of a database. One of the same root may be there, from an attempt that was cut short.
+ * @throws KryptonError anchor-mismatch: that of another cluster is there
+ */
+export async function writeFirstAnchor(anchored: Anchored): Promise<void> {
+  const { root, place } = anchored
+  const text = await place.read()
+  if (text !== undefined) decoded(text, root, place)
+  await writeAnchor(anchored)
 }
 
 const sections = ['keys', 'data'] as const

@@ -9,6 +9,7 @@ import { loadConfig } from '../../src/config.ts'
 import { type Krypton, startKrypton } from '../../src/krypton.ts'
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts'
 import { openLog } from '../../src/telemetry/log.ts'
+import { FakeOpenBao, refusal } from '../external-keys/fake-openbao.ts'
 import { runCommand } from './terminal.ts'
 
 let folder: string
@@ -267,6 +268,69 @@ describe('a server that runs', () => {
     await accepting.stop()
     const none = await runCommand(['anchor', 'accept', '--dir', instance, '--reason', 'a test'])
     expect([none.code, none.talk]).toEqual([2, expect.stringMatching(/has no anchor: set anchor.type to file/)])
+  })
+
+  it('is not started where its anchor in OpenBao cannot be reached, and is not made there either', async () => {
+    const bao = await FakeOpenBao.start()
+    const files = ['ca.pem', 'role-id', 'secret-id'].map((name) => join(folder, `bao-${name}`))
+    const [ca = '', roleId = '', secretId = ''] = files
+    for (const [name, text] of [
+      [ca, bao.authority.certificatePem],
+      [roleId, 'role'],
+      [secretId, 'right'],
+    ] as const)
+      writeFileSync(name, text, { mode: 0o600 })
+    const directory = join(folder, 'anchored-in-openbao')
+    const settings = [
+      `anchor.address=${bao.address}`,
+      `anchor.caFile=${ca}`,
+      'anchor.path=krypton/anchor',
+      `anchor.roleIdFile=${roleId}`,
+      `anchor.secretIdFile=${secretId}`,
+      'server.threads=2',
+      'crypto.tripleDes=true',
+    ].flatMap((setting) => ['--set', setting])
+    const init = ['init', '--dir', directory, '--anchor', 'openbao', ...settings]
+    bao.before = () => refusal(503, 'Vault is sealed')
+    const sealed = await runCommand(init)
+    expect([sealed.code, sealed.talk]).toEqual([
+      3,
+      expect.stringMatching(/the anchor cannot be read.*OpenBao at .* cannot serve now: it is sealed/),
+    ])
+    bao.before = () => undefined
+    expect((await runCommand(init)).code).toBe(0)
+    expect(readFileSync(join(directory, 'krypton.yaml'), 'utf8')).toMatch(/threads: 2\n[^]*tripleDes: true\n/)
+    const server = await start(directory)
+    const admin = new AdminClient(server.addresses.admin)
+    const { anchor, warnings } = await admin.status()
+    expect(anchor).toMatchObject({
+      type: 'openbao',
+      place: `secret/krypton/anchor in OpenBao at ${new URL(bao.address).host}`,
+    })
+    expect(warnings.join()).not.toMatch(/anchor/)
+    // Sealed while the server runs: it goes on, and says so.
+    bao.before = () => refusal(503, 'Vault is sealed')
+    await admin.createTenant('acme')
+    await expect
+      .poll(async () => (await admin.status()).warnings.join())
+      .toMatch(
+        /the anchor secret\/krypton\/anchor .* could not be written since .* \(OpenBao .* it is sealed .*\): see to OpenBao/,
+      )
+    await admin.close()
+    await server.stop()
+    await expect(start(directory)).rejects.toMatchObject({ code: 'external-key-unreachable' })
+    bao.before = () => undefined
+    const again = await start(directory)
+    await again.stop()
+    // Nobody makes another cluster's anchor his own.
+    const other = await runCommand(['init', '--dir', join(folder, 'another-cluster'), ...init.slice(3)])
+    expect([other.code, other.talk]).toEqual([1, expect.stringMatching(/was not written by this cluster/)])
+    await bao.stop()
+    const wrong = await runCommand(['init', '--dir', join(folder, 'never'), '--set', 'seal.epoch=2'])
+    expect([wrong.code, wrong.talk]).toEqual([
+      2,
+      expect.stringMatching(/--set seal.epoch=2: give a setting that init does not/),
+    ])
   })
 
   it('is not made by init where a development server keeps its store', async () => {

@@ -98,6 +98,26 @@ describe('paths', () => {
   })
 })
 
+describe('an anchor in OpenBao', () => {
+  it('names what it lacks for its login; a file that is not named is none', () => {
+    const anchor = (more: string): string => `anchor:\n  type: openbao\n  address: https://bao:8200\n  path: x\n${more}`
+    expect(refused(anchor(''))).toMatch(
+      /anchor.type is openbao and its login approle: set anchor.caFile, anchor.roleIdFile, anchor.secretIdFile$/,
+    )
+    expect(refused(anchor('  login: token\n  caFile: ca.pem\n'))).toMatch(/its login token: set anchor.tokenFile$/)
+    expect(refused(anchor('  login: certificate\n  caFile: ca.pem\n  keyFile: x\n'))).toMatch(
+      /set anchor.certificateFile$/,
+    )
+    expect(refused('anchor: { address: "http://bao:8200" }\n')).toMatch(/anchor.address must be text of the form/)
+    expect(refused('anchor: { type: file }\n')).toMatch(
+      /anchor.type is file: name it, on another volume, in anchor.file/,
+    )
+    const { config } = loadConfig({ file: file(anchor('  login: token\n  caFile: ca.pem\n  tokenFile: token\n')) })
+    expect(config.anchor).toMatchObject({ caFile: join(directory, 'ca.pem'), mount: 'secret' })
+    expect(config.anchor.secretIdFile).toBeUndefined()
+  })
+})
+
 describe('a wrong file', () => {
   it('is refused with line, column, path and what is allowed', () => {
     expect(refused('kmip:\n  port: many\n')).toBe(

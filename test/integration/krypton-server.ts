@@ -5,11 +5,11 @@ import type { Provider } from '../support/mongodb.ts'
 import type { Target } from './kmip-connection.ts'
 
 /** The command of the sources, or what KRYPTON_EXECUTABLE names: the published form is tested so. */
-const command = process.env['KRYPTON_EXECUTABLE'] ?? join(projectDirectory, 'bin', 'krypton')
+export const commandFile = process.env['KRYPTON_EXECUTABLE'] ?? join(projectDirectory, 'bin', 'krypton')
 
 /** Runs `krypton` with these arguments to its end. */
 export function krypton(...args: readonly string[]): Promise<Output> {
-  return run(process.execPath, [command, ...args])
+  return run(process.execPath, [commandFile, ...args])
 }
 
 /** A client's files, wherever they were made. */
@@ -72,7 +72,7 @@ export class KryptonServer {
     const { port = 0, healthPort = 0, args = [], env } = options
     const ports = ['--kmip-port', String(port), '--health-port', String(healthPort)]
     const own = ['server', '--dev', '--dir', directory, ...ports, '--json', ...args]
-    return new TestProcess(process.execPath, [command, ...own], env === undefined ? {} : { env })
+    return new TestProcess(process.execPath, [commandFile, ...own], env === undefined ? {} : { env })
   }
 
   /** The same directory and ports again, after `stop` or `kill`. */
@@ -88,7 +88,7 @@ export class KryptonServer {
 
   /** Runs a command against this server; it must succeed. Returns what it printed as data. */
   command(...args: readonly string[]): Promise<string> {
-    return runWell(process.execPath, [command, ...args, '--dir', this.directory])
+    return runWell(process.execPath, [commandFile, ...args, '--dir', this.directory])
   }
 
   /** Makes a client in a tenant that is made too where it is not there. */

@@ -2,7 +2,7 @@ import { lookup } from 'node:dns/promises'
 import { chmodSync, existsSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { stringify } from 'yaml'
-import { loadConfig, type ConfigFlag } from '../../config.ts'
+import { loadConfig, settings, type ConfigFlag } from '../../config.ts'
 import { KryptonError } from '../../errors.ts'
 import { examples, gather, withOutput, type AddCommand } from '../command.ts'
 import { makeOwnDirectory } from '../directory.ts'
@@ -16,6 +16,7 @@ interface InitFlags extends OutputFlags {
   readonly kmipPort?: string
   readonly healthPort?: string
   readonly anchor?: string
+  readonly set: string[]
   readonly native?: string
 }
 
@@ -30,7 +31,11 @@ export const addInitCommand: AddCommand = (program, terminal) => {
       .option('--listen <host>', 'address on which KMIP is served')
       .option('--kmip-port <number>', 'port of KMIP')
       .option('--health-port <number>', 'port of the health server')
-      .option('--anchor <file>', 'file on another volume that tells a database from an older one that is put back')
+      .option(
+        '--anchor <file>',
+        'file on another volume that tells a database from an older one that is put back, or openbao with its settings by --set',
+      )
+      .option('--set <setting=value>', 'any other setting of the configuration; may be repeated', gather, [])
       .option('--native <use>', 'required (keys in locked memory, by the addon), auto or off (default: required)'),
   )
     .addHelpText(
@@ -38,6 +43,7 @@ export const addInitCommand: AddCommand = (program, terminal) => {
       examples(
         'krypton init --dir /var/lib/krypton --host kms.example.com --listen 0.0.0.0',
         'krypton init --dir /var/lib/krypton --host kms.example.com --anchor /mnt/other/krypton.anchor',
+        'krypton init --dir /var/lib/krypton --anchor openbao --set anchor.address=https://bao.example.com:8200 --set anchor.path=krypton/anchor ...',
       ) +
         '\nKeep a copy of seal.key in a safe place that is not the backup of the data: without it no key opens again.\n',
     )
@@ -102,15 +108,31 @@ const loopbackHint =
   "The server's certificate names this machine alone: for clients elsewhere, krypton server-certificate renew --host NAME\n"
 
 function chosenSettings(flags: InitFlags): ConfigFlag[] {
+  const anchor = flags.anchor === 'openbao' || flags.anchor === undefined ? flags.anchor : 'file'
   const given: [string, string, string | undefined][] = [
     ['kmip.host', '--listen', flags.listen],
     ['kmip.port', '--kmip-port', flags.kmipPort],
     ['health.port', '--health-port', flags.healthPort],
-    ['anchor.type', '--anchor', flags.anchor === undefined ? undefined : 'file'],
-    ['anchor.file', '--anchor', flags.anchor === undefined ? undefined : resolve(flags.anchor)],
+    ['anchor.type', '--anchor', anchor],
+    ['anchor.file', '--anchor', anchor === 'file' ? resolve(String(flags.anchor)) : undefined],
     ['native', '--native', flags.native],
   ]
-  return given.flatMap(([path, flag, value]) => (value === undefined ? [] : [{ path, flag, value }]))
+  const chosen = given.flatMap(([path, flag, value]) => (value === undefined ? [] : [{ path, flag, value }]))
+  return [...chosen, ...flags.set.map(setting)]
+}
+
+/** The names of files are taken from where the command is run. */
+function setting(text: string): ConfigFlag {
+  const path = text.slice(0, Math.max(0, text.indexOf('=')))
+  const value = text.slice(path.length + 1)
+  const known = settings.find((candidate) => candidate.path === path)
+  if (known === undefined || ownOfInit.has(path)) {
+    throw new KryptonError(
+      'usage',
+      `--set ${text}: give a setting that init does not choose itself and its value, as in log.level=debug; krypton config print has the names`,
+    )
+  }
+  return { path, flag: '--set', value: known.schema.path === true ? resolve(value) : value }
 }
 
 /** The file holds what was chosen, who holds keys, and the pins; everything else keeps following the defaults of the version that runs. */
@@ -119,12 +141,20 @@ function configText(
   native: string,
   pins: { cluster: string; verifier: string; epoch: number },
 ): string {
-  const sections: Record<string, Record<string, string | number>> = {}
+  const sections: Record<string, Record<string, string | number | boolean>> = {}
   for (const { path, value } of chosen) {
     const [section = '', name] = path.split('.')
     if (name === undefined) continue
-    sections[section] = { ...sections[section], [name]: /^\d+$/.test(value) ? Number(value) : value }
+    sections[section] = { ...sections[section], [name]: typed(path, value) }
   }
   const head = '# Settings of this instance. `krypton config print --origin` shows all of them with their defaults.\n'
-  return head + stringify({ version: 1, ...sections, native, seal: pins })
+  return head + stringify({ version: 1, ...sections, native, seal: { ...sections['seal'], ...pins } })
 }
+
+/** As YAML has it. */
+function typed(path: string, value: string): string | number | boolean {
+  const type = settings.find((candidate) => candidate.path === path)?.schema.type
+  return type === 'integer' ? Number(value) : type === 'boolean' ? value === 'true' : value
+}
+
+const ownOfInit = new Set(['version', 'server.directory', 'native', 'seal.cluster', 'seal.verifier', 'seal.epoch'])
