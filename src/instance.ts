@@ -10,6 +10,7 @@ import { isKryptonError, KryptonError } from './errors.ts'
 import type { ExternalKey } from './external-keys/external-key.ts'
 import { createStaticKeyFile, openStaticKey } from './external-keys/static.ts'
 import { KeyChain, type RootKeys } from './hierarchy/key-chain.ts'
+import { setDigestKey } from './hierarchy/integrity-key.ts'
 import { noTenant } from './hierarchy/key-record.ts'
 import { type Anchored, checkAnchor, writeAnchor, writeFirstAnchor } from './seal/anchor.ts'
 import { anchorFile, type AnchorPlace } from './seal/anchor-place.ts'
@@ -22,6 +23,7 @@ import {
   writeInteropCertificate,
   writeServerCertificate,
 } from './server-certificate.ts'
+import type { Section } from './store/schema.ts'
 import { openSqliteStore, type SqliteStore } from './store/sqlite/sqlite-store.ts'
 import type { Store } from './store/store.ts'
 import { TenantRegistry } from './tenants/tenant-registry.ts'
@@ -89,6 +91,8 @@ export async function initializeInstance({
           `${directory} holds the store of ${there}, which ${wanted} does not take: name another directory with --dir`,
         )
       }
+      // Where the server's certificate is, an earlier attempt was not cut short.
+      await keepSets(store, root, !existsSync(config.kmip.certificateFile))
       const now = new Date(systemClock.now())
       const authority = await authorityIn(directory, now)
       const registry = new TenantRegistry(store, keyChain, systemClock, randomIdentifier)
@@ -187,6 +191,7 @@ async function open(
       refuseProductionStore(root, config)
       const anchorPlace = await anchorPlaceOf(config)
       if (anchorPlace !== undefined) await check({ store, root, place: anchorPlace, clock: systemClock })
+      await beginSets(store, root)
       const registry = new TenantRegistry(store, keyChain, systemClock, randomIdentifier)
       const authority = await openAuthority(config.server.directory)
       return { store, root, keyChain, registry, authority, serverCertificate, anchorPlace }
@@ -197,6 +202,24 @@ async function open(
   } catch (error) {
     await store.close()
     throw error
+  }
+}
+
+/** Hands the store the key of its digests. Resolves to the sections whose digest has begun just now. */
+async function keepSets(store: SqliteStore, root: RootKeys, mayBegin: boolean): Promise<readonly Section[]> {
+  const key = setDigestKey(root)
+  try {
+    return await store.keepSets(key, mayBegin)
+  } finally {
+    key.secret.wipe()
+  }
+}
+
+/** The digests of a store that was made by a version without them begin with its first start: what was put back before that is not noticed, so the audit tells when it was. */
+async function beginSets(store: SqliteStore, root: RootKeys): Promise<void> {
+  for (const section of await keepSets(store, root, !root.setsKeptFromStart)) {
+    const event = { clock: systemClock, tenant: noTenant, actor: 'system', operation: 'SetDigestBegin' }
+    await store.commit({ section, changes: [], audit: [auditEvent({ ...event, result: 'success' })] })
   }
 }
 

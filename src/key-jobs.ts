@@ -1,4 +1,5 @@
 import type { Backup, Destroyed, Grant, Job, KeyVersion, Status } from './admin/services.ts'
+import { auditEvent } from './audit/audit-event.ts'
 import { type Clock, dateTime } from './clock.ts'
 import type { Config } from './config.ts'
 import { Suite } from './crypto/aead.ts'
@@ -25,6 +26,7 @@ import {
   type RotationReason,
 } from './hierarchy/rotation-jobs.ts'
 import { scrub, scrubJob, scrubKind } from './hierarchy/scrub.ts'
+import { lookAtSets, smallSetTables } from './hierarchy/sets.ts'
 import { keyAt } from './hierarchy/versioned-keys.ts'
 import type { Instance } from './instance.ts'
 import { type JobRow, JobState } from './jobs/job.ts'
@@ -32,13 +34,13 @@ import { JobQueue } from './jobs/job-queue.ts'
 import type { JobRun } from './jobs/job-run.ts'
 import { limits } from './limits.ts'
 import type { Row } from './store/schema.ts'
-import type { Store } from './store/store.ts'
+import type { KeptSets, Store } from './store/store.ts'
 import type { Log } from './telemetry/log.ts'
 import type { RotationPeriods } from './tenants/tenant-registry.ts'
 
 /** What the jobs of keys are made of. */
 export interface KeyJobsParts {
-  readonly instance: Pick<Instance, 'root' | 'keyChain' | 'registry'> & { readonly store: Store }
+  readonly instance: Pick<Instance, 'root' | 'keyChain' | 'registry'> & { readonly store: Store & KeptSets }
   readonly users: KeyUsers
   readonly rotation: Config['rotation']
   readonly scrub: Config['scrub']
@@ -60,6 +62,7 @@ export class KeyJobs {
   #scrubFault: string | undefined
   /** Backups whose time is over, in words. */
   #backupsOver: readonly string[] = []
+  #setFaults: readonly string[] = []
   #looking: Promise<void> = Promise.resolve()
 
   constructor(parts: KeyJobsParts) {
@@ -120,7 +123,7 @@ export class KeyJobs {
 
   /** What the last look at every row has found, for the operator. */
   warnings(): string[] {
-    return [...(this.#scrubFault === undefined ? [] : [this.#scrubFault]), ...this.#backupsOver]
+    return [...(this.#scrubFault === undefined ? [] : [this.#scrubFault]), ...this.#setFaults, ...this.#backupsOver]
   }
 
   /** Asks for a look at every row. */
@@ -280,6 +283,7 @@ export class KeyJobs {
 
   #look(): void {
     this.#looking = this.#looking
+      .then(() => this.#lookAtSets())
       .then(() => this.#maintenance.look())
       .then(() => this.#lookAtBackups())
       .then(() => this.#scrubWhenDue())
@@ -325,13 +329,36 @@ export class KeyJobs {
 
   async #scrub(run: JobRun): Promise<string> {
     try {
-      const result = await scrub(this.#work, (message, error) => this.#parts.log.error(message, error), run)
+      const { store } = this.#parts.instance
+      const result = await scrub(this.#work, store, (message, error) => this.#parts.log.error(message, error), run)
       this.#scrubFault = undefined
       return result
     } catch (error) {
-      if (isKryptonError(error, 'row-mac-mismatch')) this.#scrubFault = scrubWarning({ detail: error.message })
+      if (isKryptonError(error, 'row-mac-mismatch')) {
+        this.#scrubFault = scrubWarning({ detail: error.message })
+        await this.#auditFault(error.message)
+      }
       throw error
     }
+  }
+
+  /** Who is trusted, what a key is: that no row was removed or put back is looked at with every look at the keys. What is new of it is told. */
+  async #lookAtSets(): Promise<void> {
+    const { instance, log } = this.#parts
+    const faults = await lookAtSets(instance.store, smallSetTables, turn)
+    const known = new Set(this.#setFaults)
+    this.#setFaults = faults.map(({ message }) => message)
+    for (const fault of faults) {
+      if (known.has(fault.message)) continue
+      log.error('the rows of a table are not those that were written', fault)
+      await this.#auditFault(fault.message)
+    }
+  }
+
+  async #auditFault(detail: string): Promise<void> {
+    const { clock, instance } = this.#parts
+    const event = { clock, tenant: noTenant, actor: 'system', operation: 'IntegrityFault', result: 'failed', detail }
+    await instance.store.commit({ section: 'data', changes: [], audit: [auditEvent(event)] })
   }
 
   /** The last round that has ended, so far as jobs are kept. */

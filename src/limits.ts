@@ -375,6 +375,8 @@ export const limits = {
   storeCacheKib: 16 * 1024,
   /** Pages in the write-ahead log at which it is copied back: each copy delays the commits behind it, so it stays small. */
   storeCheckpointPages: 1_000,
+  /** Rows that the writer counts for a digest between two transactions: less than a millisecond. */
+  setPageRows: 256,
   /** Units in one transaction: more would keep the first of them waiting for no gain, the sync is shared by then. */
   storeGroupMax: 256,
   /** Units of a thread that wait for the writer: its connections' own bounds keep it far below. */

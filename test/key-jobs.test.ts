@@ -29,7 +29,7 @@ beforeEach(async () => {
   made = await newHierarchy(externalKey)
   clock = new FakeClock(1_790_000_000_000)
   onRefresh = async () => undefined
-  const { store, root, chain: keyChain } = made
+  const { memory: store, root, chain: keyChain } = made
   const registry = new TenantRegistry(store, keyChain, clock, randomIdentifier)
   await registry.createTenant('acme', 'system')
   // The tenants of the fixture have keys and no names.

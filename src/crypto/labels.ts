@@ -22,6 +22,8 @@ export const labels = {
   systemRowMac: 'system-row-mac',
   /** MACs of what the anchor outside the database holds. */
   anchorMac: 'anchor-mac',
+  /** Digests of all rows of a section. */
+  setDigest: 'set-digest',
 
   // from a tenant's integrity key; context lv(cluster) ‖ lv(tenant) ‖ u32 version
   /** MACs of a tenant's rows. */

@@ -4,10 +4,11 @@ import { randomIdentifier } from '../crypto/random.ts'
 import { generateSecret, type Secret } from '../crypto/secret.ts'
 import { KryptonError } from '../errors.ts'
 import type { Row } from '../store/schema.ts'
+import type { SetDigestKey } from '../store/set-digest.ts'
 import { KeyAlgorithm, keyBytes, keyContext, noTenant } from './key-record.ts'
 import { KeyState, opens } from './key-state.ts'
 import { derivationContext } from './master-key.ts'
-import type { IntegrityKeyVersion, WrappingKey } from './root-keys.ts'
+import type { IntegrityKeyVersion, RootKeys, WrappingKey } from './root-keys.ts'
 import { RowMacs, type Unauthenticated } from './row-mac.ts'
 import { openRecord, Purpose, sealRecord } from './wrapped-key.ts'
 
@@ -69,6 +70,17 @@ export function openIntegrityKeys(
 /** The MACs of system rows under the root's system integrity keys. */
 export function systemRowMacs(cluster: Uint8Array, keys: readonly IntegrityKeyVersion[]): RowMacs {
   return new RowMacs(deriveByVersion(cluster, noTenant, keys, labels.systemRowMac), activeIntegrityVersion(keys))
+}
+
+/** The key of the store's digests, under the active version of the system integrity key: the caller wipes it. */
+export function setDigestKey({
+  cluster,
+  systemIntegrityKeys,
+}: Pick<RootKeys, 'cluster' | 'systemIntegrityKeys'>): SetDigestKey {
+  const version = activeIntegrityVersion(systemIntegrityKeys)
+  const active = systemIntegrityKeys.filter((key) => key.version === version)
+  const secret = deriveByVersion(cluster, noTenant, active, labels.setDigest).get(version)!
+  return { version, secret }
 }
 
 /** One derived key for each version of an integrity key. */

@@ -26,6 +26,8 @@ export interface RootKeys<S = Secret> {
   readonly development: boolean
   /** 32 bytes, public: tells this MasterKey from another. The configuration pins it. */
   readonly verifier: Uint8Array
+  /** The digests of all rows were begun when the store was made: one that has not begun was taken away. */
+  readonly setsKeptFromStart: boolean
   /** Derived from the MasterKey: wraps the IVKs. */
   readonly wrapIvk: WrappingKey<S>
   readonly systemIntegrityKeys: readonly IntegrityKeyVersion<S>[]

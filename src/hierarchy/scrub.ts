@@ -3,11 +3,14 @@ import type { JobRun } from '../jobs/job-run.ts'
 import type { NewJob } from '../jobs/job.ts'
 import { limits } from '../limits.ts'
 import type { KeyOf, Row, TableName } from '../store/schema.ts'
-import { tableOf } from '../store/schema.ts'
+import { tableNames, tableOf } from '../store/schema.ts'
+import type { KeptSets } from '../store/store.ts'
 import type { KeyChain } from './key-chain.ts'
 import { noTenant } from './key-record.ts'
 import type { KeyWork } from './key-versions.ts'
 import type { RowKeys } from './row-mac.ts'
+import { rowOwner } from './row-owner.ts'
+import { lookAtSets, setTables } from './sets.ts'
 import { wipeWrappingKeys } from './wrapping-keys.ts'
 
 export const scrubKind = 'scrub'
@@ -21,12 +24,12 @@ export function scrubJob(actor: string): NewJob {
 export type ReportFault = (message: string, error: unknown) => void
 
 /**
- * Looks at every row of every table: its MAC, that the key in it opens, and that no version of a key is missing between others. So what was changed in the database is found although nobody asks for it. Rows
- * that were removed whole, objects among them, and older rows put back in the place of newer ones are not found by this: nothing here remembers them.
+ * Looks at the rows of each table together, whether one was removed whole, or an older one was put back; then at every row: its MAC, that the key in it opens, and that no version of a key is missing between others. So what was changed in the database is found although nobody asks for it.
  * @throws KryptonError row-mac-mismatch: something is not as it was written; the message says how much and what first
  */
-export async function scrub(work: KeyWork, report: ReportFault, run: JobRun): Promise<string> {
+export async function scrub(work: KeyWork, sets: KeptSets, report: ReportFault, run: JobRun): Promise<string> {
   const round = new Round(work, report, run)
+  await round.compare(sets)
   await round.walk()
   return round.result()
 }
@@ -35,6 +38,8 @@ class Round {
   readonly #work: KeyWork
   readonly #report: ReportFault
   readonly #run: JobRun
+  /** How many tables were looked at together. */
+  #compared: number
   #faults: number
   #first: string
 
@@ -42,9 +47,19 @@ class Round {
     this.#work = work
     this.#report = report
     this.#run = run
-    const { faults, first } = placeOf(run)
+    const { compared, faults, first } = placeOf(run)
+    this.#compared = compared
     this.#faults = faults
     this.#first = first
+  }
+
+  async compare(sets: KeptSets): Promise<void> {
+    const pause = (): Promise<void> => this.#run.step(0, this.#run.progress)
+    for (const table of setTables.slice(this.#compared)) {
+      for (const fault of await lookAtSets(sets, [table], pause)) this.#add(fault)
+      this.#compared++
+      await this.#run.step(0, { ...this.#run.progress, position: this.#positionAt(tables[0]!, undefined) })
+    }
   }
 
   async walk(): Promise<void> {
@@ -60,7 +75,7 @@ class Round {
     if (this.#faults === 0) return `${done} rows are as they were written`
     throw new KryptonError(
       'row-mac-mismatch',
-      `${this.#faults} of ${done} rows are not as they were written, or hang on one that is not, see the log: restore them from a backup; the first: ${this.#first}`,
+      `${this.#faults} faults in ${done} rows: what is not as it was written, hangs on one that is not, or is not there, see the log; restore the store from a backup; the first: ${this.#first}`,
     )
   }
 
@@ -76,7 +91,7 @@ class Round {
       const last = rows.at(-1)
       if (last === undefined) return
       after = keyOf(table, last)
-      const position = positionOf({ table, after, faults: this.#faults, first: this.#first })
+      const position = this.#positionAt(table, after)
       await this.#run.step(rows.length, {
         ...this.#run.progress,
         done: this.#run.progress.done + rows.length,
@@ -92,11 +107,21 @@ class Round {
       await looks[table]?.(this.#work.chain, row, before)
     } catch (error) {
       if (await this.#isGone(table, row)) return
-      this.#faults++
-      const message = isKryptonError(error) ? error.message : 'a fault of the server'
-      if (this.#first === '') this.#first = message.slice(0, shownCharacters)
-      if (this.#faults <= limits.scrubFaultsLogged) this.#report(`a row of ${table} is not as it was written`, error)
+      this.#add(error)
     }
+  }
+
+  /** Counts a fault and tells of it. */
+  #add(error: unknown): void {
+    this.#faults++
+    const message = isKryptonError(error) ? error.message : 'a fault of the server'
+    if (this.#first === '') this.#first = message.slice(0, shownCharacters)
+    if (this.#faults <= limits.scrubFaultsLogged) this.#report('the look at every row has found a fault', error)
+  }
+
+  #positionAt<T extends TableName>(table: T, after: KeyOf<T> | undefined): Buffer {
+    const [compared, faults, first] = [this.#compared, this.#faults, this.#first]
+    return positionOf({ table, after, compared, faults, first })
   }
 
   /** A row that changed since it was read is somebody's own change: it is looked at in the next round. */
@@ -107,36 +132,9 @@ class Round {
 
   #keysOf<T extends TableName>(table: T, row: Row<T>): RowKeys | Promise<RowKeys> {
     const { chain } = this.#work
-    const owner = ownerOf[table](row)
-    return owner === undefined || owner.equals(noTenant) ? chain.system() : chain.tenant(owner)
+    const owner = rowOwner(table, row)
+    return owner === undefined ? chain.system() : chain.tenant(owner)
   }
-}
-
-/** Whose MAC a row carries: a tenant's, or the system's where there is none. A new table does not compile without its line. */
-const ownerOf: { readonly [T in TableName]: (row: Row<T>) => Buffer | undefined } = {
-  manifest: () => undefined,
-  seals: () => undefined,
-  // A tenant's integrity key cannot vouch for itself.
-  integrity_keys: () => undefined,
-  ivks: () => undefined,
-  wrap_budgets: () => undefined,
-  kept_backups: () => undefined,
-  jobs: () => undefined,
-  tenant_keys: ({ tenant }) => tenant,
-  service_keys: ({ tenant }) => tenant,
-  break_glass: ({ tenant }) => tenant,
-  tenants: ({ tenant }) => tenant,
-  systems: ({ tenant }) => tenant,
-  services: ({ tenant }) => tenant,
-  authorities: ({ tenant }) => tenant,
-  clients: ({ tenant }) => tenant,
-  credentials: ({ tenant }) => tenant,
-  roles: ({ tenant }) => tenant,
-  objects: ({ tenant }) => tenant,
-  nonce_counts: ({ tenant }) => tenant,
-  rotation_periods: ({ tenant }) => tenant,
-  previous_key_records: ({ owner, of_table }) => (of_table === 'integrity_keys' ? undefined : owner),
-  previous_object_records: ({ owner }) => owner,
 }
 
 type Look<T extends TableName> = (chain: KeyChain, row: Row<T>, before: Row<T> | undefined) => Promise<void>
@@ -200,30 +198,39 @@ function missing(what: string): KryptonError {
 interface ScrubPlace {
   readonly table: TableName
   readonly after: never
+  readonly compared: number
   readonly faults: number
   readonly first: string
 }
 
 /** Where a round is, as a job keeps it: JSON, with bytes in hex. */
-function positionOf(place: { table: TableName; after: object; faults: number; first: string }): Buffer {
-  const after = Object.entries(place.after).map(([column, value]: [string, unknown]) => [
-    column,
-    value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value,
-  ])
-  return Buffer.from(JSON.stringify({ ...place, after: Object.fromEntries(after) as object }))
+function positionOf(place: Omit<ScrubPlace, 'after'> & { after: object | undefined }): Buffer {
+  const after =
+    place.after &&
+    Object.entries(place.after).map(([column, value]: [string, unknown]) => [
+      column,
+      value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value,
+    ])
+  return Buffer.from(JSON.stringify({ ...place, after: after && (Object.fromEntries(after) as object) }))
 }
 
 function placeOf({ progress }: JobRun): ScrubPlace {
-  const start = { table: tables[0]!, after: undefined as never, faults: 0, first: '' }
+  const start = { table: tables[0]!, after: undefined as never, compared: 0, faults: 0, first: '' }
   if (progress.position.byteLength === 0) return start
   // What `positionOf` has written, in a row whose MAC was verified.
-  const place = JSON.parse(Buffer.from(progress.position).toString()) as ScrubPlace & { after: Record<string, unknown> }
+  const place = JSON.parse(Buffer.from(progress.position).toString()) as Omit<ScrubPlace, 'compared'> & {
+    readonly compared?: number
+    after?: Record<string, unknown>
+  }
+  // A round of a server that did not look at tables together does so now.
+  const { compared = 0 } = place
+  if (place.after === undefined) return { ...place, compared, after: undefined as never }
   const columns = tableOf(place.table).columns
   const after = Object.entries(place.after as Record<string, unknown>).map(([column, value]) => {
     const { kind } = columns[column]!
     return [column, kind === 'id' || kind === 'bytes' ? Buffer.from(String(value), 'hex') : value]
   })
-  return { ...place, after: Object.fromEntries(after) as never }
+  return { ...place, compared, after: Object.fromEntries(after) as never }
 }
 
 function keyOf<T extends TableName>(table: T, row: Row<T>): KeyOf<T> {
@@ -232,7 +239,7 @@ function keyOf<T extends TableName>(table: T, row: Row<T>): KeyOf<T> {
   return Object.fromEntries(key.map((column) => [column, row[column as keyof Row<T>]])) as unknown as KeyOf<T>
 }
 
-// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of a literal are those of its type
-const tables = Object.keys(ownerOf) as TableName[]
+/** In the order of the levels: what hangs on a row comes after it. */
+const tables = tableNames
 
 const shownCharacters = 200

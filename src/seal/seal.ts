@@ -64,6 +64,7 @@ export async function initializeSeal(
     incarnation,
     development,
     verifier: master.verifier,
+    setsKeptFromStart: true,
     wrapIvk: master.wrapIvk,
     systemIntegrityKeys: [{ version: 1, active: true, secret: integrity.secret }],
   }
@@ -80,7 +81,7 @@ export async function initializeSeal(
     })
     const manifest = {
       id: 'manifest',
-      format_version: manifestFormatVersion,
+      format_version: ManifestFormat.setsKept,
       cluster,
       incarnation,
       epoch,
@@ -142,7 +143,7 @@ export async function unseal(
   selfTest()
   const manifest = await store.get('manifest', { id: 'manifest' })
   if (manifest === undefined) throw new KryptonError('not-found', 'the store has no root: run krypton init')
-  if (manifest.format_version !== manifestFormatVersion) {
+  if (manifest.format_version !== ManifestFormat.first && manifest.format_version !== ManifestFormat.setsKept) {
     throw new KryptonError(
       'store-format',
       'the store was written in a format that this version does not know: use a newer one',
@@ -198,6 +199,7 @@ async function openRoot(
     incarnation: manifest.incarnation,
     development: manifest.development,
     verifier: master.verifier,
+    setsKeptFromStart: manifest.format_version === ManifestFormat.setsKept,
     wrapIvk: master.wrapIvk,
     systemIntegrityKeys,
   }
@@ -371,5 +373,5 @@ function sealRefused(cause?: unknown): KryptonError {
   )
 }
 
-/** Version 1 of the manifest also says KDF 1: SP 800-108 in counter mode with HMAC-SHA-256. */
-const manifestFormatVersion = 1
+/** Both say KDF 1: SP 800-108 in counter mode with HMAC-SHA-256. The second says besides that the digests of all rows were begun when the store was made. */
+const ManifestFormat = { first: 1, setsKept: 2 } as const

@@ -1,14 +1,19 @@
-import type { ColumnKind } from './column.ts'
-import { type Row, type TableName, tableOf } from './schema.ts'
+import type { ColumnKind, Columns } from './column.ts'
+import { type ChangeableTable, type Row, tableOf } from './schema.ts'
 
 /**
  * The bytes that a row's MAC is over: u16 length ‖ the table's name, then every column but `mac`, in the schema's order. Each is
  * u8 kind ‖ u32 length ‖ value; null is kind 0 of length 0. Integers are 8 bytes, two's complement, flags one byte, text UTF-8; all
  * numbers big-endian. No column can be left out: the columns are the table's.
  */
-export function macInput<T extends TableName>(table: T, row: Omit<Row<T>, 'mac'>): Uint8Array {
-  const layout = layouts.get(table) ?? makeLayout(table)
-  const values = row as Readonly<Record<string, unknown>> // every column of the table, by Row<T>
+export function macInput<T extends ChangeableTable>(table: T, row: Omit<Row<T>, 'mac'>): Uint8Array {
+  return rowInput(table, tableOf(table).columns, row)
+}
+
+/** The same of a row of any table, by its name and columns. */
+export function rowInput(table: string, columns: Columns, row: object): Uint8Array {
+  const layout = layouts.get(table) ?? makeLayout(table, columns)
+  const values = row as Readonly<Record<string, unknown>> // every one of these columns
   let size = layout.head.byteLength
   for (const { name } of layout.columns) size += partHeadBytes + valueBytes(values[name])
   const input = Buffer.allocUnsafe(size)
@@ -22,10 +27,10 @@ interface Layout {
   readonly columns: readonly { readonly name: string; readonly kind: ColumnKind }[]
 }
 
-function makeLayout(table: TableName): Layout {
+function makeLayout(table: string, all: Columns): Layout {
   const head = Buffer.alloc(2 + Buffer.byteLength(table))
   head.writeUInt16BE(head.write(table, 2))
-  const columns = Object.entries(tableOf(table).columns)
+  const columns = Object.entries(all)
     .filter(([name]) => name !== 'mac')
     .map(([name, { kind }]) => ({ name, kind }))
   const layout = { head, columns }
@@ -71,4 +76,4 @@ const partHeadBytes = 5
 /** These numbers stand in MACs: they never change their meaning. */
 const kindNumbers: Readonly<Record<ColumnKind, number>> = { id: 1, bytes: 2, text: 3, integer: 4, flag: 5 }
 
-const layouts = new Map<TableName, Layout>()
+const layouts = new Map<string, Layout>()

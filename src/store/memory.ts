@@ -3,6 +3,8 @@ import { KryptonError } from '../errors.ts'
 import { findColumns } from './find-columns.ts'
 import { compareInOrder, matchesTypeAndState } from './locate-match.ts'
 import { LocatePage } from './locate-page.ts'
+import { compareKeys } from './row-order.ts'
+import { changedDigest, SetDigest, type SetDifference, type SetDigestKey, unbegunSetDigest } from './set-digest.ts'
 import { holds, keyValues, refusalOf, type RowsBefore } from './preconditions.ts'
 import { rowKey, type Values, valuesKey } from './row-key.ts'
 import {
@@ -10,12 +12,13 @@ import {
   type KeyOf,
   type Row,
   type Section,
+  type SetDigestRow,
   type StoredAuditRow,
   type TableName,
   tableNames,
   tableOf,
 } from './schema.ts'
-import type { Change, IndexedQuery, LocateQuery, Page, Store, Unit } from './store.ts'
+import type { Change, IndexedQuery, KeptSets, LocateQuery, Page, Store, Unit } from './store.ts'
 import { bumpTouched } from './touched-slots.ts'
 import { VersionTable } from './version-table.ts'
 
@@ -23,10 +26,15 @@ import { VersionTable } from './version-table.ts'
  * A store that forgets: for tests, and the reference that the others are compared with. It looks at every row for every question, so
  * that there is nothing in it to get wrong.
  */
-export class MemoryStore implements Store {
+export class MemoryStore implements Store, KeptSets {
   readonly versions = new VersionTable()
   readonly #tables = new Map<ChangeableTable, Map<string, Values>>()
   readonly #audit: Record<Section, StoredAuditRow[]> = { keys: [], data: [] }
+  readonly #stored: Record<Section, SetDigestRow | undefined> = {
+    keys: unbegunSetDigest('keys'),
+    data: unbegunSetDigest('data'),
+  }
+  readonly #digests: Partial<Record<Section, SetDigest>> = {}
   #closed = false
 
   constructor() {
@@ -41,7 +49,7 @@ export class MemoryStore implements Store {
     const columns = findColumns(table, where)
     const asked = valuesKey('', columns, where)
     const rows = [...this.#rows(table).values()].filter((row) => valuesKey('', columns, row) === asked)
-    rows.sort((a, b) => compareBy(tableOf(table).key, a, b))
+    rows.sort((a, b) => compareKeys(tableOf(table).key, a, b))
     const offset = page?.offset ?? 0
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what is in a table's map was inserted as its row
     return rows.slice(offset, offset + (page?.limit ?? rows.length)).map(copyOf) as Row<T>[]
@@ -49,8 +57,10 @@ export class MemoryStore implements Store {
 
   scan<T extends TableName>(table: T, after: KeyOf<T> | undefined, limit: number): Row<T>[] {
     const { key } = tableOf(table)
-    const rows = [...this.#rows(table).values()].filter((row) => after === undefined || compareBy(key, row, after) > 0)
-    rows.sort((a, b) => compareBy(key, a, b))
+    const rows = [...this.#rows(table).values()].filter(
+      (row) => after === undefined || compareKeys(key, row, after) > 0,
+    )
+    rows.sort((a, b) => compareKeys(key, a, b))
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as in find
     return rows.slice(0, limit).map(copyOf) as Row<T>[]
   }
@@ -111,15 +121,69 @@ export class MemoryStore implements Store {
     for (const change of unit.changes) if (change.kind !== 'delete') checkRow(change.table, change.row)
     const refusal = refusalOf(unit, this.#before)
     if (refusal !== undefined) throw refusal
+    const digest = this.#digests[unit.section]
+    if (unit.changes.length > 0 && digest === undefined && this.#stored[unit.section]?.key_version !== 0) {
+      throw new KryptonError('store-failed', 'the store is sealed: rows change when its root is open')
+    }
     for (const change of unit.changes) if (change.kind === 'delete') this.#apply(change)
     for (const change of unit.changes) if (change.kind !== 'delete') this.#apply(change)
+    if (digest !== undefined && unit.changes.length > 0) this.#stored[unit.section] = digest.encode()
     const audit = this.#audit[unit.section]
     for (const row of unit.audit) audit.push({ sequence: audit.length + 1, ...copyOf(row) })
     bumpTouched(this.versions, unit)
   }
 
+  async keepSets(key: SetDigestKey, mayBegin: boolean): Promise<readonly Section[]> {
+    const begun: Section[] = []
+    for (const section of ['keys', 'data'] as const) {
+      const stored = this.#stored[section]
+      if (stored === undefined || (stored.key_version === 0 && !mayBegin)) throw changedDigest(section)
+      const own = { version: key.version, secret: key.secret.share() }
+      if (stored.key_version !== 0) {
+        this.#digests[section] = SetDigest.open(section, own, stored)
+        continue
+      }
+      const digest = new SetDigest(section, own)
+      for (const [table, rows] of this.#tables) {
+        if (tableOf(table).section === section) for (const row of rows.values()) digest.add(table, row)
+      }
+      this.#digests[section] = digest
+      this.#stored[section] = digest.encode()
+      begun.push(section)
+    }
+    return begun
+  }
+
+  async compareSet(table: ChangeableTable): Promise<SetDifference | undefined> {
+    const digest = this.#digests[tableOf(table).section]
+    if (digest === undefined) throw new Error('the digests are not kept yet')
+    digest.walk(table)
+    const rows = [...this.#rows(table).values()].sort((a, b) => compareKeys(tableOf(table).key, a, b))
+    digest.pass(table, rows)
+    return digest.compare(table)
+  }
+
+  /** The store as somebody left it who wrote to its files: a copy in which `change` has changed the rows of tables, or the digests, as nobody can through a unit. For tests of what is found. */
+  changedFromOutside(
+    change: (
+      tables: Map<ChangeableTable, Map<string, Values>>,
+      digests: Record<Section, SetDigestRow | undefined>,
+    ) => void,
+  ): MemoryStore {
+    const copy = new MemoryStore()
+    for (const [table, rows] of this.#tables) {
+      const copied = copy.#rows(table)
+      for (const [key, row] of rows) copied.set(key, copyOf(row))
+    }
+    Object.assign(copy.#stored, this.#stored)
+    for (const section of ['keys', 'data'] as const) copy.#audit[section].push(...this.#audit[section])
+    change(copy.#tables, copy.#stored)
+    return copy
+  }
+
   async close(): Promise<void> {
     this.#closed = true
+    for (const digest of Object.values(this.#digests)) digest.wipe()
   }
 
   readonly #before: RowsBefore = {
@@ -140,8 +204,14 @@ export class MemoryStore implements Store {
   #apply(change: Change): void {
     const rows = this.#rows(change.table)
     const key = rowKey(change.table, keyValues(change))
+    const digest = this.#digests[tableOf(change.table).section]
+    const before = rows.get(key)
+    if (before !== undefined) digest?.remove(change.table, before)
     if (change.kind === 'delete') rows.delete(key)
-    else rows.set(key, copyOf(change.row))
+    else {
+      rows.set(key, copyOf(change.row))
+      digest?.add(change.table, change.row)
+    }
   }
 
   #row<T extends TableName>(table: T, key: KeyOf<T>): Row<T> | undefined {
@@ -166,19 +236,4 @@ function copyOf<T extends object>(row: T): T {
 
 function checkRow(table: ChangeableTable, row: Values): void {
   for (const [name, column] of Object.entries(tableOf(table).columns)) checkValue(name, column, row[name])
-}
-
-function compareBy(columns: readonly string[], a: Values, b: Values): number {
-  for (const column of columns) {
-    const order = compareValues(a[column], b[column])
-    if (order !== 0) return order
-  }
-  return 0
-}
-
-/** SQLite's order: text by its UTF-8 bytes, not by locale. */
-function compareValues(a: unknown, b: unknown): number {
-  if (a instanceof Uint8Array && b instanceof Uint8Array) return Buffer.compare(a, b)
-  if (typeof a === 'number' && typeof b === 'number') return a - b
-  return Buffer.compare(Buffer.from(String(a)), Buffer.from(String(b)))
 }

@@ -60,7 +60,7 @@ function derived<const C extends Columns, const K extends keyof C & string>(
 }
 
 /** Version of this schema, kept in each file as `user_version`. A newer version only adds tables, so that rows of an older one keep their MACs. */
-export const schemaVersion = 6
+export const schemaVersion = 7
 
 /**
  * What a record was before it was wrapped anew: it stays until the new one was read back and opened. `holder` is the identifier of the key or
@@ -332,6 +332,19 @@ export const auditColumns = {
   detail: text,
 } as const satisfies Columns
 
+/**
+ * The columns of `set_digests`, a table in both sections with one row: what all other rows are together (`set-digest.ts`). The writer alone changes it, in the
+ * transaction of every change.
+ */
+export const setDigestColumns = {
+  section: text,
+  key_version: integer,
+  nonce: bytes,
+  sets: bytes,
+  row_version: integer,
+  mac: bytes,
+} as const satisfies Columns
+
 export type TableName = keyof typeof schema
 
 /** Tables that a unit may change. */
@@ -347,6 +360,8 @@ export type KeyOf<T extends ChangeableTable> = Pick<Row<T>, Extract<TableOf<T>['
 
 /** A row of the audit table as it is written. */
 export type AuditRow = Omit<RowOf<typeof auditColumns>, 'sequence'>
+
+export type SetDigestRow = RowOf<typeof setDigestColumns>
 
 /** A row of the audit table as it is read. */
 export type StoredAuditRow = RowOf<typeof auditColumns>

@@ -1,4 +1,5 @@
 import type { AuditRow, ChangeableTable, KeyOf, Row, Section, StoredAuditRow, TableName } from './schema.ts'
+import type { SetDifference, SetDigestKey } from './set-digest.ts'
 import type { VersionTable } from './version-table.ts'
 
 /** An answer that may be there at once. Hot paths do not await what is there already. */
@@ -53,6 +54,22 @@ export interface Store {
 
   /** Takes no more units, finishes those it has, and lets go of the files. */
   close(): Promise<void>
+}
+
+/** What the owner of a store asks of its one writer: whether the rows are, all together, what its changes have left. */
+export interface KeptSets {
+  /**
+   * Takes the key of the sections' digests, before any change of what is there already: without it, nothing is written any more. A digest that has not begun begins if `mayBegin`. Resolves to the sections whose digest
+   * has begun just now.
+   * @throws KryptonError row-mac-mismatch: a digest is missing or not as it was written
+   */
+  keepSets(key: SetDigestKey, mayBegin: boolean): Promise<readonly Section[]>
+
+  /**
+   * Counts the rows of a table and compares them with its section's digest, while changes go on; what was changed from outside since the digest was written is told, undefined where all is as it was
+   * written. `pause` is waited for between pages, with the number of rows that were read.
+   */
+  compareSet(table: ChangeableTable, pause: (rows: number) => Promise<void>): Promise<SetDifference | undefined>
 }
 
 export interface Page {

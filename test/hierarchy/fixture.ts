@@ -12,6 +12,7 @@ import {
   type RootKeys,
   type Scope,
 } from '../../src/hierarchy/key-chain.ts'
+import { setDigestKey } from '../../src/hierarchy/integrity-key.ts'
 import { initializeSeal } from '../../src/seal/seal.ts'
 import type { Store } from '../../src/store/store.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
@@ -38,6 +39,8 @@ export const newScope = (): Scope => ({
 /** An initialized store with the keys of some scopes: two services of one tenant, another system of it, another tenant. */
 export interface Hierarchy {
   readonly store: Store
+  /** The same store, for what only its owner asks of it. */
+  readonly memory: MemoryStore
   readonly root: RootKeys
   readonly externalKey: ExternalKey
   readonly chain: KeyChain
@@ -50,8 +53,9 @@ export interface Hierarchy {
 }
 
 export async function newHierarchy(externalKey: ExternalKey, development = false): Promise<Hierarchy> {
-  const store = newStore()
+  const store = new MemoryStore()
   const root = await initializeSeal(store, externalKey, clock, { development, region: 'test', actor: 'system' })
+  await store.keepSets(setDigestKey(root), true)
   const chain = new KeyChain(store, root, clock)
   const own = newScope()
   const sibling = { ...own, service: randomIdentifier() }
@@ -61,5 +65,5 @@ export async function newHierarchy(externalKey: ExternalKey, development = false
   await store.commit(await createServiceKeys(chain, sibling, 'system'))
   await store.commit(await createServiceKeys(chain, otherSystem, 'system'))
   await store.commit(await createTenantKeys(chain, otherTenant, 'system'))
-  return { store, root, externalKey, chain, scopes: { own, sibling, otherSystem, otherTenant } }
+  return { store, memory: store, root, externalKey, chain, scopes: { own, sibling, otherSystem, otherTenant } }
 }

@@ -8,7 +8,7 @@ import { labels } from '../../src/crypto/labels.ts'
 import { type Secret, secretFromBytes } from '../../src/crypto/secret.ts'
 import type { ExternalKey } from '../../src/external-keys/external-key.ts'
 import { openStaticKey } from '../../src/external-keys/static.ts'
-import { systemRowMacs } from '../../src/hierarchy/integrity-key.ts'
+import { setDigestKey, systemRowMacs } from '../../src/hierarchy/integrity-key.ts'
 import { KeyChain } from '../../src/hierarchy/key-chain.ts'
 import type { WrappingKey } from '../../src/hierarchy/root-keys.ts'
 import { OpenTenantKeys } from '../../src/hierarchy/tenant-key.ts'
@@ -27,7 +27,17 @@ import { encodeStored, structureOf } from '../../src/objects/stored-attributes.t
 import { AnchorCodec } from '../../src/seal/anchor-state.ts'
 import { unseal } from '../../src/seal/seal.ts'
 import type { Columns } from '../../src/store/column.ts'
-import { macInput, type Row, schema, type TableName } from '../../src/store/schema.ts'
+import type { Values } from '../../src/store/row-key.ts'
+import {
+  macInput,
+  objectIndex,
+  type Row,
+  schema,
+  setDigestColumns,
+  type SetDigestRow,
+  type TableName,
+} from '../../src/store/schema.ts'
+import { SetDigest } from '../../src/store/set-digest.ts'
 import type { Change } from '../../src/store/store.ts'
 import { clock, newStore } from './fixture.ts'
 
@@ -63,8 +73,10 @@ class Vector {
   }
   /** A row of `table`: every column by its kind. */
   row<T extends TableName>(table: T): Row<T> {
-    const columns: Columns = schema[table].columns
-    const row = Object.fromEntries(
+    return this.rowOf(schema[table].columns) as unknown as Row<T> // column by column from the schema
+  }
+  rowOf(columns: Columns): Values {
+    return Object.fromEntries(
       Object.entries(columns)
         .filter(([column]) => column in this.#fields)
         .map(([column, { kind }]) => [
@@ -74,7 +86,6 @@ class Vector {
             : this.#fields[column],
         ]),
     )
-    return row as unknown as Row<T> // column by column from the schema
   }
 }
 
@@ -232,6 +243,23 @@ test('the MAC of a system row is over these bytes and has this value', () => {
   expect(systemRowMacs(vector.bytes('cluster'), integrityKeys(vector)).macRow('manifest', row)).toEqual(
     vector.bytes('mac'),
   )
+})
+
+test('a digest of all rows is this row, for these rows and no others', () => {
+  const vector = named('set-digest')
+  const key = setDigestKey({ cluster: vector.bytes('cluster'), systemIntegrityKeys: integrityKeys(vector) })
+  const row = vector.part('row').rowOf(setDigestColumns) as unknown as SetDigestRow // column by column from the schema
+  const digest = SetDigest.open('data', key, row)
+  const counted = (table: 'clients' | 'object_index', rows: readonly Values[]) => {
+    digest.walk(table)
+    digest.pass(table, rows)
+    return digest.compare(table)
+  }
+  const index = vector.part('index').rowOf(objectIndex.columns)
+  expect(counted('clients', [vector.part('client').row('clients')])).toBeUndefined()
+  expect(counted('object_index', [index])).toBeUndefined()
+  expect(counted('object_index', [{ ...index, sequence: 1 }])).toEqual({ table: 'object_index', kept: 1, found: 1 })
+  expect(counted('clients', [])).toEqual({ table: 'clients', kept: 1, found: 0 })
 })
 
 test('an index token and a key check value have these values', () => {

@@ -96,7 +96,7 @@ describe('a root', () => {
 
   test('of a format that is not known is refused', async () => {
     const newer = tampered(store, (table, rows) =>
-      table === 'manifest' ? rows.map((row) => ({ ...row, format_version: 2 })) : rows,
+      table === 'manifest' ? rows.map((row) => ({ ...row, format_version: 3 })) : rows,
     )
     await expect(unseal(newer, externalKey, { production: true })).rejects.toThrow(code('store-format'))
   })

@@ -4,7 +4,8 @@ import type { Import } from './source-tree.ts'
 export const mayImport: Readonly<Record<string, readonly string[]>> = {
   ttlv: [],
   crypto: [],
-  store: [],
+  // Of keys, the store has that of the set digests alone: it opens nothing (docs/decisions/0013).
+  store: ['crypto'],
   telemetry: [],
   config: [],
   process: ['crypto'],

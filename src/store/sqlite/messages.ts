@@ -1,5 +1,8 @@
 import type { MessagePort } from 'node:worker_threads'
+import type { TransferableSecret } from '../../crypto/secret.ts'
 import type { ErrorCode } from '../../errors.ts'
+import type { ChangeableTable, Section } from '../schema.ts'
+import type { SetDifference, SetDigestKey } from '../set-digest.ts'
 import type { Faults } from './section-file.ts'
 
 /** What the writer's thread is started with. */
@@ -16,7 +19,20 @@ export interface UnitsMessage {
 }
 
 /** To the writer, by its owner. */
-export type OwnerMessage = { readonly connect: MessagePort } | { readonly close: true }
+export type OwnerMessage =
+  | { readonly connect: MessagePort }
+  | { readonly close: true }
+  /** Keep the digests of both sections under this key. */
+  | { readonly keepSets: SetDigestKey<TransferableSecret>; readonly mayBegin: boolean }
+  | { readonly passSets: SetPage }
+
+/** The next rows of a table are to be counted. */
+export interface SetPage {
+  readonly section: Section
+  readonly table: ChangeableTable
+  readonly rows: number
+  readonly isFirst: boolean
+}
 
 /** From the writer to one sender, after a transaction: what became of its units. */
 export type OutcomeMessage =
@@ -35,5 +51,10 @@ export type WriterMessage =
   | { readonly ready: true }
   | { readonly failed: { readonly code: ErrorCode; readonly message: string } }
   | { readonly fatal: string }
+  /** The digests are kept; these have begun just now. */
+  | { readonly setsBegun: readonly Section[] }
+  | { readonly setsRefused: { readonly code: ErrorCode; readonly message: string } }
+  /** The end of a page: null where the table is as it was kept, undefined where there are more rows. */
+  | { readonly setsPassed: ChangeableTable; readonly difference: SetDifference | null | undefined }
   /** Changes could not be written for lack of space; false when some have been since. */
   | { readonly diskFull: boolean }

@@ -5,6 +5,7 @@ import {
   type Condition,
   type Index,
   type Section,
+  setDigestColumns,
   type Table,
   tableNames,
   tableOf,
@@ -12,7 +13,11 @@ import {
 
 /** The statements that make a section's tables and indexes, those that are not there yet: a new version of the schema adds tables. */
 export function createSection(section: Section): string {
-  const statements = [createTable('audit', auditColumns, ['sequence'], { rowid: true })]
+  const statements = [
+    createTable('audit', auditColumns, ['sequence'], { rowid: true }),
+    createTable('set_digests', setDigestColumns, ['section'], { rowid: false }),
+    `INSERT OR IGNORE INTO set_digests VALUES ('${section}', 0, x'', x'', 0, x'')`,
+  ]
   for (const name of changeableTables(section)) {
     const table = tableOf(name)
     statements.push(createTable(name, table.columns, table.key, { rowid: false }), ...createIndexes(name, table))

@@ -2,7 +2,8 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import { KryptonError } from '../../errors.ts'
 import { keyValues, refusalOf, type RowsBefore } from '../preconditions.ts'
 import type { Values } from '../row-key.ts'
-import { type ChangeableTable, type Section, tableOf } from '../schema.ts'
+import { type ChangeableTable, type Section, type SetDigestRow, setDigestColumns, tableOf } from '../schema.ts'
+import { changedDigest, SetDigest, type SetDifference, type SetDigestKey } from '../set-digest.ts'
 import type { Change, Unit } from '../store.ts'
 import { changeableTables, conditionSql, equalTo } from './schema-sql.ts'
 import { isDiskFull, resultOf, SqliteResult } from './sqlite-error.ts'
@@ -20,14 +21,80 @@ export class OutcomeUnknown extends Error {}
  */
 export class SectionWriter {
   readonly #database: DatabaseSync
+  readonly #section: Section
   readonly #tables = new Map<ChangeableTable, TableStatements>()
   readonly #insertAudit: Binding
+  readonly #readSets: StatementSync
+  readonly #writeSets: Binding
+  #digest: SetDigest | undefined
+  /** True if there is a digest, whose key nobody has brought yet. */
+  #isClosed: boolean
 
   constructor(database: DatabaseSync, section: Section) {
     this.#database = database
+    this.#section = section
     for (const table of changeableTables(section)) this.#tables.set(table, prepareTable(database, table))
     const columns = Object.keys(auditRowColumns)
     this.#insertAudit = { statement: database.prepare(insertInto('audit', columns)), columns }
+    this.#readSets = database.prepare('SELECT * FROM set_digests WHERE section = ?')
+    const setColumns = Object.keys(setDigestColumns)
+    const sql = `UPDATE set_digests SET ${setColumns.map((column) => `${column} = ?`).join(', ')}`
+    this.#writeSets = { statement: database.prepare(sql), columns: setColumns }
+    this.#isClosed = this.#storedSets()?.key_version !== 0
+  }
+
+  /**
+   * Takes the key of the section's digest, and keeps it with every change from now on; one that has not begun does, where that is due. Says whether it has begun just now.
+   * @throws KryptonError row-mac-mismatch: the digest is not there, or not as it was written
+   */
+  keepSets(key: SetDigestKey, mayBegin: boolean): boolean {
+    const stored = this.#storedSets()
+    if (stored === undefined || (stored.key_version === 0 && !mayBegin)) throw changedDigest(this.#section)
+    if (stored.key_version !== 0) {
+      this.#digest = SetDigest.open(this.#section, key, stored)
+      this.#isClosed = false
+      return false
+    }
+    const digest = new SetDigest(this.#section, key)
+    this.#database.exec('BEGIN IMMEDIATE')
+    for (const [table, { all }] of this.#tables) {
+      for (const row of all.statement.iterate()) digest.add(table, valuesOf(all.columns, row))
+    }
+    run(this.#writeSets, digest.encode())
+    this.#database.exec('COMMIT')
+    this.#digest = digest
+    this.#isClosed = false
+    return true
+  }
+
+  /**
+   * Counts the next `rows` rows of a table, from its first one on with `isFirst`. At its end says how the table differs from what the digest has of it, null where it does not; undefined while there are more rows.
+   */
+  passSets(table: ChangeableTable, rows: number, isFirst: boolean): SetDifference | null | undefined {
+    if (this.#digest === undefined) throw new Error('the digests are not kept yet')
+    const { page, next } = this.#tables.get(table)!
+    if (isFirst) this.#digest.walk(table)
+    const place = this.#digest.placeOf(table)
+    const found =
+      place === undefined
+        ? page.statement.all(rows)
+        : next.statement.all(...parameters(tableOf(table).key, place), rows)
+    this.#digest.pass(
+      table,
+      found.map((row) => valuesOf(page.columns, row)),
+    )
+    return found.length < rows ? (this.#digest.compare(table) ?? null) : undefined
+  }
+
+  /** Ends the key of the digest. */
+  wipe(): void {
+    this.#digest?.wipe()
+  }
+
+  #storedSets(): SetDigestRow | undefined {
+    const row = this.#readSets.get(this.#section)
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the table is strict and has these columns
+    return row as SetDigestRow | undefined
   }
 
   /**
@@ -47,14 +114,24 @@ export class SectionWriter {
   }
 
   #transaction(units: readonly Unit[]): Outcome[] {
-    this.#database.exec('BEGIN IMMEDIATE')
-    const outcomes = units.map((unit) => {
-      const refusal = refusalOf(unit, this.#before)
-      if (refusal === undefined) this.#write(unit)
-      return refusal
-    })
-    this.#database.exec('COMMIT')
-    return outcomes
+    const mark = this.#digest?.mark()
+    let isChanged = false
+    try {
+      this.#database.exec('BEGIN IMMEDIATE')
+      const outcomes = units.map((unit) => {
+        const refusal = this.#isClosed && unit.changes.length > 0 ? sealed() : refusalOf(unit, this.#before)
+        if (refusal !== undefined) return refusal
+        this.#write(unit)
+        isChanged ||= unit.changes.length > 0
+        return undefined
+      })
+      if (this.#digest !== undefined && isChanged) run(this.#writeSets, this.#digest.encode())
+      this.#database.exec('COMMIT')
+      return outcomes
+    } catch (error) {
+      if (mark !== undefined) this.#digest?.back(mark)
+      throw error
+    }
   }
 
   #write(unit: Unit): void {
@@ -64,7 +141,15 @@ export class SectionWriter {
   }
 
   #apply(change: Change): void {
-    run(this.#tables.get(change.table)![change.kind], keyValues(change))
+    const { table, kind } = change
+    const statements = this.#tables.get(table)!
+    const values = keyValues(change)
+    if (this.#digest !== undefined && kind !== 'insert') {
+      const before = first(statements.before, values)
+      if (before !== undefined) this.#digest.remove(table, valuesOf(statements.before.selected, before))
+    }
+    run(statements[kind], values)
+    if (this.#digest !== undefined && kind !== 'delete') this.#digest.add(table, values)
   }
 
   /** SQLite ends some transactions itself when they fail. */
@@ -95,6 +180,12 @@ interface Binding {
 }
 
 interface TableStatements extends Readonly<Record<Change['kind'] | 'version', Binding>> {
+  /** What the digest must know of a row that is there; `selected` are the columns that it gives. */
+  readonly before: Binding & { readonly selected: readonly string[] }
+  /** The same of all rows in the order of their keys, of the first ones, and of those after a key: `columns` are those that it gives. */
+  readonly all: Binding
+  readonly page: Binding
+  readonly next: Binding
   /** By unique index: the primary key of the row that has given values. */
   readonly holders: ReadonlyMap<string, Binding>
 }
@@ -115,6 +206,10 @@ function prepareTable(database: DatabaseSync, name: ChangeableTable): TableState
       const condition = where === undefined ? '' : ` AND ${conditionSql(where)}`
       return [index, bind(`SELECT ${key.join(', ')} FROM ${name} WHERE ${equalTo(columns)}${condition}`, columns)]
     })
+  const selected = table.authenticated ? [...key, 'mac'] : columns
+  const select = `SELECT ${selected.join(', ')} FROM ${name}`
+  const order = `ORDER BY ${key.join(', ')}`
+  const after = `(${key.join(', ')}) > (${key.map(() => '?').join(', ')})`
   const assignments = others.map((column) => `${column} = ?`).join(', ')
   return {
     insert: bind(insertInto(name, columns), columns),
@@ -124,8 +219,21 @@ function prepareTable(database: DatabaseSync, name: ChangeableTable): TableState
         : bind(`UPDATE ${name} SET ${assignments} WHERE ${equalTo(key)}`, [...others, ...key]),
     delete: bind(`DELETE FROM ${name} WHERE ${equalTo(key)}`, key),
     version: bind(`SELECT ${table.authenticated ? 'row_version' : '0'} FROM ${name} WHERE ${equalTo(key)}`, key),
+    before: { ...bind(`${select} WHERE ${equalTo(key)}`, key), selected },
+    all: bind(`${select} ${order}`, selected),
+    page: bind(`${select} ${order} LIMIT ? + 0`, selected),
+    next: bind(`${select} WHERE ${after} ${order} LIMIT ? + 0`, selected),
     holders: new Map(holders),
   }
+}
+
+function valuesOf(columns: readonly string[], row: unknown): Values {
+  if (!Array.isArray(row)) throw new TypeError('a statement was prepared without setReturnArrays')
+  return Object.fromEntries(columns.map((column, at): [string, unknown] => [column, row[at]]))
+}
+
+function sealed(): KryptonError {
+  return new KryptonError('store-failed', 'the store is sealed: rows change when its root is open')
 }
 
 function insertInto(table: string, columns: readonly string[]): string {

@@ -1,9 +1,13 @@
 import { extname } from 'node:path'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import { systemClock } from '../../clock.ts'
+import { exportSecret } from '../../crypto/secret.ts'
 import { KryptonError } from '../../errors.ts'
-import type { KeyOf, Row, Section, StoredAuditRow, TableName } from '../schema.ts'
-import type { IndexedQuery, LocateQuery, Page, Store, Unit } from '../store.ts'
+import { limits } from '../../limits.ts'
+import type { ChangeableTable, KeyOf, Row, Section, StoredAuditRow, TableName } from '../schema.ts'
+import { tableOf } from '../schema.ts'
+import type { SetDifference, SetDigestKey } from '../set-digest.ts'
+import type { IndexedQuery, KeptSets, LocateQuery, Page, Store, Unit } from '../store.ts'
 import { VersionTable } from '../version-table.ts'
 import { makeDirectory } from './files.ts'
 import { LockFile } from './lock-file.ts'
@@ -101,13 +105,22 @@ class ConnectedStore implements Store {
 }
 
 /** The store as the thread that owns the writer has it. */
-export class SqliteStore extends ConnectedStore {
+export class SqliteStore extends ConnectedStore implements KeptSets {
   readonly #directory: string
   readonly #writer: Worker
   readonly #lock: LockFile
   readonly #exited: Promise<unknown>
   #closing: Promise<void> | undefined
   #trouble: string | undefined
+  #stopped: KryptonError | undefined
+  #asked = 0
+  #onSets: { resolve: (begun: readonly Section[]) => void; reject: (error: KryptonError) => void } | undefined
+  /** Walks through tables, each of which waits for the end of its page. */
+  readonly #passing = new Map<
+    ChangeableTable,
+    { resolve: (difference: SetDifference | null | undefined) => void; reject: (error: KryptonError) => void }
+  >()
+  readonly #comparing = new Map<ChangeableTable, Promise<unknown>>()
 
   constructor(parts: {
     directory: string
@@ -125,12 +138,18 @@ export class SqliteStore extends ConnectedStore {
     let told = false
     const tell = (why: string, cause?: unknown) => {
       this.#trouble = `${why}: start the server again`
-      if (!told) onFatal(new KryptonError('store-failed', `${why}: start the server again`, { cause }))
+      const stopped = new KryptonError('store-failed', `${why}: start the server again`, { cause })
+      this.#endWaits(stopped)
+      if (!told) onFatal(stopped)
       told = true
     }
     writer.on('message', (message: WriterMessage) => {
       if ('fatal' in message) tell(`the store stopped, ${message.fatal}`)
       if ('diskFull' in message) this.#trouble = message.diskFull ? diskFullNow() : undefined
+      if ('setsBegun' in message) this.#onSets?.resolve(message.setsBegun)
+      if ('setsRefused' in message)
+        this.#onSets?.reject(new KryptonError(message.setsRefused.code, message.setsRefused.message))
+      if ('setsPassed' in message) this.#passing.get(message.setsPassed)?.resolve(message.difference)
     })
     writer.on('error', (cause) => tell('the writer of the store died', cause))
   }
@@ -141,6 +160,67 @@ export class SqliteStore extends ConnectedStore {
    */
   trouble(): string | undefined {
     return this.#trouble
+  }
+
+  async keepSets({ version, secret }: SetDigestKey, mayBegin: boolean): Promise<readonly Section[]> {
+    return this.#asking(
+      new Promise((resolve, reject) => {
+        if (this.#stopped !== undefined) throw this.#stopped
+        this.#onSets = { resolve, reject }
+        const keepSets = { version, secret: exportSecret(secret) }
+        this.#writer.postMessage({ keepSets, mayBegin } satisfies OwnerMessage)
+      }),
+    )
+  }
+
+  /** One walk through a table at a time. */
+  compareSet(table: ChangeableTable, pause: (rows: number) => Promise<void>): Promise<SetDifference | undefined> {
+    const before = this.#comparing.get(table) ?? Promise.resolve()
+    const compared = before.then(() => this.#compareSet(table, pause))
+    const ended = compared.then(
+      () => undefined,
+      () => undefined,
+    )
+    this.#comparing.set(table, ended)
+    return compared
+  }
+
+  async #compareSet(
+    table: ChangeableTable,
+    pause: (rows: number) => Promise<void>,
+  ): Promise<SetDifference | undefined> {
+    const { section } = tableOf(table)
+    const rows = limits.setPageRows
+    for (let isFirst = true; ; isFirst = false) {
+      const page = { section, table, rows, isFirst }
+      const difference = await this.#asking(
+        new Promise<SetDifference | null | undefined>((resolve, reject) => {
+          if (this.#stopped !== undefined) throw this.#stopped
+          this.#passing.set(table, { resolve, reject })
+          this.#writer.postMessage({ passSets: page } satisfies OwnerMessage)
+        }),
+      )
+      if (difference !== undefined) return difference ?? undefined
+      await pause(rows)
+    }
+  }
+
+  /** An idle writer keeps no process alive; one that is asked does. */
+  async #asking<T>(answer: Promise<T>): Promise<T> {
+    this.#asked++
+    this.#writer.ref()
+    try {
+      return await answer
+    } finally {
+      this.#asked--
+      if (this.#asked === 0 && this.#closing === undefined) this.#writer.unref()
+    }
+  }
+
+  #endWaits(stopped: KryptonError): void {
+    this.#stopped = stopped
+    this.#onSets?.reject(stopped)
+    for (const { reject } of this.#passing.values()) reject(stopped)
   }
 
   /** A connection for another thread; each thread needs one of its own. */
@@ -159,6 +239,7 @@ export class SqliteStore extends ConnectedStore {
     this.#writer.ref()
     this.#writer.postMessage({ close: true } satisfies OwnerMessage)
     await this.#exited
+    this.#endWaits(new KryptonError('store-failed', 'the store is closed: start the server again'))
     this.#lock.release()
   }
 }

@@ -1,12 +1,21 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { importSecret } from '../../crypto/secret.ts'
 import { isKryptonError } from '../../errors.ts'
 import { limits } from '../../limits.ts'
 import type { Section } from '../schema.ts'
 import type { Unit } from '../store.ts'
 import { bumpTouched } from '../touched-slots.ts'
 import { VersionTable } from '../version-table.ts'
-import type { OutcomeMessage, OwnerMessage, Refusal, UnitsMessage, WriterData, WriterMessage } from './messages.ts'
+import type {
+  OutcomeMessage,
+  OwnerMessage,
+  Refusal,
+  SetPage,
+  UnitsMessage,
+  WriterData,
+  WriterMessage,
+} from './messages.ts'
 import { openForWriting } from './section-file.ts'
 import { type Outcome, SectionWriter } from './section-writer.ts'
 import { isDiskFull } from './sqlite-error.ts'
@@ -37,9 +46,33 @@ class Writer {
     this.#sections = { keys: new SectionWriter(keys, 'keys'), data: new SectionWriter(data, 'data') }
     owner.on('message', (message: OwnerMessage) => {
       if ('connect' in message) this.#addSender(message.connect)
+      else if ('keepSets' in message) this.#keepSets(message)
+      else if ('passSets' in message) this.#passSets(message.passSets)
       else this.#closing = true
       this.#schedule()
     })
+  }
+
+  /** Before anything that was sent after it is written. */
+  #keepSets({ keepSets: { version, secret }, mayBegin }: Extract<OwnerMessage, { keepSets: unknown }>): void {
+    try {
+      const setsBegun = sections.filter((section) =>
+        this.#sections[section].keepSets({ version, secret: importSecret(secret) }, mayBegin),
+      )
+      this.#owner.postMessage({ setsBegun } satisfies WriterMessage)
+    } catch (error) {
+      const code = isKryptonError(error) ? error.code : 'store-failed'
+      this.#owner.postMessage({ setsRefused: { code, message: describe(error) } } satisfies WriterMessage)
+    }
+  }
+
+  #passSets({ section, table, rows, isFirst }: SetPage): void {
+    try {
+      const difference = this.#sections[section].passSets(table, rows, isFirst)
+      this.#owner.postMessage({ setsPassed: table, difference } satisfies WriterMessage)
+    } catch (error) {
+      this.#die(error)
+    }
   }
 
   #addSender(sender: MessagePort): void {
@@ -88,7 +121,7 @@ class Writer {
     const units = group.map(({ unit }) => decodeUnit(unit))
     const outcomes: Outcome[] = Array.from({ length: units.length })
     try {
-      for (const section of ['keys', 'data'] as const) this.#writeSection(section, units, outcomes)
+      for (const section of sections) this.#writeSection(section, units, outcomes)
     } catch (error) {
       this.#die(error)
       return false
@@ -141,6 +174,7 @@ class Writer {
   }
 
   #close(): void {
+    for (const section of sections) this.#sections[section].wipe()
     const databases = this.#fatal === undefined ? Object.values(this.#databases) : []
     for (const database of databases) {
       // An empty log is what tells the next start that this stop was a clean one.
@@ -151,6 +185,8 @@ class Writer {
     this.#owner.close()
   }
 }
+
+const sections = ['keys', 'data'] as const
 
 interface Queued {
   readonly sender: MessagePort

@@ -1,0 +1,228 @@
+import { hmac, verifyHmac } from '../crypto/mac.ts'
+import { randomBytes } from '../crypto/random.ts'
+import type { Secret } from '../crypto/secret.ts'
+import { KryptonError } from '../errors.ts'
+import { macInput, rowInput } from './mac-input.ts'
+import { compareKeys } from './row-order.ts'
+import type { Values } from './row-key.ts'
+import { type ChangeableTable, type Section, type SetDigestRow, setDigestColumns, tableOf } from './schema.ts'
+
+/** What rows are digested under: derived from a version of the system integrity key. It opens nothing. */
+export interface SetDigestKey<S = Secret> {
+  readonly version: number
+  readonly secret: S
+}
+
+/** How a table differs from what was kept of it. */
+export interface SetDifference {
+  readonly table: ChangeableTable
+  /** How many rows the last change has left. */
+  readonly kept: number
+  /** How many there are. */
+  readonly found: number
+}
+
+/** How many rows there are, and the exclusive or of their elements. */
+interface RowSet {
+  count: number
+  readonly sum: Buffer
+}
+
+/** A place to which a digest can be taken back. */
+export type SetMark = ReadonlyMap<RowSet, { readonly count: number; readonly sum: Buffer }>
+
+/**
+ * What the rows of a section are, all together (KEYS.md 3, 4): of each table the number of rows and the exclusive or of one keyed element for each, in one row that is written in the transaction of every change. So a
+ * row that is removed whole, a removed one that is back, and an older one in the place of a newer one are told, whatever MACs they carry. What is stored is masked anew each time: sums of elements in the clear would
+ * tell which rows can be put back together (MSet-XOR-Hash; `docs/decisions/0013`).
+ */
+export class SetDigest {
+  readonly #section: Section
+  readonly #key: SetDigestKey
+  readonly #sets = new Map<ChangeableTable, RowSet>()
+  readonly #walks = new Map<ChangeableTable, SetWalk>()
+  #rowVersion = 0
+
+  constructor(section: Section, key: SetDigestKey) {
+    this.#section = section
+    this.#key = key
+  }
+
+  /** The digest that `row` holds. Throws 'row-mac-mismatch' when it was not written here, or under another version of the key. */
+  static open(section: Section, key: SetDigestKey, row: SetDigestRow): SetDigest {
+    const isOurs =
+      row.section === section &&
+      row.key_version === key.version &&
+      row.mac.byteLength === elementBytes &&
+      verifyHmac('sha256', key.secret, macInputOf(row), row.mac)
+    if (!isOurs) throw changedDigest(section)
+    const digest = new SetDigest(section, key)
+    digest.#rowVersion = row.row_version
+    const sets = Buffer.from(row.sets)
+    for (let at = 0; at < sets.byteLength; at += 8 + elementBytes) {
+      const nameEnd = at + 2 + sets.readUInt16BE(at)
+      // Only names of tables were written.
+      const table = sets.toString('utf8', at + 2, nameEnd) as ChangeableTable
+      at = nameEnd
+      const sum = Buffer.from(sets.subarray(at + 8, at + 8 + elementBytes))
+      exclusiveOr(sum, digest.#maskOf(table, row.nonce))
+      digest.#sets.set(table, { count: Number(sets.readBigUInt64BE(at)), sum })
+    }
+    return digest
+  }
+
+  /** The row of the digest as it is now, one version later than the last. */
+  encode(): SetDigestRow {
+    this.#rowVersion++
+    const nonce = randomBytes(nonceBytes)
+    const parts: Uint8Array[] = []
+    for (const [table, { count, sum }] of this.#sets) {
+      const masked = Buffer.from(sum)
+      exclusiveOr(masked, this.#maskOf(table, nonce))
+      const number = Buffer.alloc(8)
+      number.writeBigUInt64BE(BigInt(count))
+      parts.push(lengthAndName(table), number, masked)
+    }
+    const row = {
+      section: this.#section,
+      key_version: this.#key.version,
+      nonce,
+      sets: Buffer.concat(parts),
+      row_version: this.#rowVersion,
+    }
+    return { ...row, mac: hmac('sha256', this.#key.secret, macInputOf(row)) }
+  }
+
+  /** A row that is there from now on. */
+  add(table: ChangeableTable, row: Values): void {
+    this.#change(table, row, 1)
+  }
+
+  /** A row that is not there any more: as it was, or as it was before it was changed. */
+  remove(table: ChangeableTable, row: Values): void {
+    this.#change(table, row, -1)
+  }
+
+  /** Begins to count a table anew, from its first row on; an earlier walk through it ends. */
+  walk(table: ChangeableTable): void {
+    this.#walks.set(table, new SetWalk())
+  }
+
+  /** Where the walk through a table is: the last row that it has counted. */
+  placeOf(table: ChangeableTable): Values | undefined {
+    return this.#walks.get(table)?.after
+  }
+
+  /** Counts the rows that come next in a walk. Rows that change meanwhile are counted as they are at its end. */
+  pass(table: ChangeableTable, rows: readonly Values[]): void {
+    const walk = this.#walks.get(table)
+    if (walk === undefined) throw new Error('a walk goes on that was not begun')
+    for (const row of rows) {
+      this.#count(walk.set, table, row, 1)
+      walk.after = row
+    }
+  }
+
+  /** Ends a walk that has come to the last row. */
+  compare(table: ChangeableTable): SetDifference | undefined {
+    const walk = this.#walks.get(table)
+    if (walk === undefined) throw new Error('a walk ends that was not begun')
+    this.#walks.delete(table)
+    const { count: kept, sum } = this.#setOf(table)
+    const { count: found } = walk.set
+    return kept === found && sum.equals(walk.set.sum) ? undefined : { table, kept, found }
+  }
+
+  mark(): SetMark {
+    const all = [...this.#sets.values(), ...[...this.#walks.values()].map(({ set }) => set)]
+    return new Map(all.map((set) => [set, { count: set.count, sum: Buffer.from(set.sum) }]))
+  }
+
+  /** Takes everything back that was added and removed since. */
+  back(mark: SetMark): void {
+    for (const [table, set] of this.#sets) if (!mark.has(set)) this.#sets.delete(table)
+    for (const [set, { count, sum }] of mark) {
+      set.count = count
+      sum.copy(set.sum)
+    }
+  }
+
+  /** Ends the key. */
+  wipe(): void {
+    this.#key.secret.wipe()
+  }
+
+  #change(table: ChangeableTable, row: Values, by: 1 | -1): void {
+    this.#count(this.#setOf(table), table, row, by)
+    const walk = this.#walks.get(table)
+    if (walk?.after === undefined || compareKeys(tableOf(table).key, row, walk.after) > 0) return
+    this.#count(walk.set, table, row, by)
+  }
+
+  #count(set: RowSet, table: ChangeableTable, row: Values, by: 1 | -1): void {
+    set.count += by
+    exclusiveOr(set.sum, this.#elementOf(table, row))
+  }
+
+  #setOf(table: ChangeableTable): RowSet {
+    let set = this.#sets.get(table)
+    if (set === undefined) this.#sets.set(table, (set = { count: 0, sum: Buffer.alloc(elementBytes) }))
+    return set
+  }
+
+  /** A row's MAC stands for the row; one without a MAC stands for itself. */
+  #elementOf(table: ChangeableTable, row: Values): Buffer {
+    const mac = row['mac']
+    const what = mac instanceof Uint8Array ? Buffer.concat([lengthAndName(table), mac]) : macInput(table, row as never)
+    return hmac('sha256', this.#key.secret, Use.element, what)
+  }
+
+  #maskOf(table: ChangeableTable, nonce: Uint8Array): Buffer {
+    return hmac('sha256', this.#key.secret, Use.mask, nonce, lengthAndName(table))
+  }
+}
+
+/** A walk through the rows of a table, in the order of their keys. */
+class SetWalk {
+  readonly set: RowSet = { count: 0, sum: Buffer.alloc(elementBytes) }
+  after: Values | undefined
+}
+
+/** The row in the place of a digest that has not begun yet: a new file has it, and one that was written before there were digests. */
+export function unbegunSetDigest(section: Section): SetDigestRow {
+  const nothing = Buffer.alloc(0)
+  return { section, key_version: 0, nonce: nothing, sets: nothing, row_version: 0, mac: nothing }
+}
+
+/** A section whose digest cannot be gone on with. */
+export function changedDigest(section: Section): KryptonError {
+  return new KryptonError(
+    'row-mac-mismatch',
+    `the digest of all rows in section ${section} is missing or not as it was written: the store was changed from outside, restore it from a backup`,
+  )
+}
+
+function macInputOf(row: Omit<SetDigestRow, 'mac'>): Buffer {
+  return Buffer.concat([Use.mac, rowInput('set_digests', setDigestColumns, row)])
+}
+
+function lengthAndName(table: ChangeableTable): Buffer {
+  let name = names.get(table)
+  if (name === undefined) {
+    name = Buffer.alloc(2 + Buffer.byteLength(table))
+    name.writeUInt16BE(name.write(table, 2))
+    names.set(table, name)
+  }
+  return name
+}
+
+function exclusiveOr(target: Buffer, other: Buffer): void {
+  for (let at = 0; at < elementBytes; at++) target[at]! ^= other[at]!
+}
+
+/** What an HMAC under the one key is for: its first byte. */
+const Use = { element: Buffer.of(1), mask: Buffer.of(2), mac: Buffer.of(3) } as const
+
+const names = new Map<ChangeableTable, Buffer>()
+const elementBytes = 32
+const nonceBytes = 16

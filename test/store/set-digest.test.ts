@@ -1,0 +1,158 @@
+import { DatabaseSync } from 'node:sqlite'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { generateSecret } from '../../src/crypto/secret.ts'
+import type { KryptonError } from '../../src/errors.ts'
+import { limits } from '../../src/limits.ts'
+import { MemoryStore } from '../../src/store/memory.ts'
+import { type Section, schemaVersion } from '../../src/store/schema.ts'
+import type { SetDigestKey } from '../../src/store/set-digest.ts'
+import { openSqliteStore, type SqliteStore } from '../../src/store/sqlite/sqlite-store.ts'
+import type { Change, KeptSets, Store } from '../../src/store/store.ts'
+import { setTables } from '../../src/hierarchy/sets.ts'
+import { temporaryDirectory } from './directories.ts'
+import { clientRow, insertObject, keyOfObject, nameRow, objectRow, unitOf } from './rows.ts'
+
+const key: SetDigestKey = { version: 1, secret: generateSecret(32, 'system') }
+const onFatal = (error: KryptonError): void => {
+  throw error
+}
+const noPause = async (): Promise<void> => undefined
+afterAll(() => key.secret.wipe())
+
+let directory: string
+let store: SqliteStore
+
+beforeEach(async () => {
+  directory = temporaryDirectory().data
+  store = await openSqliteStore({ directory, onFatal })
+  expect(await store.keepSets(key, true)).toEqual(['keys', 'data'])
+})
+
+afterEach(() => store.close())
+
+/** What differs, table by table. */
+async function differences(sets: KeptSets) {
+  const found = await Promise.all(setTables.map((table) => sets.compareSet(table, noPause)))
+  return found.filter((difference) => difference !== undefined)
+}
+
+/** Closes the store, lets `edit` at a section's file, and opens it again. */
+async function edited(edit: (database: DatabaseSync) => void, section: Section = 'data'): Promise<SqliteStore> {
+  await store.close()
+  const database = new DatabaseSync(join(directory, `${section}.db`))
+  edit(database)
+  database.close()
+  return (store = await openSqliteStore({ directory, onFatal }))
+}
+
+const insertClient = (n: number): Change => ({ table: 'clients', kind: 'insert', row: clientRow(n) })
+
+describe.each([
+  ['memory', async () => new MemoryStore()],
+  ['SQLite', async () => openSqliteStore({ directory: temporaryDirectory().data, onFatal })],
+])('the digests of a store in %s', (_, open) => {
+  test('fit after any changes, refused ones too, and while they are counted', async () => {
+    const own: Store & KeptSets = await open()
+    await own.keepSets(key, true)
+    const rows = Array.from({ length: 700 }, (_, n) => objectRow(n))
+    await Promise.all(rows.map((row) => own.commit(unitOf(insertObject(row)))))
+    const change = async (): Promise<void> => {
+      for (let n = 0; n < 150; n++) {
+        const row = rows[(n * 37) % rows.length]!
+        const next = { ...row, row_version: row.row_version + 1, mac: Buffer.alloc(36, n) }
+        await own.commit(unitOf([{ table: 'objects', kind: 'update', row: next, expectedVersion: row.row_version }]))
+        rows[(n * 37) % rows.length] = next
+        const gone = rows.pop()!
+        const changes: Change[] = [
+          { table: 'objects', kind: 'delete', key: keyOfObject(gone) },
+          { table: 'object_index', kind: 'delete', key: nameRow(gone) },
+          // Nobody has that one.
+          { table: 'clients', kind: 'delete', key: { tenant: gone.tenant, client: gone.object } },
+          ...insertObject(objectRow(1_000 + n)),
+        ]
+        await own.commit(unitOf(changes))
+        const refused = unitOf([insertClient(2_000 + n), ...insertObject(objectRow(1_000 + n))])
+        await expect(own.commit(refused)).rejects.toMatchObject({ code: 'store-conflict' })
+      }
+    }
+    const changed = change()
+    for (let walk = 0; walk < 3; walk++) {
+      expect(await own.compareSet('objects', noPause)).toBeUndefined()
+      expect(await own.compareSet('object_index', noPause)).toBeUndefined()
+    }
+    await changed
+    expect(await differences(own)).toEqual([])
+    await own.close()
+  })
+})
+
+test('rows that are removed, added and put back in the file are told, over pages too', async () => {
+  const rows = Array.from({ length: limits.setPageRows * 2 }, (_, n) => objectRow(n))
+  await store.commit(unitOf(rows.flatMap((row) => insertObject(row))))
+  await store.commit(unitOf([insertClient(1), insertClient(2)]))
+  const old = clientRow(1)
+  const changed = { ...old, state: 2, row_version: 2, mac: Buffer.alloc(36, 7) }
+  await store.commit(unitOf([{ table: 'clients', kind: 'update', row: changed, expectedVersion: 1 }]))
+  await edited((database) => {
+    database.prepare('DELETE FROM objects WHERE object = ?').run(rows.at(-1)!.object)
+    database.prepare('UPDATE object_index SET sequence = sequence + 1 WHERE object = ?').run(rows[3]!.object)
+    database.prepare('UPDATE clients SET state = 1, row_version = 1, mac = ? WHERE client = ?').run(old.mac, old.client)
+    database.exec("INSERT INTO roles VALUES (x'00112233445566778899aabbccddeeff', 'x', x'', 1, 1, x'')")
+  })
+  await store.keepSets(key, false)
+  expect(await differences(store)).toEqual([
+    { table: 'clients', kept: 2, found: 2 },
+    { table: 'roles', kept: 0, found: 1 },
+    { table: 'objects', kept: rows.length, found: rows.length - 1 },
+    { table: 'object_index', kept: rows.length, found: rows.length },
+  ])
+})
+
+test('a disk that is full takes nothing from a digest', async () => {
+  const full = temporaryDirectory().data
+  await store.close()
+  store = await openSqliteStore({ directory: full, onFatal }, { pagesMax: 60 })
+  await store.keepSets(key, true)
+  const units = Array.from({ length: 600 }, (_, n) => store.commit(unitOf(insertObject(objectRow(n)))))
+  const outcomes = await Promise.allSettled(units)
+  expect(outcomes.some(({ status }) => status === 'rejected')).toBe(true)
+  expect(outcomes.some(({ status }) => status === 'fulfilled')).toBe(true)
+  expect(await differences(store)).toEqual([])
+})
+
+test('rows change only when the key of the digest is there, and only under the right one', async () => {
+  await edited(() => undefined)
+  await expect(store.commit(unitOf([insertClient(1)]))).rejects.toThrow(/sealed/)
+  const other = { version: 1, secret: generateSecret(32, 'system') }
+  await expect(store.keepSets(other, true)).rejects.toMatchObject({ code: 'row-mac-mismatch' })
+  await expect(store.keepSets({ ...key, version: 2 }, true)).rejects.toMatchObject({ code: 'row-mac-mismatch' })
+  await store.keepSets(key, false)
+  await store.commit(unitOf([insertClient(1)]))
+  expect(await differences(store)).toEqual([])
+  other.secret.wipe()
+})
+
+test('a digest that is gone is not begun anew, unless that is due', async () => {
+  await edited((database) => database.exec('DELETE FROM set_digests'))
+  await expect(store.keepSets(key, true)).rejects.toThrow(/section data is missing/)
+  await edited((database) => database.exec("INSERT INTO set_digests VALUES ('data', 0, x'', x'', 0, x'')"))
+  await expect(store.keepSets(key, false)).rejects.toMatchObject({ code: 'row-mac-mismatch' })
+  await store.keepSets(key, true)
+  expect(await differences(store)).toEqual([])
+})
+
+test('a store that was written before there were digests gets them, with the rows that it has', async () => {
+  await store.commit(unitOf([insertClient(1), ...insertObject(objectRow(1))]))
+  for (const section of ['keys', 'data'] as const) {
+    await edited(
+      (database) => database.exec(`DROP TABLE set_digests; PRAGMA user_version = ${schemaVersion - 1}`),
+      section,
+    )
+    if (section === 'keys') await expect(store.keepSets(key, false)).rejects.toMatchObject({ code: 'row-mac-mismatch' })
+  }
+  expect(await store.keepSets(key, true)).toEqual(['keys', 'data'])
+  expect(await differences(store)).toEqual([])
+  await store.commit(unitOf([insertClient(2)]))
+  expect(await differences(store)).toEqual([])
+})
