@@ -256,7 +256,13 @@ export const limits = {
   queuedAnswerBytesMax: 256 * 1024,
   /** The same over all connections of a listener thread. From half of it on, a connection has one answer in flight; beyond it, who adds to it is cut. */
   queuedAnswersBytesMax: 256 * 1024 * 1024,
-  /** Memory of frames that have partly come, for one listener thread: 16 of the largest. */
+  /** Bytes that the unfinished batches of one client may have as answers, in one listener thread: four of the largest. */
+  unfinishedAnswersOfClientBytesMax: 64 * 1024 * 1024,
+  /** The same of all clients: four that fill their part. */
+  unfinishedAnswersBytesMax: 256 * 1024 * 1024,
+  /** Frames of one connection that wait for their answer, in bytes: then nothing more is taken from it. A frame may be longer than this, and waits alone. */
+  unansweredFrameBytesMax: 1024 * 1024,
+  /** Memory of frames that have come, partly or whole, and have no answer yet, for one listener thread: 16 of the largest. */
   partialFramesBytesMax: 256 * 1024 * 1024,
   // damage
   /** Damaged rows of objects that a thread tells of, each once: more are a lost database, and the first ones say so. */

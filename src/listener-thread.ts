@@ -24,6 +24,7 @@ import { policyOf } from './objects/crypto-policy.ts'
 import { executeBatch } from './operations/execute-batch.ts'
 import { failureOf } from './operations/result.ts'
 import { Streams } from './operations/streams.ts'
+import { UnfinishedAnswers } from './operations/unfinished-answers.ts'
 import { wipeAtEnd } from './process/wipe-at-end.ts'
 import { KmipResponder } from './server/kmip-responder.ts'
 import { Listener } from './server/listener.ts'
@@ -61,6 +62,7 @@ const services = {
   cryptoWork,
   policy: policyOf(config.crypto),
   streams,
+  unfinishedAnswers: new UnfinishedAnswers(),
   refusals,
   serverVersion: version,
   onFault,

@@ -28,6 +28,7 @@ import { handlerOf, operationName } from './index.ts'
 import { failureOf } from './result.ts'
 import { anyServerCorrelationValue } from './server-correlation.ts'
 import type { Streams } from './streams.ts'
+import type { UnfinishedAnswers } from './unfinished-answers.ts'
 
 /** What the operations of a thread work with. */
 export interface Services {
@@ -37,6 +38,7 @@ export interface Services {
   readonly cryptoWork: CryptoWork
   readonly policy: CryptoPolicy
   readonly streams: Streams
+  readonly unfinishedAnswers: UnfinishedAnswers
   /** Where refusals leave their records. */
   readonly refusals: Pick<RefusalRecords, 'add'>
   readonly serverVersion: string
@@ -109,6 +111,8 @@ class Execution {
   readonly #answers: ResponseBatchItem[] = []
   #operation = 0
   #answerBytes = 0
+  /** Of these the thread counts so many as unfinished. */
+  #heldBytes = 0
   #hasSucceeded = false
   /** Told when the answers are: a run that is run again has refused nobody. */
   #refusals: Refusal[] | undefined
@@ -120,7 +124,8 @@ class Execution {
     this.#principal = principal
     this.#services = services
     this.#options = options
-    this.#turn = request.batchItems.length > 1 ? new LoopTurn(services.clock) : undefined
+    this.#turn =
+      request.batchItems.length > 1 ? new LoopTurn(services.clock, principal.tenant.toString('latin1')) : undefined
     const { clock, keystore } = services
     const auditor: Auditor = (object) =>
       auditEvent({
@@ -149,8 +154,24 @@ class Execution {
   }
 
   run(): MaybePromise<ResponseBatchItem[]> {
-    const items = this.#items(0, true)
-    return items instanceof Promise ? items.then(() => this.#finish()) : this.#finish()
+    const items =
+      this.#turn?.othersWait === true ? this.#turn.next().then(() => this.#items(0, true)) : this.#items(0, true)
+    const answers = items instanceof Promise ? items.then(() => this.#finish()) : this.#finish()
+    // A single item has no answer before it ends.
+    if (this.#turn === undefined || !(answers instanceof Promise)) return answers
+    return answers.finally(() => this.#services.unfinishedAnswers.release(this.#client(), this.#heldBytes))
+  }
+
+  /** Counts the answers so far, before others are let on. @throws KryptonError overloaded */
+  #hold(): void {
+    const bytes = this.#answerBytes - this.#heldBytes
+    if (this.#turn === undefined || bytes <= 0) return
+    this.#services.unfinishedAnswers.hold(this.#client(), bytes)
+    this.#heldBytes = this.#answerBytes
+  }
+
+  #client(): string {
+    return this.#principal.client.toString('latin1')
   }
 
   /** `rested`: others have been let on just now. */
@@ -158,15 +179,28 @@ class Execution {
     const { batchItems } = this.#request
     for (let i = from; i < batchItems.length; i++) {
       if (!(rested && i === from) && this.#turn?.isOver === true) {
+        if (!this.#isHeld()) return undefined
         return this.#turn.next().then(() => this.#items(i, true))
       }
       const answer = this.#item(batchItems[i]!)
       if (answer instanceof Promise) {
+        if (!this.#isHeld()) return answer.then(() => undefined)
         return answer.then((settled) => (this.#goesOn(settled) ? this.#items(i + 1, false) : undefined))
       }
       if (!this.#goesOn(answer)) return undefined
     }
     return undefined
+  }
+
+  /** False when the answers so far are too many to wait with: that refuses the request. */
+  #isHeld(): boolean {
+    try {
+      this.#hold()
+      return true
+    } catch (error) {
+      this.#refusal = error
+      return false
+    }
   }
 
   /** Takes an answer in; false when it ends the batch. */
@@ -255,6 +289,7 @@ class Execution {
     if (this.#options.keep !== undefined) return this.#finishKeeping(this.#options.keep)
     if (this.#refusal !== undefined) return this.#refuse(this.#refusal)
     if (!this.#unit.hasChanges) return this.#told()
+    if (!this.#isHeld()) return this.#refuse(this.#refusal)
     return this.#write()
   }
 

@@ -22,7 +22,7 @@ export interface ConnectionSurroundings {
   readonly log: Log
   /** For what whoever connects can cause at will. */
   readonly strangers: StrangerLog
-  /** Bytes of frames that have partly come, over all connections: against `limits.partialFramesBytesMax`. */
+  /** Bytes of frames that have partly come, or wait for their answer, over all connections: against `limits.partialFramesBytesMax`. */
   partialFramesBytes: number
   /** Bytes of answers that their clients have not taken, over all connections: against `limits.queuedAnswersBytesMax`. */
   queuedAnswersBytes: number
@@ -55,6 +55,8 @@ export class Connection implements TurnTaker, ServedConnection {
   #awaitsRequests = false
   #awaitsAnswers = false
   #partialBytes = 0
+  /** Of frames that wait for their answer. */
+  #unansweredBytes = 0
   /**
    * When each answer that is on its way was handed to the socket, the oldest first. Each has its own time: a kernel that is short of memory
    * takes them in trickles, and if every one that it took counted anew, a client that reads nothing would last for as long as there are answers.
@@ -223,14 +225,28 @@ export class Connection implements TurnTaker, ServedConnection {
       return this.#onFailedRequest(slot, error)
     }
     if (answer instanceof Promise) {
+      const bytes = frame.length
+      this.#countUnanswered(bytes)
       answer
         .then(
           (settled) => this.#finish(slot, settled),
           (error: unknown) => this.#onFailedRequest(slot, error),
         )
-        .finally(() => this.#askToWrite())
+        .finally(() => {
+          this.#countUnanswered(-bytes)
+          this.#askToWrite()
+        })
     } else {
       this.#finish(slot, answer)
+    }
+  }
+
+  /** A frame that waits for its answer stays in memory, whoever sent it: a connection that has ended keeps it until it is done. */
+  #countUnanswered(bytes: number): void {
+    this.#unansweredBytes += bytes
+    this.#around.partialFramesBytes += bytes
+    if (bytes > limits.unansweredFrameBytesMax && this.#around.partialFramesBytes > limits.partialFramesBytesMax) {
+      this.cut('memory')
     }
   }
 
@@ -331,6 +347,7 @@ export class Connection implements TurnTaker, ServedConnection {
       !this.#draining &&
       this.#state === 'known' &&
       this.#slots.length < limits.pipelinedRequestsMax &&
+      this.#unansweredBytes < limits.unansweredFrameBytesMax &&
       this.#queuedBytes < this.#queuedBytesMax()
     )
   }

@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import { beforeEach, describe, expect, test } from 'vitest'
+import type { Clock } from '../../src/clock.ts'
 import { Operation } from '../../src/kmip/enums.ts'
 import { executeBatch } from '../../src/operations/execute-batch.ts'
 import type { Services } from '../../src/operations/execute-batch.ts'
@@ -26,6 +27,12 @@ beforeEach(async () => {
     return new Client(server.client.principal, { ...server.services, clock, randomBytes })
   }
 })
+
+/** A clock on which every look takes as long as a turn. */
+function slowClock(): Clock {
+  let elapsedMs = 0
+  return { now: () => server.clock.now(), monotonic: () => (elapsedMs += limits.batchTurnMs) }
+}
 
 const random = (count: number, dataLength = 8): Item[] =>
   Array.from({ length: count }, () => item(Operation.RNGRetrieve, { dataLength }))
@@ -56,11 +63,40 @@ describe('a batch', () => {
   test('that takes long lets on no second one in the same turn', async () => {
     const client = slowly(limits.batchTurnMs)
     const answers = Promise.all(Array.from({ length: 8 }, () => client.batch(random(8))))
+    // The first has begun, the others wait behind it.
+    expect(served).toBeLessThanOrEqual(1)
     await setImmediate()
     const before = served
     await setImmediate()
     expect(served - before).toBeLessThanOrEqual(2)
     await answers
+  })
+
+  test('of many that wait with their answers is refused where they would take too much memory, of that client alone', async () => {
+    const client = slowly(limits.batchTurnMs)
+    const colleague = new Client(server.colleague.principal, { ...server.services, clock: slowClock() })
+    const large = random(32, limits.randomBytesMax)
+    const [first, ...answers] = await Promise.all([
+      colleague.batch(large),
+      ...Array.from({ length: 64 }, () => client.batch(large)),
+    ])
+    expect(first).toHaveLength(32)
+    const refused = answers.filter((answer) => answer.length === 1)
+    expect(refusalOf(refused[0]![0]!)).toMatchObject({ reason: 'General Failure' })
+    const held = (answers.length - refused.length) * large.length * limits.randomBytesMax
+    expect(held).toBeGreaterThan(0)
+    expect(held).toBeLessThanOrEqual(limits.unfinishedAnswersOfClientBytesMax)
+    // What has ended counts no more.
+    expect(await client.batch(large)).toHaveLength(32)
+  })
+
+  test('of one tenant among many of another waits for one of those at a time', async () => {
+    const many = slowly(limits.batchTurnMs)
+    const other = new Client(server.otherTenant.principal, { ...server.services, clock: slowClock() })
+    const all = Promise.all(Array.from({ length: 32 }, () => many.batch(random(16))))
+    const { turns } = await turnsOf(other.batch(random(16)))
+    expect(turns).toBeLessThan(64)
+    await all
   })
 
   test('that is quick is answered in one turn, without a promise', () => {

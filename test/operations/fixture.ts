@@ -30,6 +30,7 @@ import type { CryptoPolicy } from '../../src/objects/crypto-policy.ts'
 import { executeBatch } from '../../src/operations/execute-batch.ts'
 import type { Services } from '../../src/operations/execute-batch.ts'
 import { Streams } from '../../src/operations/streams.ts'
+import { UnfinishedAnswers } from '../../src/operations/unfinished-answers.ts'
 import type { Store } from '../../src/store/store.ts'
 import { Counters } from '../../src/telemetry/counters.ts'
 import { newHierarchy, newStaticKey } from '../hierarchy/fixture.ts'
@@ -85,6 +86,7 @@ export async function newServer(
     cryptoWork,
     policy: { ...usualPolicy, ...policy },
     streams: new Streams(1, clock),
+    unfinishedAnswers: new UnfinishedAnswers(),
     refusals,
     serverVersion: '1.2.3',
     onFault: (error) => faults.push(error),

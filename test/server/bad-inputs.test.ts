@@ -8,6 +8,7 @@ import { Keystore } from '../../src/keystore/keystore.ts'
 import { Operation, ResultReason, ResultStatus } from '../../src/kmip/enums.ts'
 import { decodeResponse } from '../../src/kmip/response-message.ts'
 import { Streams } from '../../src/operations/streams.ts'
+import { UnfinishedAnswers } from '../../src/operations/unfinished-answers.ts'
 import { executeBatch } from '../../src/operations/execute-batch.ts'
 import { failureOf } from '../../src/operations/result.ts'
 import { KmipResponder } from '../../src/server/kmip-responder.ts'
@@ -36,6 +37,7 @@ beforeAll(async () => {
         serverVersion: '1',
         policy: { approved: false, tripleDes: false, clientNonces: true },
         streams: new Streams(1, systemClock),
+        unfinishedAnswers: new UnfinishedAnswers(),
         refusals: new RefusalRecords(store, systemClock, counters, onFault),
         onFault,
       }
