@@ -189,8 +189,10 @@ export const limits = {
   passwordBytesMax: 1_024,
   /** Credentials that one thread checks at a time: more would only share the processors, and each has its memory. */
   credentialChecksMax: 2,
-  /** Requests that wait for such a check: the last one some 15 s. */
-  credentialChecksWaitingMax: 256,
+  /** Requests that wait for such a check: clients take turns. */
+  credentialChecksWaitingMax: 1_024,
+  /** The same of one client, each with another password: those with one password are one check. */
+  credentialChecksOfClientWaitingMax: 8,
   /** Credentials of one request that are looked at: the specification asks for one of each type at most. */
   credentialsOfRequestMax: 3,
   /** Rules of a role: each is looked at for each object. */

@@ -31,8 +31,8 @@ export interface Peer {
   /** SHA-256 of the certificate in hex: what it is remembered and counted by. */
   readonly fingerprint: string
   identified: Identified | undefined
-  /** The credential that was checked last, by a hash of this process, and what came of it. */
-  credential: { readonly principal: Principal; readonly hash: Buffer; readonly isRight: boolean } | undefined
+  /** The credential that was checked last, by a hash of this process over it and what it was compared with, and what came of it. */
+  credential: { readonly hash: Buffer; readonly isRight: boolean } | undefined
 }
 
 /** The peer that showed this certificate (DER), or none. */

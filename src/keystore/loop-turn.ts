@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import { FairQueue } from '../crypto/fair-queue.ts'
 import { limits } from '../limits.ts'
 
 /**
@@ -30,25 +31,17 @@ export class LoopTurn {
   async next(): Promise<void> {
     await new Promise<void>((resolve) => {
       const isFirst = waiting.size === 0
-      const ofTenant = waiting.get(this.#tenant)
-      if (ofTenant === undefined) waiting.set(this.#tenant, [resolve])
-      else ofTenant.push(resolve)
+      waiting.push(this.#tenant, resolve)
       if (isFirst) setImmediate(letOneOn)
     })
     this.#sinceMs = this.#clock.monotonic()
   }
 }
 
-/** The long requests of this thread that have had their time: by tenant, those in the order in which they go on. */
-const waiting = new Map<string, (() => void)[]>()
+/** The long requests of this thread that have had their time, by tenant. */
+const waiting = new FairQueue<() => void>()
 
 function letOneOn(): void {
-  const [first] = waiting
-  if (first === undefined) return
-  const [tenant, ofTenant] = first
-  waiting.delete(tenant)
-  const goOn = ofTenant.shift()
-  if (ofTenant.length > 0) waiting.set(tenant, ofTenant)
-  goOn?.()
+  waiting.shift()?.()
   if (waiting.size > 0) setImmediate(letOneOn)
 }

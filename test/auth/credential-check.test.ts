@@ -151,6 +151,10 @@ describe('a client with a credential', () => {
     expect(await ask(peer, wire(fgt))).toBe('served')
     expect(peer.credential).toBe(known)
     expect(peerOf(der).credential).toBeUndefined()
+    // Principals are made anew whenever anybody's is changed.
+    await clientWith()
+    expect(await ask(peer, wire(fgt))).toBe('served')
+    expect(peer.credential).toBe(known)
     await set(name, { ...fgt, password: password('neu') })
     expect([await ask(peer, wire(fgt)), await ask(peer, wire({ ...fgt, password: password('neu') }))]).toEqual([
       wrong,
@@ -160,23 +164,36 @@ describe('a client with a credential', () => {
     expect(await ask(peer)).toBe('served')
   })
 
-  test('waits for its turn, and is told to come again when too many wait', async () => {
-    const { der } = await clientWith(fgt)
-    const principal = await realm.authenticator.authenticate(peerOf(der))
-    const count = limits.credentialChecksMax + limits.credentialChecksWaitingMax
-    const slow = parts.credentials
-    // Each on a connection of its own; those beyond the bound are refused at once, before the others have had their turn.
+  test('is one check for all connections that send it at once', async () => {
+    const { peer, der } = await clientWith(fgt)
+    const principal = await realm.authenticator.authenticate(peer)
+    const count = 2 * limits.credentialChecksWaitingMax
     const authentication = { credentials: [wire(fgt)] }
-    const outcomes = Array.from({ length: 4 }, () => slow.check(authentication, peerOf(der), principal))
-    const full = new CredentialCheck(() => undefined)
-    const many = Array.from({ length: count + 1 }, () =>
-      full
-        .check(authentication, peerOf(der), { ...principal, credential: Buffer.alloc(1) })
-        .catch((error: unknown) => error),
+    const checks = Array.from({ length: count }, () => parts.credentials.check(authentication, peerOf(der), principal))
+    expect(await Promise.all(checks)).toHaveLength(count)
+  })
+
+  test('waits for others of its client only, and is told to come again when too many of those wait', async () => {
+    const [guesser, other] = [await clientWith(fgt), await clientWith(fgt)]
+    const principal = await realm.authenticator.authenticate(guesser.peer)
+    const check = (text: string) =>
+      parts.credentials.check(
+        { credentials: [wire({ ...fgt, password: password(text) })] },
+        peerOf(guesser.der),
+        principal,
+      )
+    const count = limits.credentialChecksMax + limits.credentialChecksOfClientWaitingMax
+    let answered = 0
+    const guesses = Array.from({ length: count + 8 }, (_, i) =>
+      check(`guess ${i}`).catch((error: unknown) => {
+        answered += 1
+        return (error as { code: string }).code
+      }),
     )
-    await Promise.all(outcomes)
-    const codes = (await Promise.all(many)).map((error) => (error as { code: string }).code)
-    expect(codes.filter((code) => code === 'overloaded')).toHaveLength(1)
+    expect(await ask(other.peer, wire(fgt))).toBe('served')
+    expect(answered).toBeLessThan(count)
+    const codes = await Promise.all(guesses)
+    expect(codes.filter((code) => code === 'overloaded')).toHaveLength(8)
     expect(codes.filter((code) => code === 'authentication-not-successful')).toHaveLength(count)
   })
 })
