@@ -10,7 +10,7 @@ import { type Destruction, destructionJob, foreseeDestruction } from './hierarch
 import { forgetBackup, type KeptBackup, keptBackups, noteBackup } from './hierarchy/kept-backups.ts'
 import { changeKey } from './hierarchy/key-change.ts'
 import { checkAct, type KeyChange } from './hierarchy/key-life.ts'
-import { KeyMaintenance, type MaintenancePolicy, rotationTime } from './hierarchy/key-maintenance.ts'
+import { expiryTime, KeyMaintenance, type MaintenancePolicy, rotationTime } from './hierarchy/key-maintenance.ts'
 import { KeyState } from './hierarchy/key-state.ts'
 import { allowance, type KeyRole } from './hierarchy/key-use.ts'
 import { activeOf, type KeyUsers, type KeyWork, verified, type VersionedTable } from './hierarchy/key-versions.ts'
@@ -75,6 +75,7 @@ export class KeyJobs {
       ivkDays: rotation.ivkDays,
       ivkSuite: rotation.ivkSuite === 'aes-256-gcm' ? Suite.Aes256Gcm : Suite.Xaes256Gcm,
       graceSeconds: rotation.graceHours * 3_600,
+      expirySeconds: rotation.ivkExpiryDays * 86_400,
       deletionSeconds: rotation.deletionDays * 86_400,
       periodsOf: async (tenant) => (await instance.registry.rotationPeriods(tenant)) ?? rotation,
       subjectOf: (address) => this.#nameOf(address),
@@ -386,6 +387,7 @@ export class KeyJobs {
       ...this.#processing(address, row.state as KeyState),
       parentVersion: 'parent_version' in row ? row.parent_version : this.#parts.instance.root.epoch,
       created: timeText(row.created),
+      ...this.#expiry(address, rows, row.version),
       ...(row.state === KeyState.Active ? { rotates: timeText(rotationTime(row, days)) } : {}),
     }))
   }
@@ -399,6 +401,17 @@ export class KeyJobs {
       return isUsable ? { processing: 'usable' } : {}
     }
     return allowance(levelRoles[address.table], state, 'move') === 'yes' ? { processing: 're-wrapping' } : {}
+  }
+
+  /** When a version of the IVK expires that another has replaced. */
+  #expiry(
+    { table }: KeyAddress,
+    rows: readonly { readonly version: number; readonly created: number; readonly state: number }[],
+    version: number,
+  ): Pick<KeyVersion, 'expires'> {
+    const next = rows.find((row) => row.version > version && row.state !== KeyState.Pending)
+    const isGone = rows.some((row) => row.version === version && row.state === KeyState.Retired)
+    return table !== 'ivks' || next === undefined || isGone ? {} : { expires: timeText(expiryTime(next, this.#policy)) }
   }
 
   async #daysOf(address: KeyAddress): Promise<number> {
@@ -500,6 +513,7 @@ const stateNames: Readonly<Record<number, string>> = {
   [KeyState.Compromised]: 'compromised',
   [KeyState.Suspended]: 'suspended',
   [KeyState.Deactivated]: 'deactivated',
+  [KeyState.Expired]: 'expired',
 }
 
 const levels: Readonly<Record<VersionedTable, KeyVersion['level']>> = {

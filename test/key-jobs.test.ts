@@ -12,6 +12,7 @@ afterAll(remove)
 
 const rotation = {
   ivkDays: 30,
+  ivkExpiryDays: 90,
   ivkSuite: 'xaes-256-gcm',
   tenantKeyDays: 90,
   serviceKeyDays: 30,

@@ -225,6 +225,7 @@ export const KeyVersionAnswer = closed({
   parentVersion: Type.Integer(),
   created: Time,
   rotates: Type.Optional(Time),
+  expires: Type.Optional(Time),
   holds: Type.Optional(Type.String()),
 })
 

@@ -185,6 +185,8 @@ export interface KeyVersion {
   readonly created: string
   /** When the active version is to be rotated, RFC 3339. */
   readonly rotates?: string
+  /** When a version of the IVK that was replaced opens for no request any more, RFC 3339. */
+  readonly expires?: string
   /** What is under this version, in words: only where one key is shown. */
   readonly holds?: string
 }

@@ -185,6 +185,11 @@ export const configSchema = Type.Object(
     rotation: Type.Object(
       {
         ivkDays: count(30, { minimum: 1, maximum: 90 }, 'Days after which the IVK is rotated, a tenth more or less.'),
+        ivkExpiryDays: count(
+          90,
+          { minimum: 8, maximum: 3_650 },
+          'Days after its grace from which a version of the IVK that was replaced opens for no request, only to move what hangs on it.',
+        ),
         ivkSuite: choice(
           ['xaes-256-gcm', 'aes-256-gcm'],
           'xaes-256-gcm',

@@ -9,12 +9,15 @@ import { allowance } from './key-use.ts'
 import type { RootKeys, WrappingKey } from './root-keys.ts'
 import type { RowKeys, Unauthenticated } from './row-mac.ts'
 import { openRecord, Purpose, sealRecord } from './wrapped-key.ts'
+import { wipeWrappingKeys } from './wrapping-keys.ts'
 
 /** The versions of the internal versioned key (IVK), which wraps Tenant Keys and tenants' integrity keys. */
 export interface Ivks {
   readonly active: WrappingKey
   /** The versions that may open what they once wrapped, the active one among them. */
   readonly byVersion: ReadonlyMap<number, WrappingKey>
+  /** Those that open for who moves what hangs on them, and for nobody else: their hard expiry has passed. */
+  readonly expired: ReadonlyMap<number, WrappingKey>
 }
 
 /** Makes a version of the IVK, which wraps in `suite`. The first one of a root is active from the start; others are pending. */
@@ -39,12 +42,13 @@ export function newIvk(
 /** Verifies and opens the IVKs of the store's rows. Throws 'row-mac-mismatch', 'record-invalid', 'record-does-not-open'. */
 export function openIvks(root: RootKeys, system: RowKeys, rows: readonly Row<'ivks'>[]): Ivks {
   const byVersion = new Map<number, WrappingKey>()
+  const expired = new Map<number, WrappingKey>()
   let active: WrappingKey | undefined
   for (const row of rows) {
     system.verifyRow('ivks', row)
     // These are the states that are written here.
     const state = row.state as KeyState
-    if (allowance('ivk', state, 'unwrap') !== 'yes' && state !== KeyState.Pending) continue
+    if (allowance('ivk', state, 'move') !== 'yes' && state !== KeyState.Pending) continue
     const secret = openRecord(Purpose.Ivk, root.wrapIvk, ivkContext(root, row), row.record, 'wrapping')
     if (row.state === KeyState.Pending) {
       // That it opens here is what its becoming active waits for; it neither wraps nor opens before that.
@@ -52,13 +56,32 @@ export function openIvks(root: RootKeys, system: RowKeys, rows: readonly Row<'iv
       continue
     }
     const key = { secret, keyId: row.key_id, version: row.version, suite: row.suite }
-    byVersion.set(row.version, key)
+    if (allowance('ivk', state, 'unwrap') === 'yes') byVersion.set(row.version, key)
+    else expired.set(row.version, key)
     if (row.state === KeyState.Active) active = key
   }
   if (active === undefined) {
     throw new KryptonError('record-invalid', 'the store has no active IVK: restore the keys section from a backup')
   }
-  return { active, byVersion }
+  return { active, byVersion, expired }
+}
+
+/** Refuses a key that hangs on an expired version; of one that is gone the row says so still. Throws 'wrong-key-lifecycle-state'. */
+export function checkParent(
+  ivks: Pick<Ivks, 'expired'>,
+  row: { readonly parent_version: number; readonly record: Uint8Array },
+): void {
+  if (row.record.byteLength === 0 || !ivks.expired.has(row.parent_version)) return
+  throw new KryptonError(
+    'wrong-key-lifecycle-state',
+    `version ${row.parent_version} of the IVK has passed its hard expiry: ask the operator of this server to move what hangs on it, krypton key rotate ivk`,
+  )
+}
+
+/** Ends every version. */
+export function wipeIvks(ivks: Ivks): void {
+  wipeWrappingKeys(ivks)
+  wipeWrappingKeys({ byVersion: ivks.expired })
 }
 
 /** The suite that the version wraps in is bound into its record. */

@@ -6,7 +6,7 @@ import { VersionSlot } from '../store/version-table.ts'
 import { OpenServiceKeys, type Scope, type ServiceKeys } from './data-key.ts'
 import { openIntegrityKeys, systemRowMacs } from './integrity-key.ts'
 import type { Suite } from '../crypto/aead.ts'
-import { type Ivks, newIvk, openIvks } from './internal-versioned-key.ts'
+import { checkParent, type Ivks, newIvk, openIvks, wipeIvks } from './internal-versioned-key.ts'
 import { type RootKeys, wipeRootKeys } from './root-keys.ts'
 import { type Grant, grantFor } from './break-glass.ts'
 import type { RowKeys, RowMacs, Unauthenticated } from './row-mac.ts'
@@ -119,9 +119,10 @@ export class KeyChain {
     const owner = { cluster: this.cluster, tenant, system }
     return next(this.#openTenant(tenant), (tenantKeys) =>
       next(this.ivks(), (ivks) =>
-        next(this.#store.find('tenant_keys', { tenant, system }), (rows) =>
-          openWrappingKeys('tenant_keys', owner, tenantKeys, ivks, rows),
-        ),
+        next(this.#store.find('tenant_keys', { tenant, system }), (rows) => {
+          for (const row of rows) checkParent(ivks, row)
+          return openWrappingKeys('tenant_keys', owner, tenantKeys, ivks, rows)
+        }),
       ),
     )
   }
@@ -165,7 +166,7 @@ export class KeyChain {
     for (const { value } of [...this.#tenants.values(), ...this.#services.values()]) {
       wipeWhenOpen(value, (keys) => keys.wipe())
     }
-    if (this.#ivks !== undefined) wipeWhenOpen(this.#ivks.value, wipeWrappingKeys)
+    if (this.#ivks !== undefined) wipeWhenOpen(this.#ivks.value, wipeIvks)
     this.#ivks = undefined
     this.#tenants.clear()
     this.#services.clear()
@@ -184,7 +185,10 @@ export class KeyChain {
       next(this.#store.find('integrity_keys', { tenant }), (rows) => {
         if (rows.length === 0)
           throw new KryptonError('not-found', 'this tenant has no keys: add it with krypton tenant add')
-        for (const row of rows) this.#system.verifyRow('integrity_keys', row)
+        for (const row of rows) {
+          this.#system.verifyRow('integrity_keys', row)
+          checkParent(ivks, row)
+        }
         const keys = openIntegrityKeys(this.cluster, tenant, ivks.byVersion, rows)
         try {
           return new OpenTenantKeys(this.cluster, tenant, keys)

@@ -55,6 +55,7 @@ const transitions: Readonly<Record<KeyAct, Readonly<Partial<Record<KeyState, Key
     [KeyState.Compromised]: KeyState.Retired,
     [KeyState.Suspended]: KeyState.Retired,
     [KeyState.Deactivated]: KeyState.Retired,
+    [KeyState.Expired]: KeyState.Retired,
   },
 }
 

@@ -14,6 +14,8 @@ export interface MaintenancePolicy extends RotationPolicy {
   readonly ivkDays: number
   /** How long a version that was replaced still opens before it is on its way out. */
   readonly graceSeconds: number
+  /** How long after its grace a version of the IVK expires, whatever hangs on it. */
+  readonly expirySeconds: number
   /** Periods of a tenant's keys. */
   periodsOf(tenant: Buffer): Promise<{ readonly tenantKeyDays: number; readonly serviceKeyDays: number }>
 }
@@ -69,33 +71,47 @@ export class KeyMaintenance {
         await schedule(rotationJob(address, { from: row.version, reason: 'time', actor: 'system', subject }))
       }
       const next = rows.find(({ version }) => version > row.version)
-      if (row.state !== KeyState.Grace || next === undefined) continue
-      if (now >= next.created + this.#policy.graceSeconds) await this.#endGrace(address, row)
+      if (next === undefined) continue
+      const isHeld =
+        row.state === KeyState.Grace && now >= next.created + this.#policy.graceSeconds
+          ? await this.#endGrace(address, row)
+          : row.state !== KeyState.Grace
+      if (isHeld && address.table === 'ivks' && expires(row) && now >= expiryTime(next, this.#policy))
+        await this.#changeState(address, row, KeyState.Expired, 'KeyExpire')
+      if (row.state === KeyState.Expired) await this.#isLeftOver(address, row)
     }
   }
 
-  /** A version on which something still hangs is not let go: what hangs on it is asked to be wrapped anew. */
-  async #endGrace(address: KeyAddress, row: Row<VersionedTable>): Promise<void> {
-    const { clock, schedule, store } = this.#work
-    const subject = await this.#policy.subjectOf(address)
+  /** Whether something still hangs on a version: that is asked to be wrapped anew. */
+  async #isLeftOver(address: KeyAddress, row: Row<VersionedTable>): Promise<boolean> {
+    const { schedule, store } = this.#work
     const { count } = await referencesOf(store, address, (version) => version === row.version, pause)
-    if (count > 0) {
-      await schedule(rotationJob(address, { from: row.version, reason: 'left over', actor: 'system', subject }))
-      return
-    }
+    if (count === 0) return false
+    const subject = await this.#policy.subjectOf(address)
+    await schedule(rotationJob(address, { from: row.version, reason: 'left over', actor: 'system', subject }))
+    return true
+  }
+
+  /** A version on which something still hangs is not let go. Resolves to whether it is held so. */
+  async #endGrace(address: KeyAddress, row: Row<VersionedTable>): Promise<boolean> {
+    const { clock, schedule } = this.#work
+    if (await this.#isLeftOver(address, row)) return true
+    const subject = await this.#policy.subjectOf(address)
     const due = dateTime(clock) + this.#policy.deletionSeconds
     const deletion = { version: row.version, due, actor: 'system', subject: `version ${row.version} of ${subject}` }
     // The job first: what a crash between the two leaves is asked for again, and is the same job.
     await schedule(deletionJob(address, deletion))
+    await this.#changeState(address, row, KeyState.Deprecated, 'KeyGraceEnd')
+    return false
+  }
+
+  /** Unless somebody else has changed it meanwhile. */
+  async #changeState(address: KeyAddress, row: Row<VersionedTable>, state: KeyState, operation: string): Promise<void> {
     const key = keyAt(this.#work, address, this.#policy.ivkSuite)
     await retrying(async () => {
       const current = (await verified(key)).find(({ version }) => version === row.version)
-      if (current?.state !== KeyState.Grace) return
-      await changeState(this.#work, key, current, {
-        state: KeyState.Deprecated,
-        operation: 'KeyGraceEnd',
-        actor: 'system',
-      })
+      if (current?.state !== row.state) return
+      await changeState(this.#work, key, current, { state, operation, actor: 'system' })
     })
   }
 
@@ -119,6 +135,18 @@ export class KeyMaintenance {
 export function rotationTime(row: { readonly created: number; readonly key_id: Uint8Array }, days: number): number {
   const random = ((row.key_id[0]! << 8) | row.key_id[1]!) / 0xffff
   return row.created + Math.round(days * 86_400 * (0.9 + 0.2 * random))
+}
+
+/** When a version of the IVK expires that `next` has replaced, in seconds since 1970. */
+export function expiryTime(
+  next: { readonly created: number },
+  { graceSeconds, expirySeconds }: Pick<MaintenancePolicy, 'graceSeconds' | 'expirySeconds'>,
+): number {
+  return next.created + graceSeconds + expirySeconds
+}
+
+function expires({ state }: { readonly state: number }): boolean {
+  return state === KeyState.Grace || state === KeyState.Deprecated || state === KeyState.Compromised
 }
 
 /** Lets whatever else the thread has to do go first. */

@@ -16,6 +16,8 @@ export const KeyState = {
   Suspended: 7,
   /** Was active: it takes nothing new for good. Opens only. */
   Deactivated: 8,
+  /** Replaced so long ago that it opens for no request, only for who moves what still hangs on it. It stays so, whatever the clock says later. */
+  Expired: 9,
 } as const
 export type KeyState = (typeof KeyState)[keyof typeof KeyState]
 

@@ -31,4 +31,5 @@ const uses: Readonly<Record<KeyState, Readonly<Record<'wrap' | 'unwrap' | 'move'
   [KeyState.Compromised]: { wrap: 'no', unwrap: 'break-glass', move: 'yes' },
   [KeyState.Suspended]: { wrap: 'no', unwrap: 'yes', move: 'yes' },
   [KeyState.Deactivated]: { wrap: 'no', unwrap: 'yes', move: 'yes' },
+  [KeyState.Expired]: { wrap: 'no', unwrap: 'no', move: 'yes' },
 }

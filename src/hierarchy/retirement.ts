@@ -26,7 +26,7 @@ export async function deleteVersion(
   const find = async () => (await verified(key)).find((row) => row.version === version)
   const row = await find()
   if (row === undefined || row.state === KeyState.Retired) return 'it is gone already'
-  if (row.state !== KeyState.Deprecated && row.state !== KeyState.Compromised) {
+  if (![KeyState.Deprecated, KeyState.Compromised, KeyState.Expired].some((state) => state === row.state)) {
     throw new KryptonError('wrong-key-lifecycle-state', `version ${version} is in use: rotate its key first`)
   }
   await work.users.refresh(key.system)

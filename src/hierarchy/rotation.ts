@@ -1,12 +1,13 @@
 import { dateTime } from '../clock.ts'
 import type { Suite } from '../crypto/aead.ts'
-import { KryptonError } from '../errors.ts'
+import { isKryptonError, KryptonError } from '../errors.ts'
 import type { JobKind, JobRun } from '../jobs/job-run.ts'
 import { limits } from '../limits.ts'
 import type { KeyOf, Row } from '../store/schema.ts'
 import type { Scope } from './data-key.ts'
 import { changeKey } from './key-change.ts'
 import { destroyKeys } from './key-destruction.ts'
+import type { Ivks } from './internal-versioned-key.ts'
 import { KeyState } from './key-state.ts'
 import {
   activateNext,
@@ -66,20 +67,24 @@ class Rotation {
     const step = stepOf(run)
     const version = await activateNext(this.#work, ivkOf(this.#work, this.#policy.ivkSuite), step)
     const { chain } = this.#work
-    const parents = async () => ({ ...(await chain.ivks()), end: () => undefined })
+    const parents = async () => ({ ...movable(await chain.ivks()), end: () => undefined })
     await this.#rewrapper.settle(tenantIntegrityKeyRows, () => true, parents)
     await this.#rewrapper.settle(tenantKeyRows, () => true, parents)
     await this.#setTotal(run, { table: 'ivks' }, version)
+    const damage = new Damage()
     const integrityKeys = await this.#eachPage(run, 'integrity_keys', async (rows) =>
-      this.#rewrapper.rewrap(
-        tenantIntegrityKeyRows,
-        await chain.ivksToWrap(rows.length),
+      damage.leaveOut(
         rows.filter(({ tenant }) => !tenant.equals(noTenant)),
+        async (some) =>
+          this.#rewrapper.rewrap(tenantIntegrityKeyRows, movable(await chain.ivksToWrap(some.length)), some),
       ),
     )
     const tenantKeys = await this.#eachPage(run, 'tenant_keys', async (rows) =>
-      this.#rewrapper.rewrap(tenantKeyRows, await chain.ivksToWrap(rows.length), rows),
+      damage.leaveOut(rows, async (some) =>
+        this.#rewrapper.rewrap(tenantKeyRows, movable(await chain.ivksToWrap(some.length)), some),
+      ),
     )
+    damage.throwIfAny()
     const result = `version ${version} is active, ${integrityKeys + tenantKeys} keys were wrapped anew`
     if (!step.compromised) return result
     const count = await this.#replaceTenantKeys(run)
@@ -89,9 +94,14 @@ class Rotation {
 
   /** Not before their own wrapping key is a new one: they would be told with the old one again. */
   async #replaceTenantKeys(run: JobRun): Promise<number> {
+    // The version that takes the place of an announced one comes after it: it is not to be replaced in its turn.
+    const replaced = new Set<string>()
     return this.#eachPage(run, 'tenant_keys', async (rows) => {
-      for (const { tenant, system } of rows.filter(({ state }) => state === KeyState.Pending))
-        await replaceAnnounced(this.#work, tenantKeyOf(this.#work, { tenant, system }))
+      for (const { tenant, system } of rows.filter(({ state }) => state === KeyState.Pending)) {
+        const name = Buffer.concat([tenant, system]).toString('hex')
+        if (!replaced.has(name)) await replaceAnnounced(this.#work, tenantKeyOf(this.#work, { tenant, system }))
+        replaced.add(name)
+      }
       const active = rows.filter(({ state }) => state === KeyState.Active)
       for (const { tenant, system, version: from } of active) {
         const address = { table: 'tenant_keys', tenant, system } as const
@@ -244,6 +254,49 @@ async function replaceAnnounced<T extends VersionedTable>(work: KeyWork, key: Ve
   const rows = await key.rows()
   if (rows.every(({ state }) => state === KeyState.Pending || state === KeyState.Retired))
     await replacePending(work, key)
+}
+
+/** Rows that cannot be moved: one tenant's damage must not keep the keys of all others under an old version. */
+class Damage {
+  #count = 0
+  #first: KryptonError | undefined
+
+  /** Acts on the rows, or on those of them that can be acted on. */
+  async leaveOut<T>(rows: readonly T[], act: (rows: readonly T[]) => Promise<number>): Promise<number> {
+    try {
+      return await act(rows)
+    } catch (error) {
+      if (!isDamage(error)) throw error
+      if (rows.length === 1) {
+        this.#count++
+        this.#first ??= error
+        return 0
+      }
+      let sum = 0
+      for (const row of rows) sum += await this.leaveOut([row], act)
+      return sum
+    }
+  }
+
+  throwIfAny(): void {
+    if (this.#first === undefined) return
+    throw new KryptonError(
+      this.#first.code,
+      `${this.#count} keys could not be wrapped anew, all others were; the first: ${this.#first.message}`,
+      { cause: this.#first },
+    )
+  }
+}
+
+function isDamage(error: unknown): error is KryptonError {
+  return (['row-mac-mismatch', 'record-invalid', 'record-does-not-open'] as const).some((code) =>
+    isKryptonError(error, code),
+  )
+}
+
+/** The IVKs for who moves what hangs on them: the expired ones too. */
+function movable({ active, byVersion, expired }: Ivks): Parents {
+  return { active, byVersion: expired.size === 0 ? byVersion : new Map([...byVersion, ...expired]) }
 }
 
 /** Parents that were opened for one use. */

@@ -1,25 +1,20 @@
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { randomBytes, randomIdentifier } from '../../src/crypto/random.ts'
-import {
-  announceKey,
-  createServiceKeys,
-  createTenantKeys,
-  KeyChain,
-  type Scope,
-} from '../../src/hierarchy/key-chain.ts'
+import { announceKey, createServiceKeys, KeyChain, type Scope } from '../../src/hierarchy/key-chain.ts'
 import { KryptonError } from '../../src/errors.ts'
 import { BreakGlass } from '../../src/hierarchy/break-glass.ts'
-import { type Destruction, destructionJob, foreseeDestruction } from '../../src/hierarchy/key-destruction.ts'
+import { type Destruction, destructionJob } from '../../src/hierarchy/key-destruction.ts'
 import { changeKey } from '../../src/hierarchy/key-change.ts'
 import { checkAct, type KeyAct, type KeyChange, keyActs, stateAfter } from '../../src/hierarchy/key-life.ts'
 import { KeyState, opens } from '../../src/hierarchy/key-state.ts'
 import { compromiseJob, type KeyAddress, rotationJob } from '../../src/hierarchy/rotation-jobs.ts'
 import { Suite } from '../../src/crypto/aead.ts'
 import { type Hierarchy, newHierarchy, newStaticKey } from './fixture.ts'
-import { Killed, openStored, RotationBench, rowOf, storeObjects, type StoredObject } from './rotation-fixture.ts'
+import { destroySubtrees } from '../rotations/destructions.ts'
+import { Killed, openStored, RotationBench, storeObjects, type StoredObject } from './rotation-fixture.ts'
 
-const { Pending, Active, Grace, Deprecated, Retired, Compromised, Suspended, Deactivated } = KeyState
-const states = [Pending, Active, Grace, Deprecated, Retired, Compromised, Suspended, Deactivated]
+const { Pending, Active, Grace, Deprecated, Retired, Compromised, Suspended, Deactivated, Expired } = KeyState
+const states = [Pending, Active, Grace, Deprecated, Retired, Compromised, Suspended, Deactivated, Expired]
 const { externalKey, remove } = newStaticKey()
 afterAll(remove)
 
@@ -68,13 +63,23 @@ const refusesToOpen = async (object: StoredObject): Promise<void> => {
 describe('the life of a key', () => {
   /** What each act makes of a version in each state, by hand: nothing where a cell is empty. */
   const table: Readonly<Record<KeyAct, readonly (KeyState | undefined)[]>> = {
-    //           pending  active       grace    deprecated retired    compromised suspended    deactivated
-    activate: [Active, undefined, undefined, undefined, undefined, undefined, undefined, undefined],
-    suspend: [undefined, Suspended, undefined, undefined, undefined, undefined, undefined, undefined],
-    resume: [undefined, undefined, undefined, undefined, undefined, undefined, Active, undefined],
-    deactivate: [undefined, Deactivated, undefined, undefined, undefined, undefined, Deactivated, undefined],
-    compromise: [Compromised, undefined, undefined, undefined, undefined, undefined, Compromised, Compromised],
-    destroy: [Retired, Retired, Retired, Retired, undefined, Retired, Retired, Retired],
+    //           pending  active       grace    deprecated retired    compromised suspended    deactivated expired
+    activate: [Active, undefined, undefined, undefined, undefined, undefined, undefined, undefined, undefined],
+    suspend: [undefined, Suspended, undefined, undefined, undefined, undefined, undefined, undefined, undefined],
+    resume: [undefined, undefined, undefined, undefined, undefined, undefined, Active, undefined, undefined],
+    deactivate: [undefined, Deactivated, undefined, undefined, undefined, undefined, Deactivated, undefined, undefined],
+    compromise: [
+      Compromised,
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+      Compromised,
+      Compromised,
+      undefined,
+    ],
+    destroy: [Retired, Retired, Retired, Retired, undefined, Retired, Retired, Retired, Retired],
   }
 
   test.each(keyActs)('by %s is as its table says, for each state and each kind of key', (act) => {
@@ -91,8 +96,8 @@ describe('the life of a key', () => {
       expect(() => checkAct('ivks', [state], act)).toThrow(expect.objectContaining({ code: 'invalid-field' }))
   })
 
-  test('lets a version open in every state but pending and retired', () => {
-    expect(states.filter((state) => !opens(state))).toEqual([Pending, Retired])
+  test('lets a version open in every state but pending, retired and expired', () => {
+    expect(states.filter((state) => !opens(state))).toEqual([Pending, Retired, Expired])
   })
 })
 
@@ -296,74 +301,11 @@ describe('a key in each state', () => {
 })
 
 describe('a destruction', () => {
-  test('takes what its dry run counts, on random trees: what is below opens no more, everything else does', async () => {
-    const scopes: Scope[] = Object.values(made.scopes)
-    for (let more = 0; more < 4; more++) {
-      const scope = { tenant: randomIdentifier(), system: randomIdentifier(), service: randomIdentifier() }
-      await made.store.commit(await createTenantKeys(made.chain, scope, 'system'))
-      scopes.push(scope, { ...scope, service: randomIdentifier() })
-      await made.store.commit(await createServiceKeys(made.chain, scopes.at(-1)!, 'system'))
-    }
-    const objects: StoredObject[] = []
-    for (const scope of scopes) {
-      objects.push(...(await storeObjects(made, scope, Math.floor(Math.random() * 4))))
-      if (Math.random() < 0.5) {
-        // The rotation dies before anything is moved: objects hang on two versions.
-        bench.onPoint = (point) => {
-          if (point === 'in use') throw new Killed()
-        }
-        const job = rotationJob(
-          { table: 'service_keys', ...scope },
-          { from: 1, reason: 'command', actor: 'system', subject: 'x' },
-        )
-        await expect(bench.run(job)).rejects.toBeInstanceOf(Killed)
-        bench.onPoint = () => undefined
-        objects.push(...(await storeObjects(made, scope, 2)))
-      }
-    }
-    const alive = new Set(objects)
-    for (let round = 0; round < 12; round++) {
-      const { tenant, system, service } = scopes[Math.floor(Math.random() * scopes.length)]!
-      const depth = Math.floor(Math.random() * 4)
-      const what: Destruction = [
-        { tenant },
-        { tenant, system },
-        { tenant, system, service },
-        { tenant, system, service, version: 1 },
-      ][depth]!
-      const before = new Map<string, number>()
-      for (const object of objects) before.set(object.id.toString('hex'), (await rowOf(made.store, object)).row_version)
-      let foreseen
-      try {
-        foreseen = await foreseeDestruction(bench.work, what, async () => undefined)
-      } catch (error) {
-        expect(error).toMatchObject({ code: 'wrong-key-lifecycle-state' })
-        await expect(destroy(what)).rejects.toMatchObject({ code: 'wrong-key-lifecycle-state' })
-        continue
-      }
-      const result = await destroy(what)
-      expect(result).toContain(
-        `${foreseen.tenantKeys + foreseen.serviceKeys} versions are destroyed, ${foreseen.objects} objects`,
-      )
-      let lost = 0
-      const fresh = new KeyChain(made.store, made.root, bench.clock)
-      for (const object of alive) {
-        const opened = await openStored(fresh, made.store, object).catch((error: unknown) => error)
-        if (Buffer.isBuffer(opened)) expect(opened).toEqual(object.material)
-        else {
-          expect(opened).toMatchObject({ code: 'wrong-key-lifecycle-state' })
-          alive.delete(object)
-          lost++
-        }
-      }
-      expect(lost).toBe(foreseen.objects)
-      // No object's row was touched: each still verifies, is found and can be destroyed.
-      for (const object of objects) {
-        const row = await rowOf(made.store, object)
-        expect(row.row_version).toBe(before.get(object.id.toString('hex')))
-        ;(await fresh.tenant(object.scope.tenant)).verifyRow('objects', row)
-      }
-    }
+  test('takes what its dry run counts, on random subtrees: what is below opens no more, everything else does', async () => {
+    const outcome = await destroySubtrees(24)
+    expect(outcome.wrong).toEqual([])
+    expect(outcome.destroyed).toBeGreaterThan(0)
+    expect((await destroySubtrees(6, (objects) => objects + 1)).wrong).not.toEqual([])
   })
 
   test('leaves no byte of the keys, and makes every thread let go of what it has opened', async () => {

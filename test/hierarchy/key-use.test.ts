@@ -27,6 +27,7 @@ const expected: Readonly<Record<keyof typeof KeyState, readonly [Allowance, Allo
   Compromised: ['no', 'break-glass', 'yes'],
   Suspended: ['no', 'yes', 'yes'],
   Deactivated: ['no', 'yes', 'yes'],
+  Expired: ['no', 'no', 'yes'],
 }
 
 const cellOf = (role: KeyRole, state: keyof typeof KeyState, use: KeyUse): Allowance => {

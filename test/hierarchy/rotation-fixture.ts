@@ -57,6 +57,7 @@ export class RotationBench {
       ivkDays: 30,
       ivkSuite: suite,
       graceSeconds: day,
+      expirySeconds: 90 * day,
       deletionSeconds: 7 * day,
       periodsOf: async () => ({ tenantKeyDays: 90, serviceKeyDays: 30 }),
       subjectOf: async (address: KeyAddress) => address.table,

@@ -15,9 +15,9 @@ import {
   storeObjects,
   type StoredObject,
 } from './rotation-fixture.ts'
-import { tampered } from './tampered-store.ts'
+import { nudged, tampered } from './tampered-store.ts'
 
-const { Pending, Active, Grace, Deprecated, Retired, Compromised } = KeyState
+const { Pending, Active, Grace, Deprecated, Retired, Compromised, Expired } = KeyState
 const { externalKey, remove } = newStaticKey()
 afterAll(remove)
 
@@ -122,6 +122,25 @@ describe('a rotation', () => {
     await everythingOpens()
     await bench.run(rotation(ivk, 2))
     expect((await made.store.find('tenant_keys', {})).map(({ record }) => record[5])).toEqual([2, 2, 2])
+    await everythingOpens()
+  })
+
+  test('of the IVK moves the keys of every tenant but the one whose row is damaged, and says so', async () => {
+    const { otherTenant } = made.scopes
+    const damaged = tampered(made.store, (table, rows) =>
+      table === 'tenant_keys'
+        ? rows.map((row) =>
+            otherTenant.tenant.equals(row['tenant'] as Buffer) ? { ...row, created: nudged(row['created']) } : row,
+          )
+        : rows,
+    )
+    await expect(new RotationBench(made, damaged).run(rotation(ivk))).rejects.toMatchObject({
+      code: 'row-mac-mismatch',
+      message: expect.stringMatching(/^1 keys could not be wrapped anew, all others were/),
+    })
+    expect(await held(ivk, 1)).toBe('1 Tenant Keys')
+    await bench.run(rotation(ivk))
+    expect(await held(ivk, 1)).toBe('nothing')
     await everythingOpens()
   })
 
@@ -406,6 +425,38 @@ describe('the look at every key', () => {
     await bench.run(called)
     expect(await bench.states(ivk)).toEqual([Retired, Active])
     await everythingOpens()
+  })
+
+  test('lets a version of the IVK open for no request after its hard expiry, and still moves what hangs on it', async () => {
+    bench.onPoint = (point) => {
+      if (point === 'in use') throw new Killed()
+    }
+    await expect(bench.run(rotation(ivk))).rejects.toBeInstanceOf(Killed)
+    bench.onPoint = () => undefined
+    bench.clock.advance(91 * day - 1_000)
+    await bench.maintenance.look()
+    expect(await bench.states(ivk)).toEqual([Grace, Active])
+    bench.jobs.length = 0
+    bench.clock.advance(1_000)
+    // Nothing of a tenant can be looked at before its keys were moved.
+    await expect(bench.maintenance.look()).rejects.toMatchObject({ code: 'wrong-key-lifecycle-state' })
+    expect(await bench.states(ivk)).toEqual([Expired, Active])
+    // It does not come back with the clock.
+    bench.clock.jump(-3_650 * day)
+    const refused = expect.objectContaining({
+      code: 'wrong-key-lifecycle-state',
+      message: expect.stringMatching(/version 1 of the IVK has passed its hard expiry.*krypton key rotate ivk/),
+    })
+    for (const chain of [...bench.threads, new KeyChain(made.store, made.root, bench.clock)]) {
+      await expect((async () => chain.tenant(made.scopes.own.tenant))()).rejects.toEqual(refused)
+      await expect(openStored(chain, made.store, objects[0]!)).rejects.toEqual(refused)
+    }
+    const [again] = bench.jobs.splice(0)
+    expect(again).toMatchObject({ kind: 'rotate-ivk', parameters: { from: 1 } })
+    await bench.run(again!)
+    await everythingOpens()
+    const deletion = deletionJob(ivk, { version: 1, due: 0, actor: 'system', subject: 'version 1' })
+    expect(await bench.run(deletion)).toMatch(/version 1 is deleted/)
   })
 
   test('asks again for what a rotation has left over, instead of letting the version go', async () => {

@@ -185,6 +185,7 @@ const columns = {
   'WRAPPED BY': 'parentVersion',
   CREATED: 'created',
   ROTATES: 'rotates',
+  EXPIRES: 'expires',
 }
 
 function checkKey(name: string): void {
