@@ -11,6 +11,10 @@ import type {
   Job,
   KeyChange,
   KeyVersion,
+  Link,
+  LinkAct,
+  LinkEffect,
+  NewLink,
   RotationPeriods,
   NewBackup,
   NewCertificateAuthority,
@@ -47,6 +51,7 @@ import type { CertificateIssuer } from './operations/certificate-issuer.ts'
 import { handlerOf } from './operations/index.ts'
 import type { ServiceActs } from './service-acts.ts'
 import type { Log } from './telemetry/log.ts'
+import type { TenantLinks } from './tenant-links.ts'
 import { type Client, type KeyIdentity, RecordState, type Tenant } from './tenants/records.ts'
 import type { Role, RoleRule } from './tenants/role.ts'
 import type { RoleName } from './tenants/tenant-registry.ts'
@@ -55,6 +60,7 @@ import type { RoleName } from './tenants/tenant-registry.ts'
 export interface AdministrationParts {
   readonly instance: Pick<Instance, 'registry' | 'authority'>
   readonly keyJobs: KeyJobs
+  readonly links: TenantLinks
   readonly clock: Clock
   readonly status: () => Status
   readonly findings: () => Finding[]
@@ -67,6 +73,7 @@ export interface AdministrationParts {
 export class Administration implements AdminServices {
   readonly #instance: AdministrationParts['instance']
   readonly #keyJobs: KeyJobs
+  readonly #links: TenantLinks
   readonly #clock: Clock
   readonly #status: () => Status
   readonly #findings: () => Finding[]
@@ -75,9 +82,10 @@ export class Administration implements AdminServices {
   /** No certificate outlives its authority; milliseconds since 1970. */
   readonly #authorityEnd: number
 
-  constructor({ instance, keyJobs, clock, status, findings, log, acts }: AdministrationParts) {
+  constructor({ instance, keyJobs, links, clock, status, findings, log, acts }: AdministrationParts) {
     this.#instance = instance
     this.#keyJobs = keyJobs
+    this.#links = links
     this.#clock = clock
     this.#status = status
     this.#findings = findings
@@ -278,6 +286,27 @@ export class Administration implements AdminServices {
     const backup = await this.#keyJobs.forgetBackup(name, actor)
     this.#log.info('backup forgotten', { backup: name })
     return backup
+  }
+
+  listLinks(tenant: string): Promise<Link[]> {
+    return this.#links.list(tenant)
+  }
+
+  async link(tenant: string, system: string, request: NewLink, isSwitch: boolean): Promise<Link> {
+    const link = await this.#links.link(tenant, system, request, isSwitch, actor)
+    const { provider, key, mode } = link
+    this.#log.warn(isSwitch ? 'a system has another L1' : 'a system is linked', { tenant, system, provider, key, mode })
+    return link
+  }
+
+  async actOnLink(tenant: string, system: string, act: LinkAct): Promise<Link> {
+    const link = await this.#links.act(tenant, system, act, actor)
+    this.#log.warn(`${act} of a link`, { tenant, system, state: link.state })
+    return link
+  }
+
+  linkEffect(tenant: string, system: string): Promise<LinkEffect> {
+    return this.#links.foresee(tenant, system)
   }
 
   scrub(): Promise<Job> {

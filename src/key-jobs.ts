@@ -93,6 +93,11 @@ export class KeyJobs {
     })
   }
 
+  /** What changes of keys work with. */
+  get work(): KeyWork {
+    return this.#work
+  }
+
   /** Takes up what the last run has left, and looks at the keys. */
   async start(): Promise<void> {
     const last = await this.#lastScrub()

@@ -1,15 +1,18 @@
 import { auditEvent } from './audit/audit-event.ts'
 import type { AdminHttpServer } from './admin/http-server.ts'
 import type { Status } from './admin/services.ts'
-import { systemClock } from './clock.ts'
+import { systemBootClock, systemClock } from './clock.ts'
 import type { Config } from './config.ts'
 import { algorithmSelfTest } from './crypto/algorithm-self-test.ts'
 import { decideMaking, memoryReport } from './crypto/native.ts'
+import { externalKeyProviders } from './external-keys/providers.ts'
 import { findingsOfProcess } from './doctor/process-findings.ts'
 import { limits } from './limits.ts'
 import { cannotListen } from './listen-refusal.ts'
 import { noTenant } from './hierarchy/key-record.ts'
 import { exportRootKeys } from './hierarchy/key-chain.ts'
+import { L1Leases } from './hierarchy/l1-leases.ts'
+import { noLeases } from './hierarchy/lease.ts'
 import { type Instance, openInstance } from './instance.ts'
 import { KeyJobs } from './key-jobs.ts'
 import { type Address, ListenerThreads } from './listener-threads.ts'
@@ -22,6 +25,7 @@ import type { ServiceActs } from './service-acts.ts'
 import { Counters } from './telemetry/counters.ts'
 import type { HealthServer } from './telemetry/health-server.ts'
 import type { Log } from './telemetry/log.ts'
+import { TenantLinks } from './tenant-links.ts'
 import { version } from './version.ts'
 
 export {
@@ -94,6 +98,8 @@ class RunningServer implements Krypton {
   /** The anchor lies on the store's own volume. */
   #anchorShares = false
   #keyJobs: KeyJobs | undefined
+  #leases: L1Leases | undefined
+  #leaseTimer: NodeJS.Timeout | undefined
   /** Rows that were found damaged, in words. */
   readonly #damaged = new Set<string>()
   #admin: AdminHttpServer | undefined
@@ -109,6 +115,7 @@ class RunningServer implements Krypton {
         onLost: (error) => this.#log.error('a listener thread died and is replaced: its clients connect again', error),
         onGivenUp: (error) => this.#fail('listener threads die again and again', error),
       },
+      () => this.#leases ?? noLeases,
       systemClock,
     )
     this.stopped = new Promise((resolve) => (this.#tellStopped = resolve))
@@ -150,6 +157,8 @@ class RunningServer implements Krypton {
       lockedBy: memory.lockedBy,
     })
     await this.#tellProfile()
+    this.#leases = this.#startLeases()
+    const leases = this.#leases.cells.memory
     const counters: Counters[] = []
     for (let thread = 0; thread < config.server.threads; thread += 1) {
       const own = new Counters()
@@ -159,6 +168,7 @@ class RunningServer implements Krypton {
         store: store.connect(),
         root: exportRootKeys(root),
         counters: own.memory,
+        leases,
       }))
     }
     this.#keyJobs = new KeyJobs({
@@ -170,7 +180,14 @@ class RunningServer implements Krypton {
       log: this.#log,
     })
     await this.#keyJobs.start()
-    await this.#startAdministration(this.#keyJobs)
+    const links = new TenantLinks({
+      work: this.#keyJobs.work,
+      leases: this.#leases,
+      registry: this.#instance.registry,
+      providers: externalKeyProviders,
+      development: root.development,
+    })
+    await this.#startAdministration(this.#keyJobs, links)
     await prepare?.(this)
     if (config.health.enabled) await this.#startHealth(counters)
     await this.#startAnchor()
@@ -182,6 +199,29 @@ class RunningServer implements Krypton {
       threads: config.server.threads,
       development: root.development,
     })
+  }
+
+  /** The leases of linked systems, for every thread. */
+  #startLeases(): L1Leases {
+    const { store, keyChain: chain, registry } = this.#opened()
+    const leases = new L1Leases({
+      chain,
+      nameOf: (tenant, system) => registry.pathOf({ tenant, system }),
+      clock: systemClock,
+      bootClock: systemBootClock,
+      providers: externalKeyProviders,
+      onEnded: () => this.#acts?.forgetEnded(),
+      onRefused: async ({ tenant, system, name, error: { code, message } }) => {
+        this.#log.warn('an L1 does not open its link key', { system: name, code, message })
+        const event = { clock: systemClock, tenant, actor: 'system', operation: 'LinkKeyOpen', object: system }
+        const audit = auditEvent({ ...event, result: code, detail: '' })
+        await store.commit({ section: 'data', changes: [], audit: [audit] })
+      },
+      onFault: (error) => this.#log.error('the L1 of a system could not be asked by a fault of ours', error),
+    })
+    chain.leaseFrom(leases)
+    this.#leaseTimer = setInterval(() => leases.look(), limits.leaseLookMs).unref()
+    return leases
   }
 
   /** That algorithms were restricted, or TLS weakened, from here on stands in the audit log. */
@@ -214,7 +254,7 @@ class RunningServer implements Krypton {
   }
 
   /** What KMIP does not need is loaded when KMIP is served: the half of what this thread loads. */
-  async #startAdministration(keyJobs: KeyJobs): Promise<void> {
+  async #startAdministration(keyJobs: KeyJobs, links: TenantLinks): Promise<void> {
     const { Administration } = await import('./administration.ts')
     const { startAdminServer } = await import('./admin/http-server.ts')
     const { ServiceActs } = await import('./service-acts.ts')
@@ -229,6 +269,7 @@ class RunningServer implements Krypton {
     const administration = new Administration({
       instance,
       keyJobs,
+      links,
       acts: this.#acts,
       clock: systemClock,
       status: () => this.#status(),
@@ -329,6 +370,7 @@ class RunningServer implements Krypton {
     // Not a reason to send nobody here: reads go on, and only a change that succeeds ends it.
     if (trouble !== undefined) warnings.unshift(trouble)
     warnings.unshift(...(this.#keyJobs?.warnings() ?? []))
+    warnings.unshift(...(this.#leases?.troubles() ?? []).map((trouble) => `the L1 of ${trouble}`))
     warnings.unshift(...this.#damageWarnings())
     const { notAfter } = serverCertificate
     if (notAfter.getTime() < systemClock.now() + limits.certificateWarningDays * 86_400_000)
@@ -375,6 +417,7 @@ class RunningServer implements Krypton {
   async #end(reason: 'signal' | 'fatal'): Promise<void> {
     if (this.#serving) this.#log.info('draining', { reason })
     await this.#admin?.close()
+    clearInterval(this.#leaseTimer)
     await this.#keyJobs?.stop()
     await this.#acts?.close()
     await this.#threads.stop()

@@ -359,6 +359,29 @@ export const limits = {
   openBaoRenewRetryMs: 10_000,
   /** Characters of a mount, a name or a path in OpenBao. */
   openBaoPathMax: 256,
+  /** A listener thread waits so long for a lease: every version of S, one after the other, while one rotation is under way. */
+  leaseAnswerMs: 12_000,
+  /** After a key outside has refused, whoever asks meanwhile is told the same without a call. */
+  externalKeyRestMs: 1_000,
+  /** A lease of a tenant's L1: shorter ones call its provider more than once a minute. */
+  leaseSecondsMin: 60,
+  /** For so long at most what the tenant has switched off goes on in mode strict, where nothing tells of it. */
+  leaseSecondsMax: 3_600,
+  leaseSecondsDefault: 300,
+  /** In mode available keys are used for so long without a word of the L1. */
+  availableSeconds: 86_400,
+  /** The part of a lease after which it is renewed: what is left is for the tries of a provider that does not answer. */
+  leaseRenewFrom: 0.6,
+  /** After an L1 has not answered a renewal, it is asked again. */
+  leaseRetrySeconds: 10,
+  /** How often each thread looks whether leases have ended, to wipe what hung on them, and the main one whether some are to be renewed. */
+  leaseLookMs: 500,
+  /** The boot-time clock is read again when the wall clock has moved so far: reading it takes some 10 µs. */
+  bootClockMs: 100,
+  /** Linked systems whose leases run at once: each has 16 bytes of memory that threads share. */
+  leasesMax: 16_384,
+  /** A name of a key, settings and credentials of an L1: the longest are tokens and certificates of some KiB. */
+  externalKeyTextMax: 16 * 1024,
   // keys of the hierarchy
   /** Records that a key wraps in AES-256-GCM with its nonces of 96 random bits: two of them are the same with a probability of 2^-37. */
   wrapsOfShortNonceMax: 2 ** 30,

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { parentPort } from 'node:worker_threads'
 import { RefusalRecords } from './audit/refusal-records.ts'
 import { Authenticator } from './auth/authenticate.ts'
-import { systemClock } from './clock.ts'
+import { systemBootClock, systemClock } from './clock.ts'
 import { CredentialCheck } from './auth/credential-check.ts'
 import { CryptoWork } from './crypto/crypto-work.ts'
 import { decideMaking } from './crypto/native.ts'
@@ -11,7 +11,9 @@ import { randomBytes } from './crypto/random.ts'
 import { wipeTraces } from './crypto/traces.ts'
 import { isKryptonError, type KryptonError } from './errors.ts'
 import { importRootKeys, KeyChain } from './hierarchy/key-chain.ts'
+import { LeaseCells } from './hierarchy/lease-cells.ts'
 import { Keystore } from './keystore/keystore.ts'
+import { type LeaseAnswer, LeaseRelay } from './lease-relay.ts'
 import { limits } from './limits.ts'
 import { cannotListen } from './listen-refusal.ts'
 import {
@@ -52,6 +54,11 @@ const cryptoWork = new CryptoWork({ offload: config.crypto.offload, loops: confi
 const onFault = (error: unknown): void => log.error('a request failed by a fault of ours', error)
 const tell = (message: ListenerThreadMessage): void => port.postMessage(message)
 const keystore = new Keystore(store, keyChain, systemClock, ({ message }) => tell({ kind: 'damaged', message }))
+const leases = new LeaseRelay(new LeaseCells(systemClock, systemBootClock, data.leases), tell, () => {
+  keystore.forgetEnded()
+  streams.sweep()
+})
+keyChain.leaseFrom(leases)
 const relay = new StreamRelay(data.thread, tell, onFault)
 const streams = new Streams(data.thread, systemClock, relay)
 const refusals = new RefusalRecords(store, systemClock, counters, onFault)
@@ -85,15 +92,17 @@ const responder = new KmipResponder({
 
 // Node decrypts onto the stack, which keeps the last frames for as long as nothing goes as deep; a timer runs above them (docs/decisions/0013).
 setInterval(wipeTraces, limits.sweepMs).unref()
+setInterval(() => leases.look(), limits.leaseLookMs).unref()
 setInterval(() => refusals.enforceTime(systemClock.monotonic()), limits.sweepMs).unref()
 
 try {
   const listeners = await listen()
   const [listener, https] = listeners
   tell({ kind: 'listening', address: listener.address, httpsAddress: https?.address })
-  port.on('message', (message: typeof stopListening | RefreshKeys | StreamMessage) => {
+  port.on('message', (message: typeof stopListening | RefreshKeys | LeaseAnswer | StreamMessage) => {
     if (message === stopListening) void stop(listeners)
     else if ('refresh' in message) void refresh(message)
+    else if ('lease' in message) leases.receive(message)
     else relay.receive(message, streams)
   })
 } catch (error) {

@@ -5,6 +5,8 @@ import type { Config } from './config.ts'
 import { type ErrorCode, KryptonError } from './errors.ts'
 import type { TransferableRootKeys } from './hierarchy/key-chain.ts'
 import type { KeyUsers, MeantKeys } from './hierarchy/key-versions.ts'
+import type { Leases } from './hierarchy/lease.ts'
+import { answerLease, type LeaseAnswer, type LeaseWanted } from './lease-relay.ts'
 import { limits } from './limits.ts'
 import type { StoreConnection } from './store/sqlite/sqlite-store.ts'
 import type { StreamMessage } from './stream-relay.ts'
@@ -21,6 +23,8 @@ export interface ListenerThreadData {
   readonly root: TransferableRootKeys
   /** Memory of this thread's `Counters`. */
   readonly counters: SharedArrayBuffer
+  /** Memory of `LeaseCells`. */
+  readonly leases: SharedArrayBuffer
 }
 
 export interface Address {
@@ -40,6 +44,7 @@ export type ListenerThreadMessage =
   | ({ readonly kind: 'listening' } & ListeningAddresses)
   | { readonly kind: 'refused'; readonly code: ErrorCode; readonly message: string }
   | StreamMessage
+  | LeaseWanted
   | { readonly kind: 'damaged'; readonly message: string }
   | { readonly kind: 'refreshed'; readonly number: number; readonly fault: string | undefined }
 
@@ -74,6 +79,7 @@ interface Prepared {
 /** The threads that serve KMIP. One that dies is replaced, unless too many have died in a short time. */
 export class ListenerThreads implements KeyUsers {
   readonly #losses: ThreadLosses
+  readonly #leases: () => Leases
   readonly #clock: Clock
   /** By the number of the thread. */
   readonly #workers = new Map<number, Worker>()
@@ -88,8 +94,10 @@ export class ListenerThreads implements KeyUsers {
   #stopping = false
   #addresses: ListeningAddresses | undefined
 
-  constructor(losses: ThreadLosses, clock: Clock) {
+  /** `leases`: those of the main thread, for listener threads that have none. */
+  constructor(losses: ThreadLosses, leases: () => Leases, clock: Clock) {
     this.#losses = losses
+    this.#leases = leases
     this.#clock = clock
   }
 
@@ -132,7 +140,10 @@ export class ListenerThreads implements KeyUsers {
     worker.postMessage({ ...data, port, httpsPort, thread } satisfies ListenerThreadData, [data.store.port])
     this.#addresses = await listening(worker)
     this.#workers.set(thread, worker)
-    worker.on('message', (message: ListenerThreadMessage) => this.#relay(message))
+    worker.on('message', (message: ListenerThreadMessage) => {
+      if (message.kind === 'lease-wanted') void this.#answerLease(worker, message)
+      else this.#relay(message)
+    })
     let fault: Error | undefined
     worker.on('error', (error) => (fault = error instanceof Error ? error : new Error(String(error))))
     worker.on('exit', (code) => {
@@ -158,6 +169,12 @@ export class ListenerThreads implements KeyUsers {
       ...[...this.#workers.values()].map(ended),
       ...this.#prepared.map(({ worker }) => worker.terminate()),
     ])
+  }
+
+  async #answerLease(worker: Worker, wanted: LeaseWanted): Promise<void> {
+    const answer: LeaseAnswer = await answerLease(this.#leases(), wanted)
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- the rule is about windows, this is a thread
+    worker.postMessage(answer)
   }
 
   /** Hands a message about a stream to the thread that it is for; of one that has ended, whoever asks is told. */

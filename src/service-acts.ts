@@ -82,6 +82,11 @@ export class ServiceActs {
     }
   }
 
+  /** Wipes the keys whose lease has ended. */
+  forgetEnded(): void {
+    this.#keystore?.forgetEnded()
+  }
+
   /** Wipes the keys that were opened and ends the threads. */
   async close(): Promise<void> {
     this.#keystore?.forget()

@@ -12,11 +12,15 @@ import type {
   Job,
   KeyChange,
   KeyVersion,
+  Link,
+  LinkAct,
+  LinkEffect,
   NewBackup,
   NewCertificateAuthority,
   NewClient,
   NewCredential,
   NewGrant,
+  NewLink,
   NewRole,
   Role,
   RotationPeriods,
@@ -32,8 +36,11 @@ export type {
   Client,
   Job,
   KeyVersion,
+  Link,
+  LinkAct,
   NewCertificateAuthority,
   NewClient,
+  NewLink,
   NewRole,
   Role,
   RoleRule,
@@ -105,6 +112,22 @@ export class AdminClient {
 
   removeCredential(tenant: string, name: string): Promise<Client> {
     return this.#call<Client>('POST', `${credentialPath(tenant, name)}/remove`)
+  }
+
+  listLinks(tenant: string): Promise<Link[]> {
+    return this.#call<Link[]>('GET', linkPath(tenant))
+  }
+
+  link(tenant: string, system: string, request: NewLink, isSwitch: boolean): Promise<Link> {
+    return this.#call<Link>('POST', linkPath(tenant, isSwitch ? 'switch' : undefined), { system, ...request })
+  }
+
+  actOnLink(tenant: string, system: string, act: LinkAct): Promise<Link> {
+    return this.#call<Link>('POST', linkPath(tenant, act), { system })
+  }
+
+  linkEffect(tenant: string, system: string): Promise<LinkEffect> {
+    return this.#call<LinkEffect>('GET', `${linkPath(tenant, 'effect')}?system=${encodeURIComponent(system)}`)
   }
 
   listRoles(tenant: string): Promise<Role[]> {
@@ -282,4 +305,9 @@ function refused(status: number, answer: unknown): Error {
   const known = errorCodes.find((name): name is ErrorCode => name === code)
   const message = typeof detail === 'string' ? detail : `the server answered with status ${status}`
   return known === undefined ? new Error(message) : new KryptonError(known, message)
+}
+
+function linkPath(tenant: string, act?: string): string {
+  const path = `/v1/tenants/${encodeURIComponent(tenant)}/links`
+  return act === undefined ? path : `${path}/${act}`
 }

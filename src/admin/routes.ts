@@ -4,6 +4,7 @@ import { clientRoutes } from './routes/clients.ts'
 import { credentialRoutes } from './routes/credentials.ts'
 import { jobRoutes } from './routes/jobs.ts'
 import { keyRoutes } from './routes/keys.ts'
+import { linkRoutes } from './routes/links.ts'
 import { roleRoutes } from './routes/roles.ts'
 import type { Routes } from './routes/route.ts'
 import { statusRoutes } from './routes/status.ts'
@@ -19,5 +20,6 @@ export const routes: readonly Routes[] = [
   certificateAuthorityRoutes,
   keyRoutes,
   backupRoutes,
+  linkRoutes,
   jobRoutes,
 ]

@@ -151,6 +151,48 @@ export const RotationPeriodsBody = closed({
 
 export const RotationPeriodsAnswer = closed({ tenantKeyDays: Type.Integer(), serviceKeyDays: Type.Integer() })
 
+const SystemName = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' })
+
+export const SystemBody = closed({ system: SystemName })
+
+export const SystemQuery = closed({ system: SystemName })
+
+export const LinkBody = closed({
+  system: SystemName,
+  provider: Type.String({ minLength: 1, maxLength: 64 }),
+  key: Type.String({ minLength: 1, maxLength: 2048, description: 'Name of the key at its provider.' }),
+  settings: Type.Optional(Type.Record(Type.String({ maxLength: 64 }), Type.String({ maxLength: 8192 }))),
+  credentials: Type.Optional(Type.String({ maxLength: 22_000, description: 'Base64: what authenticates us there.' })),
+  mode: Type.Optional(Type.Union([Type.Literal('strict'), Type.Literal('available')])),
+  leaseSeconds: Type.Optional(Type.Integer({ minimum: limits.leaseSecondsMin, maximum: limits.leaseSecondsMax })),
+})
+
+export const LinkAnswer = closed({
+  tenant: Type.String(),
+  system: Type.String(),
+  provider: Type.String(),
+  key: Type.String(),
+  mode: Type.Union([Type.Literal('strict'), Type.Literal('available')]),
+  state: Type.Union([
+    Type.Literal('enabled'),
+    Type.Literal('decrypt-only'),
+    Type.Literal('locked'),
+    Type.Literal('unlinked'),
+    Type.Literal('detaching'),
+  ]),
+  version: Type.Integer(),
+  leaseSeconds: Type.Integer(),
+  leaseLeft: Type.Integer(),
+  renewed: Type.Optional(Type.String()),
+  lastError: Type.Optional(Type.String()),
+})
+
+export const LinkEffectAnswer = closed({
+  tenantKeys: Type.Integer(),
+  serviceKeys: Type.Integer(),
+  objects: Type.Integer(),
+})
+
 const KeyName = Type.String({
   pattern: `^(ivk|[A-Za-z0-9][A-Za-z0-9._-]{0,63}(/[A-Za-z0-9][A-Za-z0-9._-]{0,63}){1,2})$`,
   description: 'ivk, TENANT/SYSTEM for a Tenant Key, or TENANT/SYSTEM/SERVICE for a Service Key.',

@@ -57,6 +57,14 @@ export interface AdminServices {
   listBackups(): Awaitable<Backup[]>
   /** Says that a copy is gone. Throws 'not-found'. */
   forgetBackup(name: string): Awaitable<Backup>
+  /** The links of a tenant's systems with its own keys. Throws 'not-found'. */
+  listLinks(tenant: string): Awaitable<Link[]>
+  /** Links a system with an L1, or with `isSwitch` gives a linked one another. Throws 'not-found', 'already-exists', 'invalid-field', 'wrong-key-lifecycle-state', a refusal of the L1. */
+  link(tenant: string, system: string, request: NewLink, isSwitch: boolean): Awaitable<Link>
+  /** Throws 'not-found', 'wrong-key-lifecycle-state', 'not-healthy', a refusal of the L1. */
+  actOnLink(tenant: string, system: string, act: LinkAct): Awaitable<Link>
+  /** What an act on the link of a system would touch. Throws 'not-found'. */
+  linkEffect(tenant: string, system: string): Awaitable<LinkEffect>
   /** Asks for a look at every row of the database. */
   scrub(): Awaitable<Job>
   /** The newest first. */
@@ -239,6 +247,45 @@ export interface Backup extends NewBackup {
   /** When it was noted, RFC 3339. */
   readonly noted: string
 }
+
+/** What is done to a link that needs nothing but its name. */
+export const linkActs = ['check', 'lock', 'disable', 'enable', 'rotate', 'unlink', 'detach'] as const
+export type LinkAct = (typeof linkActs)[number]
+
+/** A key outside that is to be the L1 of a system. */
+export interface NewLink {
+  readonly provider: string
+  /** Name of the key at its provider. */
+  readonly key: string
+  readonly settings?: Readonly<Record<string, string>>
+  /** Base64. */
+  readonly credentials?: string
+  /** Absent: strict. */
+  readonly mode?: 'strict' | 'available'
+  readonly leaseSeconds?: number
+}
+
+/** The link of a system with its tenant's own key. */
+export interface Link {
+  readonly tenant: string
+  readonly system: string
+  readonly provider: string
+  readonly key: string
+  readonly mode: 'strict' | 'available'
+  readonly state: 'enabled' | 'decrypt-only' | 'locked' | 'unlinked' | 'detaching'
+  /** Of the link key S. */
+  readonly version: number
+  readonly leaseSeconds: number
+  /** Seconds until the keys below are used no more, unless the L1 is heard of; 0 while none is open. */
+  readonly leaseLeft: number
+  /** When the L1 has last opened S, RFC 3339. */
+  readonly renewed?: string
+  /** Why the last try failed. */
+  readonly lastError?: string
+}
+
+/** What is below the keys of a system. */
+export type LinkEffect = Omit<Destroyed, 'backups'>
 
 /** A long act of the server. */
 export interface Job {

@@ -61,6 +61,11 @@ export const externalKeyRefusals = [
 ] as const satisfies readonly ErrorCode[]
 export type ExternalKeyRefusal = (typeof externalKeyRefusals)[number]
 
+/** True for the code of such a refusal. */
+export function isExternalKeyRefusal(code: ErrorCode): code is ExternalKeyRefusal {
+  return (externalKeyRefusals as readonly ErrorCode[]).includes(code)
+}
+
 /** Which key at which provider, for `ExternalKeyProvider.open`. */
 export interface ExternalKeyReference {
   /** Name of the key at its provider. */

@@ -2,6 +2,7 @@ import type { Secret } from '../crypto/secret.ts'
 import { KryptonError } from '../errors.ts'
 import type { Row, TableName } from '../store/schema.ts'
 import type { Grant } from './break-glass.ts'
+import type { Lease } from './lease.ts'
 import type { WrappingKey } from './root-keys.ts'
 import type { Unauthenticated } from './row-mac.ts'
 import type { TenantKeys } from './tenant-key.ts'
@@ -30,6 +31,8 @@ export interface ObjectContext {
 /** A service's keys: those of its tenant, and what seals and opens the service's objects (L4 under L3). */
 export interface ServiceKeys extends TenantKeys {
   readonly scope: Scope
+  /** Until when these keys may be used; absent where the system is not linked. */
+  readonly lease: Lease | undefined
   /** The version of the Service Key that new records are sealed under: the object's `key_version`; 0 while none takes anything new. */
   readonly activeVersion: number
   /** True while an operator's grant opens what is under a compromised key: nobody keeps what was opened, so that it ends with the grant. */
@@ -46,6 +49,7 @@ export class OpenServiceKeys implements ServiceKeys {
   readonly tenant: Buffer
   readonly activeVersion: number
   readonly isUnderGrant: boolean
+  readonly lease: Lease | undefined
   readonly #cluster: Uint8Array
   readonly #tenantKeys: TenantKeys
   readonly #active: WrappingKey | undefined
@@ -71,6 +75,8 @@ export class OpenServiceKeys implements ServiceKeys {
     this.#active = keys.active !== undefined && this.#byVersion.has(keys.active.version) ? keys.active : undefined
     this.#retired = keys.retired
     this.activeVersion = this.#active?.version ?? 0
+    this.lease = keys.lease
+    this.lease?.hold(this)
   }
 
   macRow<T extends TableName>(table: T, row: Unauthenticated<T>): Buffer {
@@ -89,7 +95,16 @@ export class OpenServiceKeys implements ServiceKeys {
     return this.#tenantKeys.keyCheckValue(key)
   }
 
+  checkValue(key: WrappingKey): Buffer {
+    return this.#tenantKeys.checkValue(key)
+  }
+
+  fitsCheckValue(key: WrappingKey, kept: Uint8Array): boolean {
+    return this.#tenantKeys.fitsCheckValue(key, kept)
+  }
+
   sealObject(context: ObjectContext, material: Uint8Array | Secret): Buffer {
+    this.lease?.assertRunning()
     if (this.#active === undefined) {
       throw new KryptonError(
         'wrong-key-lifecycle-state',
@@ -100,6 +115,7 @@ export class OpenServiceKeys implements ServiceKeys {
   }
 
   openObject(context: ObjectContext, keyVersion: number, record: Uint8Array): Secret {
+    this.lease?.assertRunning()
     const key = this.#byVersion.get(keyVersion) ?? this.#keyByGrant(keyVersion)
     return openRecord(Purpose.Object, key, this.#recordContext(context), record, 'object')
   }

@@ -1,12 +1,16 @@
 import type { Clock } from '../clock.ts'
 import { KryptonError } from '../errors.ts'
 import { limits } from '../limits.ts'
+import type { Row } from '../store/schema.ts'
 import type { MaybePromise, Store } from '../store/store.ts'
 import { VersionSlot } from '../store/version-table.ts'
 import { OpenServiceKeys, type Scope, type ServiceKeys } from './data-key.ts'
 import { openIntegrityKeys, systemRowMacs } from './integrity-key.ts'
 import type { Suite } from '../crypto/aead.ts'
 import { checkParent, type Ivks, newIvk, openIvks, wipeIvks } from './internal-versioned-key.ts'
+import { opens } from './key-state.ts'
+import { isNoLease, type Lease, type Leases, noLeases } from './lease.ts'
+import { LinkSwitch, newestLink } from './link-key.ts'
 import { type RootKeys, wipeRootKeys } from './root-keys.ts'
 import { type Grant, grantFor } from './break-glass.ts'
 import type { RowKeys, RowMacs, Unauthenticated } from './row-mac.ts'
@@ -28,6 +32,8 @@ interface Opened<T> {
   readonly keysVersion: number
   readonly tenantVersion: number
   value: MaybePromise<T>
+  /** Of keys of a linked system, once they are open. */
+  lease: Lease | undefined
 }
 
 /**
@@ -46,6 +52,7 @@ export class KeyChain {
   /** A principal keeps its scope for life, so the common way to its keys hashes no text. */
   #byScope = new WeakMap<Scope, Opened<OpenServiceKeys>>()
   #forgotten = false
+  #leases: Leases = noLeases
 
   constructor(store: Store, root: RootKeys, clock: Clock) {
     this.#store = store
@@ -53,6 +60,11 @@ export class KeyChain {
     this.clock = clock
     this.#system = systemRowMacs(root.cluster, root.systemIntegrityKeys)
     this.#wraps = new WrapBudget(store, () => this.system())
+  }
+
+  /** Takes leases of linked systems from there: without it nothing of them opens. */
+  leaseFrom(leases: Leases): void {
+    this.#leases = leases
   }
 
   /** The cluster that every record is bound to. */
@@ -74,6 +86,7 @@ export class KeyChain {
     const opened: Opened<Ivks> = {
       keysVersion,
       tenantVersion: 0,
+      lease: undefined,
       value: next(this.#store.find('ivks', {}), (rows) => openIvks(this.#root, this.#system, rows)),
     }
     this.#ivks = opened
@@ -109,21 +122,74 @@ export class KeyChain {
     const known = this.#byScope.get(scope)
     if (known !== undefined && this.#isFresh(known, scope.tenant)) return known.value
     const opened = this.#cached(this.#services, scopeText(scope), scope.tenant, () => this.#loadService(scope))
+    setLease(opened)
     // A promise may yet be broken: only what is open is remembered by scope.
     if (!(opened.value instanceof Promise)) this.#byScope.set(scope, opened)
     return opened.value
   }
 
-  /** The versions of the Tenant Key of a system; none when it was never made. For making keys below it: the caller wipes them. */
+  /**
+   * The versions of the Tenant Key of a system; none when it was never made. For making keys below it: the caller wipes them.
+   * @throws KryptonError as `Leases.of`, where the system is linked
+   */
   tenantKeys(tenant: Buffer, system: Buffer): MaybePromise<WrappingKeys> {
     const owner = { cluster: this.cluster, tenant, system }
     return next(this.#openTenant(tenant), (tenantKeys) =>
       next(this.ivks(), (ivks) =>
         next(this.#store.find('tenant_keys', { tenant, system }), (rows) => {
           for (const row of rows) checkParent(ivks, row)
-          return openWrappingKeys('tenant_keys', owner, tenantKeys, ivks, rows)
+          return next(this.links(tenant, system), (links) =>
+            links.length === 0
+              ? openWrappingKeys('tenant_keys', owner, tenantKeys, ivks, rows)
+              : this.#openLinked({ owner, tenantKeys, ivks }, rows, links),
+          )
         }),
       ),
+    )
+  }
+
+  /** The versions of the link key of a system, their MACs verified; none where it is not linked. */
+  links(tenant: Buffer, system: Buffer): MaybePromise<Row<'l1_links'>[]> {
+    return next(this.#store.find('l1_links', { tenant, system }), (rows) =>
+      rows.length === 0
+        ? rows
+        : next(this.#openTenant(tenant), (tenantKeys) => {
+            for (const row of rows) tenantKeys.verifyRow('l1_links', row)
+            return rows
+          }),
+    )
+  }
+
+  /** The lease of a linked system: see `Leases.of`. */
+  lease(tenant: Buffer, system: Buffer): MaybePromise<Lease> {
+    return this.#leases.of(tenant, system)
+  }
+
+  #openLinked(
+    open: {
+      readonly owner: { readonly cluster: Uint8Array; readonly tenant: Buffer; readonly system: Buffer }
+      readonly tenantKeys: TenantKeys
+      readonly ivks: Ivks
+    },
+    rows: readonly Row<'tenant_keys'>[],
+    links: readonly Row<'l1_links'>[],
+  ): MaybePromise<WrappingKeys> {
+    const { owner, tenantKeys, ivks } = open
+    const { tenant, system } = owner
+    const newest = newestLink(links)
+    return next(newest && this.#leases.of(tenant, system), (lease) =>
+      next(this.#store.find('linked_keys', { tenant, system }), (linkedRows) => {
+        for (const row of linkedRows) tenantKeys.verifyRow('linked_keys', row)
+        const linking = {
+          lease,
+          tenantKeys,
+          rows: new Map(linkedRows.map((row) => [row.version, row])),
+          retired: new Set(links.filter(({ state }) => !opens(state)).map(({ version }) => version)),
+        }
+        const keys = openWrappingKeys('tenant_keys', owner, tenantKeys, ivks, rows, linking)
+        const takesNew = newest === undefined || newest.switch_state === LinkSwitch.Enabled
+        return takesNew ? keys : { ...keys, active: undefined }
+      }),
     )
   }
 
@@ -135,7 +201,8 @@ export class KeyChain {
         next(this.#store.find('service_keys', { tenant, system, service }), (rows) => {
           try {
             const owner = { cluster: this.cluster, tenant, system, service }
-            const keys = openWrappingKeys('service_keys', owner, tenantKeys, parents, rows)
+            const { lease } = parents
+            const keys = { ...openWrappingKeys('service_keys', owner, tenantKeys, parents, rows), lease }
             // A Tenant Key that is halted halts what is below it.
             return parents.active === undefined ? { ...keys, active: undefined } : keys
           } finally {
@@ -152,11 +219,22 @@ export class KeyChain {
    */
   async refresh(meant?: { readonly tenant: Buffer; readonly system?: Buffer }): Promise<void> {
     await this.ivks()
-    if (meant?.system !== undefined) wipeWrappingKeys(await this.tenantKeys(meant.tenant, meant.system))
+    this.#leases.look()
+    if (meant?.system !== undefined) await this.#openPending(meant.tenant, meant.system)
     for (const [name, opened] of this.#services) {
       if (opened.keysVersion === this.#keysVersion()) continue
       this.#services.delete(name)
       wipeWhenOpen(opened.value, (keys) => keys.wipe())
+    }
+  }
+
+  /** Where the L1 gives no lease, nothing is open here that could be used, and what opens later is what is stored then. */
+  async #openPending(tenant: Buffer, system: Buffer): Promise<void> {
+    try {
+      wipeWrappingKeys(await this.tenantKeys(tenant, system))
+    } catch (error) {
+      const isLinked = (await this.links(tenant, system)).some(({ state }) => opens(state))
+      if (!isLinked || !isNoLease(error)) throw error
     }
   }
 
@@ -171,6 +249,7 @@ export class KeyChain {
     this.#tenants.clear()
     this.#services.clear()
     this.#byScope = new WeakMap()
+    this.#leases.forget()
     this.#system.wipe()
     wipeRootKeys(this.#root)
   }
@@ -229,7 +308,7 @@ export class KeyChain {
     // The slots are read before the rows, so that a change between the two makes the entry stale, never too new.
     const keysVersion = this.#keysVersion()
     const tenantVersion = this.#tenantVersion(tenant)
-    const opened: Opened<T> = { keysVersion, tenantVersion, value: load() }
+    const opened: Opened<T> = { keysVersion, tenantVersion, value: load(), lease: undefined }
     cache.delete(key)
     cache.set(key, opened)
     if (cache.size > limits.keyChainEntriesMax) cache.delete(cache.keys().next().value!)
@@ -240,7 +319,11 @@ export class KeyChain {
   }
 
   #isFresh(opened: Opened<unknown>, tenant: Buffer): boolean {
-    return opened.keysVersion === this.#keysVersion() && opened.tenantVersion === this.#tenantVersion(tenant)
+    return (
+      opened.keysVersion === this.#keysVersion() &&
+      opened.tenantVersion === this.#tenantVersion(tenant) &&
+      (opened.lease === undefined || opened.lease.isRunning)
+    )
   }
 
   #keysVersion(): number {
@@ -269,6 +352,13 @@ function settle<T>(opened: Opened<T>, onFailure: () => void): MaybePromise<T> {
     value.then((settled) => (opened.value = settled), onFailure)
   }
   return value
+}
+
+/** Remembers under which lease a service's keys were opened, now or when they are. */
+function setLease(opened: Opened<OpenServiceKeys>): void {
+  const { value } = opened
+  if (!(value instanceof Promise)) opened.lease = value.lease
+  else void value.then(({ lease }) => (opened.lease = lease)).catch(() => undefined) // who asked for the keys is told
 }
 
 /** Keys that are being opened are wiped as soon as they are; where they do not open, there are none. */

@@ -9,6 +9,7 @@ import { checkAct } from './key-life.ts'
 import { KeyState } from './key-state.ts'
 import { type KeyWork, retrying, updateOf } from './key-versions.ts'
 import { idOf, KeyJobKind } from './rotation-jobs.ts'
+import { withoutRecord } from './versioned-keys.ts'
 
 /** What is destroyed: a tenant's keys, those of one of its systems, of a service, or one version of a service's. */
 export interface Destruction {
@@ -105,6 +106,10 @@ export async function destroyKeys(work: KeyWork, run: JobRun): Promise<string> {
     for (const row of tenantKeys) {
       keys.verifyRow('tenant_keys', row)
       changes.push(updateOf('tenant_keys', row, gone, keys))
+    }
+    for (const { system, version } of tenantKeys) {
+      const linked = await store.get('linked_keys', { tenant: what.tenant, system, version })
+      if (linked !== undefined) changes.push(withoutRecord(linked, keys))
     }
     changes.push(...(await previousRecords(store, 'previous_key_records', what)))
     if (changes.length === 0) return

@@ -57,9 +57,14 @@ export interface VersionedKey<T extends VersionedTable> {
   readonly system?: SystemOfKeys
   rows(): Promise<readonly Row<T>[]>
   keys(): Promise<RowKeys>
-  /** A new version, pending. */
-  make(version: number): Promise<Unauthenticated<T>>
+  /** A new version, pending, and what is stored besides its row. */
+  make(version: number): Promise<{ readonly row: Unauthenticated<T>; readonly besides: readonly Change[] }>
+  /** What is changed besides its row when a version goes for good. */
+  alsoGone?(version: number): Promise<readonly Change[]>
 }
+
+/** What becomes of the version that another takes the place of: one that is Deprecated or Compromised goes as soon as nothing refers to it. */
+export type StateBefore = typeof KeyState.Grace | typeof KeyState.Deprecated | typeof KeyState.Compromised
 
 /**
  * Puts the next version of a key in the place of version `from`, in two steps: it is stored as pending and opened by every user, and only then is it the one
@@ -68,7 +73,7 @@ export interface VersionedKey<T extends VersionedTable> {
 export async function activateNext<T extends VersionedTable>(
   work: KeyWork,
   key: VersionedKey<T>,
-  step: { readonly from: number; readonly compromised: boolean; readonly run: JobRun },
+  step: { readonly from: number; readonly before: StateBefore; readonly run: JobRun },
 ): Promise<number> {
   const { users, at } = work
   const before = activeOf(await verified(key))
@@ -78,11 +83,12 @@ export async function activateNext<T extends VersionedTable>(
     await users.refresh(key.system)
     step.run.throwIfStopped()
     at('acknowledged')
-    await retrying(() => activate(work, key, step.from, step.compromised))
+    await retrying(() => activate(work, key, step.from, step.before))
     at('active')
   }
   // What was opened under a compromised version is let go of, and opens no more.
-  await users.refresh(key.system && step.compromised ? { ...key.system, forget: true } : key.system)
+  const isForgotten = step.before !== KeyState.Grace
+  await users.refresh(key.system && isForgotten ? { ...key.system, forget: true } : key.system)
   at('in use')
   return activeOf(await verified(key)).version
 }
@@ -115,9 +121,10 @@ export async function changeState<T extends VersionedTable>(
 ): Promise<void> {
   const { state, operation, actor, record = row.record } = change
   const keys = await key.keys()
+  const besides = record.byteLength === 0 ? await key.alsoGone?.(row.version) : undefined
   await work.store.commit({
     section: 'keys',
-    changes: [updateOf(key.table, row, { state, record }, keys)],
+    changes: [updateOf(key.table, row, { state, record }, keys), ...(besides ?? [])],
     audit: [event(work.clock, key, row, operation, actor)],
   })
 }
@@ -139,41 +146,45 @@ export async function replacePending<T extends VersionedTable>(work: KeyWork, ke
   const old = rows.find(({ state }) => state === KeyState.Pending)
   if (old === undefined) return
   const keys = await key.keys()
-  const { row, change } = await pendingRow(key, keys, rows)
+  const { row, changes } = await pendingRow(key, keys, rows)
   const gone = updateOf(key.table, old, { state: KeyState.Retired, record: Buffer.alloc(0) }, keys)
   const audit = [
     event(work.clock, key, old, 'KeyCompromise', 'system'),
     event(work.clock, key, row, 'KeyVersionAdd', 'system'),
   ]
-  await work.store.commit({ section: 'keys', changes: [gone, change], audit })
+  await work.store.commit({
+    section: 'keys',
+    changes: [gone, ...changes, ...((await key.alsoGone?.(old.version)) ?? [])],
+    audit,
+  })
 }
 
 async function storePending<T extends VersionedTable>(work: KeyWork, key: VersionedKey<T>): Promise<void> {
   const rows = await verified(key)
   if (rows.some(({ state }) => state === KeyState.Pending)) return
-  const { row, change } = await pendingRow(key, await key.keys(), rows)
+  const { row, changes } = await pendingRow(key, await key.keys(), rows)
   await work.store.commit({
     section: 'keys',
-    changes: [change],
+    changes,
     audit: [event(work.clock, key, row, 'KeyVersionAdd', 'system')],
   })
 }
 
 /** The next version of a key, pending. */
 async function pendingRow<T extends VersionedTable>(key: VersionedKey<T>, keys: RowKeys, rows: readonly Row<T>[]) {
-  const made = await key.make(Math.max(...rows.map(({ version }) => version)) + 1)
+  const { row: made, besides } = await key.make(Math.max(...rows.map(({ version }) => version)) + 1)
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- an unauthenticated row of T with its MAC
   const row = { ...made, mac: keys.macRow(key.table, made) } as unknown as Row<T>
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a row of T, for the table T
   const change = { table: key.table, kind: 'insert', row } as unknown as Change
-  return { row, change }
+  return { row, changes: [change, ...besides] }
 }
 
 async function activate<T extends VersionedTable>(
   work: KeyWork,
   key: VersionedKey<T>,
   from: number,
-  compromised: boolean,
+  state: StateBefore,
 ): Promise<void> {
   const rows = await verified(key)
   const old = activeOf(rows)
@@ -181,14 +192,13 @@ async function activate<T extends VersionedTable>(
   const pending = rows.find(({ state }) => state === KeyState.Pending)
   if (pending === undefined) throw new Error('the version that was to become active is gone')
   const keys = await key.keys()
-  const state = compromised ? KeyState.Compromised : KeyState.Grace
   await work.store.commit({
     section: 'keys',
     changes: [
       updateOf(key.table, old, { state }, keys),
       updateOf(key.table, pending, { state: KeyState.Active }, keys),
     ],
-    audit: [event(work.clock, key, pending, compromised ? 'KeyCompromise' : 'KeyRotate', 'system')],
+    audit: [event(work.clock, key, pending, state === KeyState.Compromised ? 'KeyCompromise' : 'KeyRotate', 'system')],
   })
 }
 

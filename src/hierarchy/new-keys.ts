@@ -69,7 +69,7 @@ export async function announceKey(
   const state = KeyState.Pending
   if (service === undefined) {
     const { active: ivk } = await chain.ivksToWrap(1)
-    const { key, row } = newTenantKey({ cluster, tenant, system }, ivk, 1, dateTime(clock))
+    const { key, row } = newTenantKey({ cluster, tenant, system }, { ivk }, 1, dateTime(clock))
     key.secret.wipe()
     const announced = { ...row, state }
     const mac = keys.macRow('tenant_keys', announced)
@@ -98,7 +98,7 @@ function takesNothingNew(): KryptonError {
 
 function addSystem(chain: KeyChain, scope: Scope, tenantKeys: RowKeys, ivk: WrappingKey, changes: Change[]): void {
   const owner = { cluster: chain.cluster, tenant: scope.tenant, system: scope.system }
-  const { key, row } = newTenantKey(owner, ivk, 1, dateTime(chain.clock))
+  const { key, row } = newTenantKey(owner, { ivk }, 1, dateTime(chain.clock))
   try {
     changes.push({ table: 'tenant_keys', kind: 'insert', row: { ...row, mac: tenantKeys.macRow('tenant_keys', row) } })
     addService(chain, scope, tenantKeys, key, changes)

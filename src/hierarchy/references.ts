@@ -41,10 +41,12 @@ class Counting {
 
   async under(address: KeyAddress): Promise<Record<string, number>> {
     if (address.table === 'ivks') {
-      const isBelow = ({ of_table: table }: PreviousRow) => table === 'tenant_keys' || table === 'integrity_keys'
+      const isBelow = ({ of_table: table }: PreviousRow) => table !== 'service_keys'
       return {
         "tenants' integrity keys": await this.#rows('integrity_keys', ({ tenant }) => !tenant.equals(noTenant)),
         'Tenant Keys': await this.#rows('tenant_keys', () => true),
+        'copies of linked Tenant Keys': await this.#rows('linked_keys', () => true),
+        'credentials of L1s': await this.#rows('l1_links', () => true),
         [previousName]: await this.#previous('previous_key_records', isBelow),
       }
     }
@@ -66,7 +68,7 @@ class Counting {
     }
   }
 
-  async #rows<T extends 'integrity_keys' | 'tenant_keys'>(
+  async #rows<T extends 'integrity_keys' | 'tenant_keys' | 'linked_keys' | 'l1_links'>(
     table: T,
     isBelow: (row: Row<T>) => boolean,
   ): Promise<number> {

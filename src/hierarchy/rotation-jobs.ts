@@ -20,7 +20,7 @@ export type KeyAddress =
   | ({ readonly table: 'service_keys' } & Scope)
 
 /** Why a key is rotated, for people. */
-export type RotationReason = 'time' | 'volume' | 'command' | 'compromise' | 'left over'
+export type RotationReason = 'time' | 'volume' | 'command' | 'compromise' | 'link' | 'left over'
 
 /**
  * The job that rotates a key from version `from` on. When another version is active by then, it only wraps anew what still hangs on older ones. Jobs of one tenant
@@ -33,7 +33,14 @@ export function rotationJob(
   const { from, reason, actor, subject } = request
   const compromised = reason === 'compromise' ? 1 : 0
   const kind = kindOf[address.table]
-  return { kind, actor, subject, ...placeOf(address), parameters: { ...parametersOf(address), from, compromised } }
+  const parameters = {
+    ...parametersOf(address),
+    from,
+    compromised,
+    // What is below goes too: its keys were made while another key was above them, or none.
+    ...(reason === 'link' ? { children: 1 } : {}),
+  }
+  return { kind, actor, subject, ...placeOf(address), parameters }
 }
 
 /** The job that declares a key compromised that has no active version: nothing takes its place. */

@@ -13,17 +13,29 @@ import {
   activateNext,
   type KeyWork,
   replacePending,
+  retrying,
+  type StateBefore,
   type SystemOfKeys,
   type VersionedKey,
   type VersionedTable,
 } from './key-versions.ts'
+import { retireOldLinks } from './link-acts.ts'
+import { activeLink } from './link-key.ts'
 import { noTenant } from './key-record.ts'
 import { referencesOf } from './references.ts'
 import { deleteVersion } from './retirement.ts'
 import { type Parents, Rewrapper } from './rewrap.ts'
 import { addressOf, deletionJob, idOf, type KeyAddress, KeyJobKind, rotationJob } from './rotation-jobs.ts'
 import { ivkOf, serviceKeyOf, tenantKeyOf } from './versioned-keys.ts'
-import { objectRows, type Place, serviceKeyRows, tenantIntegrityKeyRows, tenantKeyRows } from './wrapped-rows.ts'
+import {
+  linkedKeyRows,
+  linkRows,
+  objectRows,
+  type Place,
+  serviceKeyRows,
+  tenantIntegrityKeyRows,
+  tenantKeyRows,
+} from './wrapped-rows.ts'
 import { wipeWrappingKeys, type WrappingKeys } from './wrapping-keys.ts'
 
 /** What is asked of rotations. */
@@ -70,6 +82,8 @@ class Rotation {
     const parents = async () => ({ ...movable(await chain.ivks()), end: () => undefined })
     await this.#rewrapper.settle(tenantIntegrityKeyRows, () => true, parents)
     await this.#rewrapper.settle(tenantKeyRows, () => true, parents)
+    await this.#rewrapper.settle(linkedKeyRows, () => true, parents)
+    await this.#rewrapper.settle(linkRows, () => true, parents)
     await this.#setTotal(run, { table: 'ivks' }, version)
     const damage = new Damage()
     const integrityKeys = await this.#eachPage(run, 'integrity_keys', async (rows) =>
@@ -84,12 +98,23 @@ class Rotation {
         this.#rewrapper.rewrap(tenantKeyRows, movable(await chain.ivksToWrap(some.length)), some),
       ),
     )
+    const copies = await this.#eachPage(run, 'linked_keys', async (rows) =>
+      damage.leaveOut(rows, async (some) =>
+        this.#rewrapper.rewrap(linkedKeyRows, movable(await chain.ivksToWrap(some.length)), some),
+      ),
+    )
+    const credentials = await this.#eachPage(run, 'l1_links', async (rows) =>
+      damage.leaveOut(rows, async (some) =>
+        this.#rewrapper.rewrap(linkRows, movable(await chain.ivksToWrap(some.length)), some),
+      ),
+    )
     damage.throwIfAny()
-    const result = `version ${version} is active, ${integrityKeys + tenantKeys} keys were wrapped anew`
-    if (!step.compromised) return result
-    const count = await this.#replaceTenantKeys(run)
+    const count = integrityKeys + tenantKeys + copies + credentials
+    const result = `version ${version} is active, ${count} keys were wrapped anew`
+    if (step.before !== KeyState.Compromised) return result
+    const replaced = await this.#replaceTenantKeys(run)
     await this.#scheduleDeletion({ table: 'ivks' }, step.from)
-    return `${result}; ${count} Tenant Keys are replaced by jobs of their own`
+    return `${result}; ${replaced} Tenant Keys are replaced by jobs of their own`
   }
 
   /** Not before their own wrapping key is a new one: they would be told with the old one again. */
@@ -116,11 +141,14 @@ class Rotation {
     const address = tenantKeyAddress(run)
     const { tenant, system } = address
     const step = stepOf(run)
+    await this.#replaceOlderPending(address)
     const version = await activateNext(this.#work, tenantKeyOf(this.#work, address), step)
-    const below = step.compromised ? await this.#replaceServiceKeys(run, address, version) : ''
+    const goes = step.before !== KeyState.Grace
+    const below = goes ? await this.#replaceServiceKeys(run, address, { version, before: step.before }) : ''
     await this.#setTotal(run, address, version)
     const count = await this.#rewrapServiceKeys(run, { tenant, system })
-    if (step.compromised) await this.#scheduleDeletion(address, step.from)
+    if (goes) await this.#scheduleDeletion(address, step.from)
+    if (step.before === KeyState.Deprecated) await retireOldLinks(this.#work, address)
     return `version ${version} is active, ${count} Service Keys were wrapped anew${below}`
   }
 
@@ -130,15 +158,31 @@ class Rotation {
     const version = await activateNext(this.#work, serviceKeyOf(this.#work, address), step)
     await this.#setTotal(run, address, version)
     const count = await this.#rewrapObjects(run, address, positionOf(version))
-    if (step.compromised) await this.#scheduleDeletion(address, step.from)
+    if (step.before !== KeyState.Grace) await this.#scheduleDeletion(address, step.from)
     return `version ${version} is active, ${count} objects were wrapped anew`
   }
 
+  /** A version that was made before the system was linked, or under another link, does not become active. */
+  async #replaceOlderPending(address: SystemOfKeys): Promise<void> {
+    const { chain, store } = this.#work
+    const { tenant, system } = address
+    const key = tenantKeyOf(this.#work, address)
+    const pending = (await key.rows()).find(({ state }) => state === KeyState.Pending)
+    if (pending === undefined) return
+    const link = activeLink(await chain.links(tenant, system))?.version
+    const linked = await store.get('linked_keys', { tenant, system, version: pending.version })
+    if (linked?.link_version !== link) await retrying(() => replacePending(this.#work, key))
+  }
+
   /**
-   * Who has a Tenant Key may have had what it wraps: those keys go too, and what they wrap is moved. A Service Key that is not under the new version yet is one of them;
+   * Who has a Tenant Key, or had it before it was linked, may have had what it wraps: those keys go too, and what they wrap is moved. A Service Key that is not under the new version yet is one of them;
    * they are wrapped anew only after that, so that a crash leaves them to be told.
    */
-  async #replaceServiceKeys(run: JobRun, { tenant, system }: SystemOfKeys, version: number): Promise<string> {
+  async #replaceServiceKeys(
+    run: JobRun,
+    { tenant, system }: SystemOfKeys,
+    { version, before }: { readonly version: number; readonly before: StateBefore },
+  ): Promise<string> {
     let objects = 0
     const rows = await this.#work.store.find('service_keys', { tenant, system })
     for (const row of rows.filter(
@@ -149,7 +193,7 @@ class Rotation {
     for (const { service, version: from, parent_version: parent } of active) {
       const address = { table: 'service_keys', tenant, system, service } as const
       const key = serviceKeyOf(this.#work, address)
-      if (parent !== version) await activateNext(this.#work, key, { from, compromised: true, run })
+      if (parent !== version) await activateNext(this.#work, key, { from, before, run })
       objects += await this.#rewrapObjects(run, address, noPosition)
       if (parent !== version) await this.#scheduleDeletion(address, from)
     }
@@ -231,7 +275,7 @@ class Rotation {
   }
 
   /** Acts on every row of a table of keys, a page at a time. Resolves to the sum of what was done. */
-  async #eachPage<T extends 'integrity_keys' | 'tenant_keys'>(
+  async #eachPage<T extends 'integrity_keys' | 'tenant_keys' | 'linked_keys' | 'l1_links'>(
     run: JobRun,
     table: T,
     act: (rows: Row<T>[]) => Promise<number>,
@@ -312,11 +356,9 @@ function ending(keys: WrappingKeys): Parents & { readonly end: () => void } {
 }
 
 function stepOf(run: JobRun): Parameters<typeof activateNext>[2] {
-  return { from: Number(run.parameters['from']), compromised: isCompromised(run), run }
-}
-
-function isCompromised(run: JobRun): boolean {
-  return run.parameters['compromised'] === 1
+  const { from, compromised, children } = run.parameters
+  const before = compromised === 1 ? KeyState.Compromised : children === 1 ? KeyState.Deprecated : KeyState.Grace
+  return { from: Number(from), before, run }
 }
 
 function tenantKeyAddress({ owner, parameters }: JobRun): SystemOfKeys & { readonly table: 'tenant_keys' } {

@@ -8,9 +8,11 @@ import type { KeptSets } from '../store/store.ts'
 import type { KeyChain } from './key-chain.ts'
 import { noTenant } from './key-record.ts'
 import type { KeyWork } from './key-versions.ts'
+import { isNoLease } from './lease.ts'
 import type { RowKeys } from './row-mac.ts'
 import { rowOwner } from './row-owner.ts'
 import { lookAtSets, setTables } from './sets.ts'
+import { linkedKeyRows, linkRows, tenantKeyRows, type WrappedRows } from './wrapped-rows.ts'
 import { wipeWrappingKeys } from './wrapping-keys.ts'
 
 export const scrubKind = 'scrub'
@@ -106,7 +108,8 @@ class Round {
       keys.verifyRow(table, row)
       await looks[table]?.(this.#work.chain, row, before)
     } catch (error) {
-      if (await this.#isGone(table, row)) return
+      // Its MAC fits, and its L1 keeps it from being opened: it is as it was written, so far as can be told without.
+      if (isNoLease(error) || (await this.#isGone(table, row))) return
       this.#add(error)
     }
   }
@@ -148,8 +151,12 @@ const looks: { readonly [T in TableName]?: Look<T> } = {
   tenant_keys: async (chain, row, before) => {
     const isSame = before !== undefined && before.system.equals(row.system) && before.tenant.equals(row.tenant)
     follows(row, isSame ? before : undefined)
+    await openUnderIvk(chain, tenantKeyRows, row)
     wipeWrappingKeys(await chain.tenantKeys(row.tenant, row.system))
   },
+  // What stands under the IVK opens without the L1.
+  linked_keys: async (chain, row) => openUnderIvk(chain, linkedKeyRows, row),
+  l1_links: async (chain, row) => openUnderIvk(chain, linkRows, row),
   service_keys: async (chain, row, before) => {
     const { tenant, system, service } = row
     const isSame =
@@ -181,6 +188,14 @@ const looks: { readonly [T in TableName]?: Look<T> } = {
       if (!isKryptonError(error, 'wrong-key-lifecycle-state')) throw error
     }
   },
+}
+
+async function openUnderIvk<T extends 'tenant_keys' | 'linked_keys' | 'l1_links'>(
+  chain: KeyChain,
+  kind: WrappedRows<T>,
+  row: Row<T>,
+): Promise<void> {
+  if (row.record.byteLength > 0) kind.open(chain.cluster, row, (await chain.ivks()).byVersion).wipe()
 }
 
 /** Versions are numbered from 1 and their rows stay when their keys go: a gap is a row that somebody has removed. */

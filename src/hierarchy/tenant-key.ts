@@ -1,4 +1,5 @@
 import { Suite } from '../crypto/aead.ts'
+import { equalBytes } from '../crypto/compare.ts'
 import { labels } from '../crypto/labels.ts'
 import { hmac } from '../crypto/mac.ts'
 import { randomIdentifier } from '../crypto/random.ts'
@@ -7,6 +8,7 @@ import type { Row, TableName } from '../store/schema.ts'
 import { activeIntegrityVersion, deriveByVersion } from './integrity-key.ts'
 import { KeyAlgorithm, keyBytes, keyContext } from './key-record.ts'
 import { KeyState } from './key-state.ts'
+import { linkedKeyRow, sealLinked } from './link-key.ts'
 import type { IntegrityKeyVersion, WrappingKey } from './root-keys.ts'
 import { type RowKeys, RowMacs, type Unauthenticated } from './row-mac.ts'
 import { Purpose, sealRecord } from './wrapped-key.ts'
@@ -18,6 +20,10 @@ export interface TenantKeys extends RowKeys {
   indexToken(attribute: string, value: Uint8Array): Buffer
   /** 32 bytes that tell this key from another without telling the key. */
   keyCheckValue(key: WrappingKey): Buffer
+  /** What a row keeps of it: u32 version of the integrity key ‖ check value. */
+  checkValue(key: WrappingKey): Buffer
+  /** True if `kept` is the check value of this key. */
+  fitsCheckValue(key: WrappingKey, kept: Uint8Array): boolean
 }
 
 /** TenantKeys from the opened versions of the tenant's integrity key. */
@@ -25,7 +31,7 @@ export class OpenTenantKeys implements TenantKeys {
   readonly tenant: Buffer
   readonly #macs: RowMacs
   readonly #tokenKey: Secret
-  readonly #checkKey: Secret
+  readonly #checkKeys: ReadonlyMap<number, Secret>
   readonly #version: number
 
   constructor(cluster: Uint8Array, tenant: Buffer, keys: readonly IntegrityKeyVersion[]) {
@@ -34,7 +40,7 @@ export class OpenTenantKeys implements TenantKeys {
     this.#macs = new RowMacs(deriveByVersion(cluster, tenant, keys, labels.tenantRowMac), this.#version)
     const active = keys.filter((key) => key.active)
     this.#tokenKey = deriveByVersion(cluster, tenant, active, labels.indexToken).get(this.#version)!
-    this.#checkKey = deriveByVersion(cluster, tenant, active, labels.keyCheck).get(this.#version)!
+    this.#checkKeys = deriveByVersion(cluster, tenant, keys, labels.keyCheck)
   }
 
   macRow<T extends TableName>(table: T, row: Unauthenticated<T>): Buffer {
@@ -56,36 +62,68 @@ export class OpenTenantKeys implements TenantKeys {
   }
 
   keyCheckValue(key: WrappingKey): Buffer {
-    const version = Buffer.alloc(4)
-    version.writeUInt32BE(key.version)
-    return hmac('sha256', this.#checkKey, key.keyId, version, hmac('sha256', key.secret, keyCheckText))
+    return keyCheckValue(this.#checkKeys.get(this.#version)!, key)
+  }
+
+  checkValue(key: WrappingKey): Buffer {
+    return Buffer.concat([u32(this.#version), this.keyCheckValue(key)])
+  }
+
+  fitsCheckValue(key: WrappingKey, kept: Uint8Array): boolean {
+    if (kept.byteLength !== 4 + 32) return false
+    const checkKey = this.#checkKeys.get(Buffer.from(kept).readUInt32BE())
+    return checkKey !== undefined && equalBytes(keyCheckValue(checkKey, key), kept.subarray(4))
   }
 
   /** Ends the keys. */
   wipe(): void {
     this.#macs.wipe()
     this.#tokenKey.wipe()
-    this.#checkKey.wipe()
+    for (const checkKey of this.#checkKeys.values()) checkKey.wipe()
   }
 }
 
-/** Makes a version of the Tenant Key (L2) of a system, wrapped by `ivk`: the first is active from the start, others are pending. The caller wipes the key. */
+/** A new version of a Tenant Key: the key, which the caller wipes, and its rows. */
+export interface NewTenantKey {
+  readonly key: WrappingKey
+  readonly row: Unauthenticated<'tenant_keys'>
+  /** Of one that is under a link key. */
+  readonly linked: Unauthenticated<'linked_keys'> | undefined
+}
+
+/**
+ * Makes a version of the Tenant Key (L2) of a system, wrapped by `ivk`, and by the link key inside of that where there is one: the first is active from the start, others are pending.
+ */
 export function newTenantKey(
   owner: { cluster: Uint8Array; tenant: Buffer; system: Buffer },
-  ivk: WrappingKey,
+  under: { readonly ivk: WrappingKey; readonly link?: { readonly key: WrappingKey; readonly tenantKeys: TenantKeys } },
   version: number,
   created: number,
-): { key: WrappingKey; row: Unauthenticated<'tenant_keys'> } {
+): NewTenantKey {
   const secret = generateSecret(keyBytes, 'wrapping')
   const key_id = randomIdentifier()
-  const record = sealRecord(Purpose.TenantKey, ivk, keyContext(owner, { key_id, version }, KeyAlgorithm.Aes), secret)
+  const key = { secret, keyId: key_id, version, suite: Suite.Xaes256Gcm }
+  const { ivk, link } = under
   const { tenant, system } = owner
-  const parent_version = ivk.version
   const state = version === 1 ? KeyState.Active : KeyState.Pending
-  return {
-    key: { secret, keyId: key_id, version, suite: Suite.Xaes256Gcm },
-    row: { tenant, system, version, key_id, state, parent_version, created, record, row_version: 1 },
+  const row = { tenant, system, version, key_id, state, parent_version: ivk.version, created, row_version: 1 }
+  if (link === undefined) {
+    const context = keyContext(owner, { key_id, version }, KeyAlgorithm.Aes)
+    return { key, row: { ...row, record: sealRecord(Purpose.TenantKey, ivk, context, secret) }, linked: undefined }
   }
+  const { record, copy } = sealLinked(owner, { key_id, version }, { ivk, link: link.key }, secret)
+  const linked = linkedKeyRow(owner, key, { ivk, link: link.key, tenantKeys: link.tenantKeys }, copy)
+  return { key, row: { ...row, record }, linked }
+}
+
+function keyCheckValue(checkKey: Secret, key: WrappingKey): Buffer {
+  return hmac('sha256', checkKey, key.keyId, u32(key.version), hmac('sha256', key.secret, keyCheckText))
+}
+
+function u32(value: number): Buffer {
+  const bytes = Buffer.alloc(4)
+  bytes.writeUInt32BE(value)
+  return bytes
 }
 
 const keyCheckText = Buffer.from('krypton/key-check/1')

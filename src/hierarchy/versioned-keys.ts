@@ -2,9 +2,15 @@ import type { Suite } from '../crypto/aead.ts'
 import { dateTime } from '../clock.ts'
 import type { Scope } from './data-key.ts'
 import { KryptonError } from '../errors.ts'
+import type { Row } from '../store/schema.ts'
+import type { Change } from '../store/store.ts'
 import { noTenant } from './key-record.ts'
+import type { Lease } from './lease.ts'
+import { activeLink } from './link-key.ts'
 import type { KeyWork, SystemOfKeys, VersionedKey, VersionedTable } from './key-versions.ts'
 import type { KeyAddress } from './rotation-jobs.ts'
+import type { WrappingKey } from './root-keys.ts'
+import type { RowKeys } from './row-mac.ts'
 import { newServiceKey } from './service-key.ts'
 import { newTenantKey } from './tenant-key.ts'
 import { wipeWrappingKeys } from './wrapping-keys.ts'
@@ -26,7 +32,7 @@ export function ivkOf({ store, chain, clock }: KeyWork, suite: Suite): Versioned
     owner: noTenant,
     rows: async () => store.find('ivks', {}),
     keys: async () => chain.system(),
-    make: async (version) => chain.newIvk(version, dateTime(clock), suite),
+    make: async (version) => ({ row: chain.newIvk(version, dateTime(clock), suite), besides: [] }),
   }
 }
 
@@ -39,17 +45,42 @@ export function tenantKeyOf({ store, chain, clock }: KeyWork, system: SystemOfKe
     rows: async () => store.find('tenant_keys', { tenant: system.tenant, system: system.system }),
     keys: async () => chain.tenant(system.tenant),
     make: async (version) => {
-      const { active } = await chain.ivksToWrap(1)
-      const { key, row } = newTenantKey(
-        { cluster: chain.cluster, tenant: system.tenant, system: system.system },
-        active,
-        version,
-        dateTime(clock),
-      )
+      const { cluster } = chain
+      const { tenant, system: ofSystem } = system
+      const tenantKeys = await chain.tenant(tenant)
+      const { active: ivk } = await chain.ivksToWrap(2)
+      const link = activeLink(await chain.links(tenant, ofSystem))
+      const under =
+        link === undefined
+          ? { ivk }
+          : { ivk, link: { key: linkKeyOf(await chain.lease(tenant, ofSystem), link), tenantKeys } }
+      const { key, row, linked } = newTenantKey({ cluster, tenant, system: ofSystem }, under, version, dateTime(clock))
       key.secret.wipe()
-      return row
+      if (linked === undefined) return { row, besides: [] }
+      const authenticated = { ...linked, mac: tenantKeys.macRow('linked_keys', linked) }
+      return { row, besides: [{ table: 'linked_keys', kind: 'insert', row: authenticated }] }
+    },
+    alsoGone: async (version) => {
+      const row = await store.get('linked_keys', { tenant: system.tenant, system: system.system, version })
+      return row === undefined ? [] : [withoutRecord(row, await chain.tenant(system.tenant))]
     },
   }
+}
+
+/** The S that new Tenant Keys are made under. */
+function linkKeyOf(lease: Lease, { version }: Row<'l1_links'>): WrappingKey {
+  const key = lease.linkKeys.get(version)
+  if (key !== undefined) return key
+  throw new KryptonError('external-key-unreachable', 'try again: the L1 was linked anew meanwhile')
+}
+
+/** The row of a linked Tenant Key that goes, its copy overwritten. */
+export function withoutRecord(row: Row<'linked_keys'>, keys: RowKeys): Change {
+  keys.verifyRow('linked_keys', row)
+  const { mac: _, ...rest } = row
+  const gone = { ...rest, record: Buffer.alloc(0), row_version: row.row_version + 1 }
+  const authenticated = { ...gone, mac: keys.macRow('linked_keys', gone) }
+  return { table: 'linked_keys', kind: 'update', row: authenticated, expectedVersion: row.row_version }
 }
 
 /** The Service Key (L3) of a service. */
@@ -69,7 +100,8 @@ export function serviceKeyOf({ store, chain, clock }: KeyWork, scope: Scope): Ve
             'wrong-key-lifecycle-state',
             'the system of this service has no active Tenant Key: there is nothing to wrap it with',
           )
-        return newServiceKey({ cluster: chain.cluster, ...scope }, parents.active, version, dateTime(clock))
+        const row = newServiceKey({ cluster: chain.cluster, ...scope }, parents.active, version, dateTime(clock))
+        return { row, besides: [] }
       } finally {
         wipeWrappingKeys(parents)
       }

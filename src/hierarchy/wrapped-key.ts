@@ -107,6 +107,13 @@ export function openRecord(
   return openFrom(suite, wrappingKey.secret, place, scratch, associatedBytes, secretClass)
 }
 
+/** Length in bytes of what a record in `suite` holds, by its own length: the length field inside must agree when it is opened. */
+export function plaintextBytes(record: Uint8Array, suite: number): number {
+  if (!isSuite(suite)) throw invalid('is of a suite that this server does not know')
+  const { nonce, commitment } = suiteLengths[suite]
+  return Math.max(0, record.byteLength - nonceOffset - nonce - commitment - 4 - tagBytes)
+}
+
 function checkHeader(
   record: Uint8Array,
   purpose: Purpose,

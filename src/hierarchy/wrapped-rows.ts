@@ -1,14 +1,16 @@
-import type { Secret } from '../crypto/secret.ts'
+import type { Secret, SecretClass } from '../crypto/secret.ts'
 import { KryptonError } from '../errors.ts'
 import type { KeyOf, Row } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
-import { KeyAlgorithm, keyContext, noTenant } from './key-record.ts'
+import { KeyAlgorithm, keyBytes, keyContext, type KeyOwner, noTenant } from './key-record.ts'
+import { copyContext, credentialsContext, outerContext } from './link-key.ts'
 import type { WrappingKey } from './root-keys.ts'
 import type { Unauthenticated } from './row-mac.ts'
-import { openRecord, Purpose, type RecordContext, sealRecord } from './wrapped-key.ts'
+import { openRecord, plaintextBytes, Purpose, type RecordContext, sealRecord } from './wrapped-key.ts'
 
 /** The tables whose rows hold a key that another key wraps. */
-export type WrappedTable = 'integrity_keys' | 'tenant_keys' | 'service_keys' | 'objects'
+export type WrappedTable = KeyTable | 'objects'
+type KeyTable = 'integrity_keys' | 'tenant_keys' | 'service_keys' | 'linked_keys' | 'l1_links'
 
 /** How the rows of such a table are wrapped: the one place that rotations know of them. */
 export interface WrappedRows<T extends WrappedTable> {
@@ -38,38 +40,36 @@ export interface Place {
   readonly version: number
 }
 
-interface OwnKey<T extends 'integrity_keys' | 'tenant_keys' | 'service_keys'> {
+interface OwnKey<T extends KeyTable> {
   readonly table: T
   readonly purpose: Purpose
-  readonly algorithm: (typeof KeyAlgorithm)[keyof typeof KeyAlgorithm]
-  readonly secretClass: 'wrapping' | 'system'
+  readonly secretClass: SecretClass
+  /** Of a record that holds so many bytes. */
+  context(owner: KeyOwner, row: Row<T>, bytes: number): RecordContext
   keyOf(row: Row<T>): KeyOf<T>
   at(place: Place): KeyOf<T>
   scope(row: Row<T>): { tenant: Buffer; system?: Buffer; service?: Buffer }
 }
 
 /** The rows of a table of our own keys. */
-function ownKeys<T extends 'integrity_keys' | 'tenant_keys' | 'service_keys'>(own: OwnKey<T>): WrappedRows<T> {
-  const context = (cluster: Uint8Array, row: Row<T>): RecordContext =>
-    keyContext({ cluster, ...own.scope(row) }, row, own.algorithm)
+function ownKeys<T extends KeyTable>(own: OwnKey<T>): WrappedRows<T> {
+  const context = (cluster: Uint8Array, row: Row<T>, bytes: number): RecordContext =>
+    own.context({ cluster, ...own.scope(row) }, row, bytes)
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the row as it was, with columns of their own kinds
   const changed = (row: Row<T>, changes: object) => without(row, changes) as Unauthenticated<T>
   return {
     table: own.table,
     parentVersion: (row) => row.parent_version,
     blobVersion: () => 0,
-    open: (cluster, row, parents) =>
-      openRecord(
-        own.purpose,
-        parentOf(parents, row.parent_version),
-        context(cluster, row),
-        row.record,
-        own.secretClass,
-      ),
+    open: (cluster, row, parents) => {
+      const parent = parentOf(parents, row.parent_version)
+      const bytes = plaintextBytes(row.record, parent.suite)
+      return openRecord(own.purpose, parent, context(cluster, row, bytes), row.record, own.secretClass)
+    },
     reseal: (cluster, row, parent, secret) =>
       changed(row, {
         parent_version: parent.version,
-        record: sealRecord(own.purpose, parent, context(cluster, row), secret),
+        record: sealRecord(own.purpose, parent, context(cluster, row, secret.byteLength), secret),
         row_version: row.row_version + 1,
       }),
     putBack: (row, { parent_version, record }) =>
@@ -90,8 +90,8 @@ function ownKeys<T extends 'integrity_keys' | 'tenant_keys' | 'service_keys'>(ow
 export const tenantIntegrityKeyRows = ownKeys({
   table: 'integrity_keys',
   purpose: Purpose.IntegrityKey,
-  algorithm: KeyAlgorithm.HmacSha256,
   secretClass: 'system',
+  context: (owner, row) => keyContext(owner, row, KeyAlgorithm.HmacSha256),
   keyOf: ({ tenant, version }) => ({ tenant, version }),
   at: ({ owner, version }) => ({ tenant: owner, version }),
   scope: ({ tenant }) => ({ tenant }),
@@ -101,8 +101,32 @@ export const tenantIntegrityKeyRows = ownKeys({
 export const tenantKeyRows = ownKeys({
   table: 'tenant_keys',
   purpose: Purpose.TenantKey,
-  algorithm: KeyAlgorithm.Aes,
   secretClass: 'wrapping',
+  // One that is under a link key is the record of a key: it is wrapped anew without the L1.
+  context: (owner, row, bytes) =>
+    bytes === keyBytes ? keyContext(owner, row, KeyAlgorithm.Aes) : outerContext(owner, row, bytes),
+  keyOf: ({ tenant, system, version }) => ({ tenant, system, version }),
+  at: ({ owner, system, version }) => ({ tenant: owner, system, version }),
+  scope: ({ tenant, system }) => ({ tenant, system }),
+})
+
+/** The copies of linked Tenant Keys under the IVK. */
+export const linkedKeyRows = ownKeys({
+  table: 'linked_keys',
+  purpose: Purpose.TenantKey,
+  secretClass: 'wrapping',
+  context: copyContext,
+  keyOf: ({ tenant, system, version }) => ({ tenant, system, version }),
+  at: ({ owner, system, version }) => ({ tenant: owner, system, version }),
+  scope: ({ tenant, system }) => ({ tenant, system }),
+})
+
+/** The credentials of L1s under the IVK. */
+export const linkRows = ownKeys({
+  table: 'l1_links',
+  purpose: Purpose.SystemSecret,
+  secretClass: 'system',
+  context: credentialsContext,
   keyOf: ({ tenant, system, version }) => ({ tenant, system, version }),
   at: ({ owner, system, version }) => ({ tenant: owner, system, version }),
   scope: ({ tenant, system }) => ({ tenant, system }),
@@ -112,8 +136,8 @@ export const tenantKeyRows = ownKeys({
 export const serviceKeyRows = ownKeys({
   table: 'service_keys',
   purpose: Purpose.ServiceKey,
-  algorithm: KeyAlgorithm.Aes,
   secretClass: 'wrapping',
+  context: (owner, row) => keyContext(owner, row, KeyAlgorithm.Aes),
   keyOf: ({ tenant, system, service, version }) => ({ tenant, system, service, version }),
   at: ({ owner, system, service, version }) => ({ tenant: owner, system, service, version }),
   scope: ({ tenant, system, service }) => ({ tenant, system, service }),

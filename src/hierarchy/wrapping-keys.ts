@@ -4,8 +4,11 @@ import type { Row } from '../store/schema.ts'
 import { KeyAlgorithm, keyContext, type KeyOwner } from './key-record.ts'
 import { KeyState } from './key-state.ts'
 import { allowance } from './key-use.ts'
+import type { Lease } from './lease.ts'
+import { openLinked } from './link-key.ts'
 import type { WrappingKey } from './root-keys.ts'
 import type { RowKeys } from './row-mac.ts'
+import type { TenantKeys } from './tenant-key.ts'
 import { openRecord, Purpose } from './wrapped-key.ts'
 
 /** Opened versions of a key that wraps. */
@@ -20,6 +23,19 @@ export interface WrappingKeys {
   readonly retired: ReadonlySet<number>
   /** There is a version that was made and is yet to become active. */
   readonly isAnnounced: boolean
+  /** Until when they may be used; absent where the system is not linked. */
+  readonly lease?: Lease | undefined
+}
+
+/** What opens Tenant Keys that are under a link key. */
+export interface LinkedOpening {
+  /** Absent when every version of S is retired: the system has left its L1. */
+  readonly lease: Lease | undefined
+  readonly tenantKeys: TenantKeys
+  /** The rows of `linked_keys`, their MACs verified, by version of the Tenant Key. */
+  readonly rows: ReadonlyMap<number, Row<'linked_keys'>>
+  /** Versions of S whose L1 is not asked any more. */
+  readonly retired: ReadonlySet<number>
 }
 
 /**
@@ -32,6 +48,7 @@ export function openWrappingKeys<T extends 'tenant_keys' | 'service_keys'>(
   tenantKeys: RowKeys,
   parents: Pick<WrappingKeys, 'byVersion'> & Partial<WrappingKeys>,
   rows: readonly Row<T>[],
+  linking?: LinkedOpening,
 ): WrappingKeys {
   const [purpose, role] =
     table === 'tenant_keys'
@@ -55,7 +72,19 @@ export function openWrappingKeys<T extends 'tenant_keys' | 'service_keys'>(
         `a row of ${table} names a wrapping key that is not here: restore the keys section from a backup`,
       )
     }
-    const secret = openRecord(purpose, parent, keyContext(owner, row, KeyAlgorithm.Aes), row.record, 'wrapping')
+    const linked = linking?.rows.get(row.version)
+    let secret
+    if (linking === undefined || linked === undefined) {
+      secret = openRecord(purpose, parent, keyContext(owner, row, KeyAlgorithm.Aes), row.record, 'wrapping')
+    } else {
+      const link = linking.lease?.linkKeys.get(linked.link_version)
+      if (link === undefined && linking.retired.has(linked.link_version)) {
+        retired.add(row.version)
+        continue
+      }
+      if (link === undefined) throw leaseIsOlder()
+      secret = openLinked(owner, row, { link, ivk: parent, tenantKeys: linking.tenantKeys, linked })
+    }
     if (state === KeyState.Pending) {
       isAnnounced = true
       secret.wipe()
@@ -67,7 +96,15 @@ export function openWrappingKeys<T extends 'tenant_keys' | 'service_keys'>(
     if (allowance(role, state, 'unwrap') !== 'yes' || parents.compromised?.has(parent.version) === true)
       compromised.add(row.version)
   }
-  return { active, byVersion, compromised, retired, isAnnounced }
+  return { active, byVersion, compromised, retired, isAnnounced, lease: linking?.lease }
+}
+
+/** The next lease has it. */
+function leaseIsOlder(): KryptonError {
+  return new KryptonError(
+    'external-key-unreachable',
+    "Repeat the request: the tenant's own key (L1) was linked anew meanwhile",
+  )
 }
 
 /** Ends every version. */

@@ -72,6 +72,12 @@ export class Keystore {
     this.#openedKeys.clear()
   }
 
+  /** Wipes the keys whose lease has ended. */
+  forgetEnded(): void {
+    this.#parsedKeys.forgetEnded()
+    this.#openedKeys.forgetEnded()
+  }
+
   /** Microseconds since 1970, each number once and in order (docs/decisions/0003). */
   #nextSequence(): number {
     this.#lastSequence = Math.max(this.#lastSequence + 1, Math.floor(this.#clock.now() * 1000))

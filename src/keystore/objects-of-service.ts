@@ -2,6 +2,7 @@ import { type AsymmetricKey, asymmetricKey, parseKey } from '../crypto/asymmetri
 import { bytesOfSecret, type Secret, secretFromBytes } from '../crypto/secret.ts'
 import { isKryptonError, KryptonError } from '../errors.ts'
 import type { KeyChain, Scope, ServiceKeys, TenantKeys } from '../hierarchy/key-chain.ts'
+import type { Lease } from '../hierarchy/lease.ts'
 import { limits } from '../limits.ts'
 import { type AsymmetricObjectType, keyPartsOf, privateDerForm } from '../objects/asymmetric-format.ts'
 import { materialIn } from '../objects/kept-key-block.ts'
@@ -39,6 +40,8 @@ export class ObjectsOfService {
   readonly #nonceCounts: NonceCounts
   readonly #damaged: DamagedObjects
   readonly #number: number
+  /** Under which lease a key was opened last. */
+  #lease: Lease | undefined
 
   constructor(
     store: Store,
@@ -103,7 +106,8 @@ export class ObjectsOfService {
     if (keyForm === KeyForm.Wrapped) throw keptWrapped()
     const opened = keys.openObject(recordContext(object), keyVersion, record)
     const secret = keyForm === KeyForm.Plain ? opened : materialOf(opened)
-    return this.#openedKeys.keep(object, secret, keys.isUnderGrant ? undefined : this.#placeOf(object))
+    this.#lease = keys.lease
+    return this.#openedKeys.keep(object, secret, keys.isUnderGrant ? undefined : this.#placeOf(object), keys.lease)
   }
 
   /** What the record of an object holds that was registered wrapped (`keptKeyBlock`): whoever asks for it wipes it. */
@@ -128,6 +132,7 @@ export class ObjectsOfService {
       this.#placeOf(object),
       () => next(this.open(object), (secret) => parsedKey(object, secret)),
       use,
+      () => this.#lease,
     )
   }
 

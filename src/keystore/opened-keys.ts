@@ -1,11 +1,14 @@
 import { LRUCache } from 'lru-cache'
 import { type Secret, secretsAreLocked } from '../crypto/secret.ts'
+import type { Lease } from '../hierarchy/lease.ts'
 import { limits } from '../limits.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { VersionSlot, type VersionTable } from '../store/version-table.ts'
 
 interface Entry {
   readonly secret: Secret
+  /** Absent where the object's system is not linked. */
+  readonly lease: Lease | undefined
   readonly slot: number
   readonly version: number
 }
@@ -39,16 +42,23 @@ export class OpenedKeys {
 
   /** The object's key for one use, which the user ends by `wipe`; undefined when it is not here. */
   take(object: ManagedObject): Secret | undefined {
-    return this.#entries.get(object)?.secret.share()
+    const entry = this.#entries.get(object)
+    if (entry === undefined || (entry.lease !== undefined && !entry.lease.isRunning)) return undefined
+    return entry.secret.share()
   }
 
   /**
    * Keeps a key that was opened, and gives it for one use. `place` is where the object's slot of the version table stood before the object was
-   * read: undefined for one that is not as it is stored.
+   * read: undefined for one that is not as it is stored. `lease`: that under which it was opened.
    */
-  keep(object: ManagedObject, secret: Secret, place: { slot: number; version: number } | undefined): Secret {
+  keep(
+    object: ManagedObject,
+    secret: Secret,
+    place: { slot: number; version: number } | undefined,
+    lease?: Lease,
+  ): Secret {
     if (!this.#isUsed || place === undefined || secret.byteLength > limits.openedKeyBytesEach) return secret
-    this.#entries.set(object, { secret, ...place })
+    this.#entries.set(object, { secret, lease, ...place })
     this.#sweeping ??= setInterval(() => this.sweep(), limits.openedKeysSweepMs).unref()
     return secret.share()
   }
@@ -67,6 +77,13 @@ export class OpenedKeys {
       if (this.#versions.read(slot) !== version) this.#entries.delete(object)
     }
     if (this.#entries.size === 0) this.#stopSweeping()
+  }
+
+  /** Wipes those whose lease has ended. */
+  forgetEnded(): void {
+    for (const [object, { lease }] of this.#entries.entries()) {
+      if (lease !== undefined && !lease.isRunning) this.#entries.delete(object)
+    }
   }
 
   /** Wipes all of them. */

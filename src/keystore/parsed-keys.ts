@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { AsymmetricKey } from '../crypto/asymmetric-key.ts'
+import type { Lease } from '../hierarchy/lease.ts'
 import { limits } from '../limits.ts'
 import type { VersionTable } from '../store/version-table.ts'
 import { andFinally } from './maybe-promise.ts'
@@ -36,25 +37,33 @@ export class ParsedKeys {
 
   /**
    * Runs `use` with the key that is remembered under `name`, or else with the one that `parse` gives, which is remembered when `place` says where
-   * its object stands.
+   * its object stands. `leaseOf` tells under which lease it was opened, once it is.
    */
   use<T>(
     name: string,
     place: Place | undefined,
     parse: () => MaybePromise<AsymmetricKey>,
     use: (key: AsymmetricKey) => MaybePromise<T>,
+    leaseOf: () => Lease | undefined = noLease,
   ): MaybePromise<T> {
     const known = this.#entries.get(name)
     if (known !== undefined && this.#isGood(known)) return known.use(use)
     const parsed = parse()
     return parsed instanceof Promise
-      ? parsed.then((key) => this.#useParsed(name, place, key, use))
-      : this.#useParsed(name, place, parsed, use)
+      ? parsed.then((key) => this.#useParsed(name, new SharedKey(key, place, leaseOf()), use))
+      : this.#useParsed(name, new SharedKey(parsed, place, leaseOf()), use)
   }
 
   /** Lets go of a key: its object has changed. */
   forget(name: string): void {
     this.#entries.delete(name)
+  }
+
+  /** Lets go of those whose lease has ended. */
+  forgetEnded(): void {
+    for (const [name, { lease }] of this.#entries.entries()) {
+      if (lease !== undefined && !lease.isRunning) this.#entries.delete(name)
+    }
   }
 
   /** Lets go of all of them. */
@@ -63,14 +72,8 @@ export class ParsedKeys {
     this.#stopSweeping()
   }
 
-  #useParsed<T>(
-    name: string,
-    place: Place | undefined,
-    key: AsymmetricKey,
-    use: (key: AsymmetricKey) => MaybePromise<T>,
-  ): MaybePromise<T> {
-    const entry = new SharedKey(key, place)
-    if (place === undefined)
+  #useParsed<T>(name: string, entry: SharedKey, use: (key: AsymmetricKey) => MaybePromise<T>): MaybePromise<T> {
+    if (entry.place === undefined)
       return andFinally(
         () => entry.use(use),
         () => entry.end(),
@@ -90,20 +93,27 @@ export class ParsedKeys {
     this.#sweeping = undefined
   }
 
-  #isGood({ place }: SharedKey): boolean {
-    return place !== undefined && this.#versions.read(place.slot) === place.version
+  #isGood({ place, lease }: SharedKey): boolean {
+    return (
+      place !== undefined &&
+      this.#versions.read(place.slot) === place.version &&
+      (lease === undefined || lease.isRunning)
+    )
   }
 }
 
 /** A key that several requests may use at once: it is wiped when it has ended and the last of them is done. */
 class SharedKey {
   readonly place: Place | undefined
+  /** Absent where the object's system is not linked. */
+  readonly lease: Lease | undefined
   readonly #key: AsymmetricKey
   #uses = 0
   #ended = false
 
-  constructor(key: AsymmetricKey, place: Place | undefined) {
+  constructor(key: AsymmetricKey, place: Place | undefined, lease: Lease | undefined) {
     this.#key = key
+    this.lease = lease
     this.place = place
   }
 
@@ -127,3 +137,5 @@ class SharedKey {
     if (this.#ended && this.#uses === 0) this.#key.wipe()
   }
 }
+
+const noLease = (): undefined => undefined

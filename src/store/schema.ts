@@ -60,7 +60,7 @@ function derived<const C extends Columns, const K extends keyof C & string>(
 }
 
 /** Version of this schema, kept in each file as `user_version`. A newer version only adds tables, so that rows of an older one keep their MACs. */
-export const schemaVersion = 7
+export const schemaVersion = 8
 
 /**
  * What a record was before it was wrapped anew: it stays until the new one was read back and opened. `holder` is the identifier of the key or
@@ -153,6 +153,46 @@ export const schema = {
       expires: integer,
     },
     ['tenant', 'grant'],
+  ),
+  // The versions of the link key S of a system whose tenant has linked a key of its own (L1), each with the L1 that wraps it. `record` holds the credentials for that.
+  l1_links: authenticated(
+    'keys',
+    {
+      tenant: id,
+      system: id,
+      version: integer,
+      key_id: id,
+      state: integer,
+      provider: text,
+      key_name: text,
+      settings: text,
+      parent_version: integer,
+      record: bytes,
+      wrapped_by: bytes,
+      mechanism: text,
+      wrapped: bytes,
+      check_value: bytes,
+      mode: integer,
+      lease_seconds: integer,
+      switch_state: integer,
+      created: integer,
+    },
+    ['tenant', 'system', 'version'],
+  ),
+  // The Tenant Keys that are under a link key: one row for each such version. `record` is the second copy of what `tenant_keys` holds.
+  linked_keys: authenticated(
+    'keys',
+    {
+      tenant: id,
+      system: id,
+      version: integer,
+      key_id: id,
+      link_version: integer,
+      check_value: bytes,
+      parent_version: integer,
+      record: bytes,
+    },
+    ['tenant', 'system', 'version'],
   ),
   tenants: authenticated('data', { tenant: id, name: text, state: integer, created: integer }, ['tenant'], {
     indexes: { tenant_name: { columns: ['name'], unique: true } },

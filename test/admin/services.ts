@@ -9,11 +9,15 @@ import type {
   Job,
   KeyChange,
   KeyVersion,
+  Link,
+  LinkAct,
+  LinkEffect,
   NewBackup,
   NewCertificateAuthority,
   NewClient,
   NewCredential,
   NewGrant,
+  NewLink,
   NewRole,
   Role,
   RotationPeriods,
@@ -32,6 +36,7 @@ export class ListedServices implements AdminServices {
   found: Finding[] = [{ check: 'swap', state: 'good', found: 'none' }]
   authority: CertificateAuthority | undefined
   readonly verifiers: string[] = []
+  readonly links: Link[] = []
   readonly roles: Role[] = [{ name: 'reader', builtIn: true, rules: [{ operations: ['Get'] }] }]
   /** Called when a client was added. */
   onCreate: () => void = () => undefined
@@ -178,6 +183,35 @@ export class ListedServices implements AdminServices {
   ]
 
   periods: RotationPeriods = { tenantKeyDays: 90, serviceKeyDays: 30 }
+
+  listLinks(tenant: string): Link[] {
+    this.#tenant(tenant)
+    return this.links
+  }
+
+  link(
+    tenant: string,
+    system: string,
+    { provider, key, mode = 'strict', leaseSeconds = 300 }: NewLink,
+    isSwitch: boolean,
+  ): Link {
+    this.#tenant(tenant)
+    const version = isSwitch ? 2 : 1
+    const link: Link = { tenant, system, provider, key, mode, leaseSeconds, state: 'enabled', version, leaseLeft: 0 }
+    this.links.push(link)
+    return link
+  }
+
+  actOnLink(tenant: string, system: string, act: LinkAct): Link {
+    const link = this.listLinks(tenant).find((one) => one.system === system)
+    if (link === undefined) throw new KryptonError('not-found', 'this system is not linked')
+    return { ...link, state: act === 'lock' ? 'locked' : 'enabled', lastError: act }
+  }
+
+  linkEffect(tenant: string): LinkEffect {
+    this.#tenant(tenant)
+    return { tenantKeys: 1, serviceKeys: 2, objects: 3 }
+  }
 
   rotationPeriods(tenant: string): RotationPeriods {
     this.#tenant(tenant)

@@ -5,11 +5,13 @@ import { expect, test } from 'vitest'
 import { auditDigest } from '../../src/audit/audit-digest.ts'
 import { deriveWithHmac } from '../../src/crypto/kdf.ts'
 import { labels } from '../../src/crypto/labels.ts'
+import { hmac } from '../../src/crypto/mac.ts'
 import { type Secret, secretFromBytes } from '../../src/crypto/secret.ts'
 import type { ExternalKey } from '../../src/external-keys/external-key.ts'
 import { openStaticKey } from '../../src/external-keys/static.ts'
 import { setDigestKey, systemRowMacs } from '../../src/hierarchy/integrity-key.ts'
 import { KeyChain } from '../../src/hierarchy/key-chain.ts'
+import { linkContext, openLinked, openLinkedCopy } from '../../src/hierarchy/link-key.ts'
 import type { WrappingKey } from '../../src/hierarchy/root-keys.ts'
 import { OpenTenantKeys } from '../../src/hierarchy/tenant-key.ts'
 import {
@@ -273,6 +275,42 @@ test('an index token and a key check value have these values', () => {
     suite: 2,
   }
   expect(tenantKeys(check).keyCheckValue(key)).toEqual(check.bytes('checkValue'))
+})
+
+test('a Tenant Key under a link key under the IVK opens from these bytes, and so does its copy', () => {
+  const vector = named('linked-key')
+  const [cluster, tenant, system] = [vector.bytes('cluster'), vector.bytes('tenant'), vector.bytes('system')]
+  const owner = { cluster, tenant, system }
+  const wrapping = (name: string, suite: number) => ({
+    secret: secretFromBytes(vector.bytes(name), 'wrapping'),
+    keyId: vector.bytes(`${name}Id`),
+    version: vector.number(`${name}Version`),
+    suite,
+  })
+  const link = wrapping('linkKey', 3)
+  const ivk = wrapping('ivk', 2)
+  expect(linkContext(owner, { key_id: link.keyId, version: link.version })).toEqual(vector.bytes('linkContext'))
+  const key = { key_id: vector.bytes('keyId'), version: vector.number('keyVersion') }
+  const linked = {
+    tenant,
+    system,
+    ...key,
+    link_version: link.version,
+    parent_version: ivk.version,
+    check_value: vector.bytes('checkValue'),
+    record: vector.bytes('copy'),
+    row_version: 1,
+    mac: Buffer.alloc(0),
+  }
+  const under = { link, ivk, tenantKeys: tenantKeys(vector), linked }
+  const expected = secretFromBytes(vector.bytes('key'), 'wrapping')
+  for (const opened of [
+    openLinked(owner, { ...key, record: vector.bytes('record') }, under),
+    openLinkedCopy(owner, under),
+  ]) {
+    expect(hmac('sha256', opened, Buffer.alloc(1))).toEqual(hmac('sha256', expected, Buffer.alloc(1)))
+  }
+  expect(() => openLinked(owner, { ...key, record: vector.bytes('copy') }, under)).toThrow(/record/)
 })
 
 test('KST1 opens from these bytes with this file', async () => {

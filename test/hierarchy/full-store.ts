@@ -11,9 +11,10 @@ import type { Change } from '../../src/store/store.ts'
 import { TenantRegistry } from '../../src/tenants/tenant-registry.ts'
 import { newAuthority } from '../support/certificates.ts'
 import { clock, type Hierarchy, newHierarchy } from './fixture.ts'
+import { LinkBench } from './link-fixture.ts'
 import { RotationBench, storeObjects } from './rotation-fixture.ts'
 
-/** A store with something in every table: rotated keys, a destroyed service, clients, jobs, periods, roles, credentials, old records, an index. */
+/** A store with something in every table: rotated keys, a destroyed service, a linked system, clients, jobs, periods, roles, credentials, old records, an index. */
 export async function newFullStore(externalKey: ExternalKey): Promise<Hierarchy> {
   const made = await newHierarchy(externalKey)
   const { store, chain } = made
@@ -37,6 +38,8 @@ export async function newFullStore(externalKey: ExternalKey): Promise<Hierarchy>
     { table: 'service_keys', ...own },
   ] as const)
     await bench.run(rotationJob(address, { from: 1, reason: 'command', actor: 'system', subject: 'x' }))
+  const { tenant, system } = made.scopes.otherTenant
+  await new LinkBench(bench).link({ tenant, system })
   await bench.run(destructionJob(sibling, { actor: 'system', subject: 'x' }))
   const queue = new JobQueue({
     store,

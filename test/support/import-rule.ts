@@ -56,6 +56,8 @@ export const compositionRoots: ReadonlySet<string> = new Set([
   'src/listener-thread.ts',
   'src/listener-threads.ts',
   'src/stream-relay.ts',
+  'src/lease-relay.ts',
+  'src/tenant-links.ts',
 ])
 
 /** What the CLI may import besides: its own command's folder by name, and these. */

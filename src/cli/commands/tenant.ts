@@ -1,5 +1,6 @@
 import { KryptonError } from '../../errors.ts'
 import { ask, checkName, dirFlag, examples, withServer, type AddCommand, type ServerFlags } from '../command.ts'
+import { addTenantLinkCommands } from './tenant-link.ts'
 
 /** `krypton tenant`: the customers, each with keys of its own. */
 export const addTenantCommand: AddCommand = (program, terminal) => {
@@ -41,6 +42,7 @@ export const addTenantCommand: AddCommand = (program, terminal) => {
         output.thing(await (isSet ? server.setRotationPeriods(name, periods) : server.rotationPeriods(name)))
       })
     })
+  addTenantLinkCommands(tenant, terminal)
 }
 
 interface RotationFlags extends ServerFlags {

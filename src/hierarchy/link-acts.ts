@@ -1,0 +1,418 @@
+import { auditEvent } from '../audit/audit-event.ts'
+import { dateTime } from '../clock.ts'
+import { KryptonError } from '../errors.ts'
+import type { ExternalKey, ExternalKeyProvider, ExternallyWrapped } from '../external-keys/external-key.ts'
+import { providerNamed } from '../external-keys/providers.ts'
+import { limits } from '../limits.ts'
+import type { Row } from '../store/schema.ts'
+import type { Change } from '../store/store.ts'
+import { KeyState } from './key-state.ts'
+import { activeOf, type KeyWork, retrying, type SystemOfKeys, verified } from './key-versions.ts'
+import type { L1Leases } from './l1-leases.ts'
+import {
+  activeLink,
+  credentialsContext,
+  linkContext,
+  linkKey,
+  type LinkMode,
+  LinkSwitch,
+  newestLink,
+  newLinkKey,
+} from './link-key.ts'
+import { rotationJob } from './rotation-jobs.ts'
+import type { WrappingKey } from './root-keys.ts'
+import type { Unauthenticated } from './row-mac.ts'
+import { tenantKeyOf } from './versioned-keys.ts'
+import { Purpose, sealRecord } from './wrapped-key.ts'
+
+/** A key outside that is to be the L1 of a system. */
+export interface NewLink {
+  readonly provider: string
+  /** Name of the key at its provider. */
+  readonly key: string
+  readonly settings: Readonly<Record<string, string>>
+  /** What authenticates us there: the caller wipes it. */
+  readonly credentials: Uint8Array
+  readonly mode: LinkMode
+  readonly leaseSeconds: number
+}
+
+/** Who asks for an act, and what it is called. */
+interface Asked {
+  readonly actor: string
+  /** The system by its names. */
+  readonly subject: string
+}
+
+/**
+ * What an operator does to the link of a system with its tenant's own key (L1). Each act is done when every thread has confirmed it, and stands in the audit.
+ */
+export class LinkActs {
+  readonly #work: KeyWork
+  readonly #leases: L1Leases
+  readonly #providers: readonly ExternalKeyProvider[]
+  readonly #development: boolean
+
+  constructor(
+    work: KeyWork,
+    leases: L1Leases,
+    { providers, development }: { readonly providers: readonly ExternalKeyProvider[]; readonly development: boolean },
+  ) {
+    this.#work = work
+    this.#leases = leases
+    this.#providers = providers
+    this.#development = development
+  }
+
+  /**
+   * Links a system with an L1: makes its link key S, and asks for the job that makes a new Tenant Key under S, new Service Keys under that, and wraps the objects anew. One that was unlinked is linked again
+   * with the key that it had, and nothing else of it changes.
+   * @throws KryptonError already-exists, invalid-field, wrong-key-lifecycle-state, one of `externalKeyRefusals`
+   */
+  async link(system: SystemOfKeys, request: NewLink, asked: Asked): Promise<void> {
+    const links = await this.#work.chain.links(system.tenant, system.system)
+    const newest = newestLink(links)
+    if (newest !== undefined && newest.switch_state !== LinkSwitch.Unlinked)
+      throw new KryptonError(
+        'already-exists',
+        'this system is linked already: krypton tenant switch gives it another L1',
+      )
+    if (newest === undefined) return this.#rekey(system, { request, before: undefined, operation: 'TenantLink' }, asked)
+    await this.#linkAgain(system, newest, request, asked)
+  }
+
+  /** Gives a linked system another L1. Both are needed until the job has ended. Throws as `link`, and 'not-found'. */
+  async switch(system: SystemOfKeys, request: NewLink, asked: Asked): Promise<void> {
+    const before = await this.#usable(system)
+    await this.#rekey(system, { request, before, operation: 'TenantSwitch' }, asked)
+  }
+
+  /** Asks for the job that moves a system from its L1 back to the keys of this server. The L1 is needed until it has ended. Throws 'not-found', 'wrong-key-lifecycle-state', one of `externalKeyRefusals`. */
+  async detach(system: SystemOfKeys, asked: Asked): Promise<void> {
+    const before = await this.#usable(system)
+    await this.#leases.ask(system.tenant, system.system)
+    await this.#change(system, { operation: 'TenantDetach', asked }, (row) =>
+      row.version === before.version ? { ...row, state: KeyState.Grace } : row,
+    )
+    await this.#scheduleRekey(system, asked)
+  }
+
+  /** Ends the use of everything below, in every thread, until `enable`. Throws 'not-found', 'not-healthy'. */
+  async lock(system: SystemOfKeys, asked: Asked): Promise<void> {
+    this.#leases.end(system.tenant, system.system)
+    await this.#switch(system, LinkSwitch.Locked, { operation: 'TenantLock', asked })
+  }
+
+  /** Lets the keys open what they hold, and take nothing new, until `enable`. Throws 'not-found', 'wrong-key-lifecycle-state', 'not-healthy'. */
+  async disable(system: SystemOfKeys, asked: Asked): Promise<void> {
+    await this.#usable(system)
+    await this.#switch(system, LinkSwitch.DecryptOnly, { operation: 'TenantDisable', asked })
+  }
+
+  /** Ends `lock` or `disable`, and asks the L1. Throws 'not-found', 'wrong-key-lifecycle-state' for one that is unlinked, one of `externalKeyRefusals` when it does not open: it is enabled all the same. */
+  async enable(system: SystemOfKeys, asked: Asked): Promise<void> {
+    const newest = await this.#linked(system)
+    if (newest.switch_state === LinkSwitch.Unlinked)
+      throw new KryptonError('wrong-key-lifecycle-state', 'this system is unlinked: krypton tenant link links it again')
+    await this.#switch(system, LinkSwitch.Enabled, { operation: 'TenantEnable', asked })
+    await this.#leases.ask(system.tenant, system.system)
+  }
+
+  /** Ends the use of everything below and lets go of the credentials for the L1. Throws 'not-found', 'not-healthy'. */
+  async unlink(system: SystemOfKeys, asked: Asked): Promise<void> {
+    this.#leases.end(system.tenant, system.system)
+    await this.#switch(system, LinkSwitch.Unlinked, { operation: 'TenantUnlink', asked })
+  }
+
+  /** Has S wrapped by the version that the L1 has now. Throws 'not-found', 'wrong-key-lifecycle-state', one of `externalKeyRefusals`. */
+  async rotate(system: SystemOfKeys, asked: Asked): Promise<void> {
+    const newest = await this.#usable(system)
+    const { chain } = this.#work
+    const owner = { cluster: chain.cluster, ...system }
+    const external = await this.#leases.external(newest)
+    let wrapped: ExternallyWrapped
+    try {
+      const secret = await external.unwrap(externallyWrapped(newest), linkContext(owner, newest), 'wrapping')
+      const key = linkKey(newest, secret)
+      try {
+        if (!(await chain.tenant(system.tenant)).fitsCheckValue(key, newest.check_value)) throw anotherKey()
+        wrapped = await this.#wrap(external, system, key)
+      } finally {
+        secret.wipe()
+      }
+    } finally {
+      external.wipe()
+    }
+    await this.#change(system, { operation: 'TenantRotate', asked }, (row) =>
+      row.version === newest.version ? { ...row, ...columnsOf(wrapped) } : row,
+    )
+  }
+
+  /** Asks the L1 now. Throws 'not-found', 'wrong-key-lifecycle-state', one of `externalKeyRefusals`. */
+  async check(system: SystemOfKeys): Promise<void> {
+    await this.#linked(system)
+    await this.#leases.ask(system.tenant, system.system)
+  }
+
+  async #rekey(
+    system: SystemOfKeys,
+    act: { readonly request: NewLink; readonly before: Row<'l1_links'> | undefined; readonly operation: string },
+    asked: Asked,
+  ): Promise<void> {
+    const { chain, clock, store } = this.#work
+    const { request, before, operation } = act
+    checkRequest(request)
+    activeOf(await verified(tenantKeyOf(this.#work, system)))
+    const links = await chain.links(system.tenant, system.system)
+    const version = (links.at(-1)?.version ?? 0) + 1
+    const key = newLinkKey(version)
+    try {
+      const external = this.#open(request)
+      let wrapped: ExternallyWrapped
+      try {
+        await refuseStatus(external)
+        wrapped = await this.#wrap(external, system, key)
+      } finally {
+        external.wipe()
+      }
+      const { active: ivk } = await chain.ivksToWrap(1)
+      const owner = { cluster: chain.cluster, ...system }
+      const tenantKeys = await chain.tenant(system.tenant)
+      const row = {
+        ...system,
+        version,
+        key_id: Buffer.from(key.keyId),
+        state: KeyState.Active,
+        provider: request.provider,
+        key_name: request.key,
+        settings: JSON.stringify(request.settings),
+        parent_version: ivk.version,
+        record: sealCredentials(owner, key, ivk, request.credentials),
+        ...columnsOf(wrapped),
+        check_value: tenantKeys.checkValue(key),
+        mode: request.mode,
+        lease_seconds: request.leaseSeconds,
+        switch_state: LinkSwitch.Enabled,
+        created: dateTime(clock),
+        row_version: 1,
+      }
+      const changes: Change[] = [
+        { table: 'l1_links', kind: 'insert', row: { ...row, mac: tenantKeys.macRow('l1_links', row) } },
+      ]
+      if (before !== undefined) changes.push(await this.#changed(before, { ...before, state: KeyState.Grace }))
+      await store.commit({ section: 'keys', changes, audit: [this.#event(system, operation, asked)] })
+    } finally {
+      key.secret.wipe()
+    }
+    await this.#confirmed(system)
+    await this.#scheduleRekey(system, asked)
+  }
+
+  /** A link that was unlinked takes new credentials, if the L1 still opens its S. */
+  async #linkAgain(system: SystemOfKeys, newest: Row<'l1_links'>, request: NewLink, asked: Asked): Promise<void> {
+    checkRequest(request)
+    const { chain } = this.#work
+    const owner = { cluster: chain.cluster, ...system }
+    const external = this.#open(request)
+    try {
+      const secret = await external.unwrap(externallyWrapped(newest), linkContext(owner, newest), 'wrapping')
+      const fits = (await chain.tenant(system.tenant)).fitsCheckValue(linkKey(newest, secret), newest.check_value)
+      secret.wipe()
+      if (!fits) throw anotherKey()
+    } finally {
+      external.wipe()
+    }
+    const { active: ivk } = await chain.ivksToWrap(1)
+    const link = { keyId: newest.key_id, version: newest.version }
+    const record = sealCredentials(owner, link, ivk, request.credentials)
+    await this.#change(system, { operation: 'TenantLink', asked }, (row) =>
+      row.version !== newest.version
+        ? row
+        : {
+            ...row,
+            provider: request.provider,
+            key_name: request.key,
+            settings: JSON.stringify(request.settings),
+            parent_version: ivk.version,
+            record,
+            mode: request.mode,
+            lease_seconds: request.leaseSeconds,
+            switch_state: LinkSwitch.Enabled,
+          },
+    )
+    await this.#leases.ask(system.tenant, system.system)
+  }
+
+  /** S as the L1 has wrapped it, opened by it again: what does not come back as it was is not used. */
+  async #wrap(external: ExternalKey, system: SystemOfKeys, key: WrappingKey): Promise<ExternallyWrapped> {
+    const { chain } = this.#work
+    const link = { key_id: key.keyId, version: key.version }
+    const context = linkContext({ cluster: chain.cluster, ...system }, link)
+    const wrapped = await external.wrap(key.secret, context)
+    const secret = await external.unwrap(wrapped, context, 'wrapping')
+    try {
+      const tenantKeys = await chain.tenant(system.tenant)
+      if (!tenantKeys.fitsCheckValue(linkKey(link, secret), tenantKeys.checkValue(key))) throw anotherKey()
+    } finally {
+      secret.wipe()
+    }
+    return wrapped
+  }
+
+  #open({ provider: type, key, settings, credentials }: NewLink): ExternalKey {
+    const provider = providerNamed(this.#providers, type)
+    if (provider.developmentOnly && !this.#development)
+      throw new KryptonError(
+        'invalid-field',
+        `a development server alone links a key of ${type}: name another provider`,
+      )
+    return provider.open({ key, settings, credentials })
+  }
+
+  async #scheduleRekey(system: SystemOfKeys, { actor, subject }: Asked): Promise<void> {
+    const { version: from } = activeOf(await verified(tenantKeyOf(this.#work, system)))
+    await this.#work.schedule(
+      rotationJob({ table: 'tenant_keys', ...system }, { from, reason: 'link', actor, subject }),
+    )
+  }
+
+  async #switch(
+    system: SystemOfKeys,
+    state: LinkSwitch,
+    act: { readonly operation: string; readonly asked: Asked },
+  ): Promise<void> {
+    const newest = await this.#linked(system)
+    await this.#change(system, act, (row) => {
+      if (row.version !== newest.version) return row
+      const record = state === LinkSwitch.Unlinked ? Buffer.alloc(0) : row.record
+      return { ...row, record, switch_state: state }
+    })
+  }
+
+  /** Changes what `to` changes of a link's rows; done when every thread has confirmed it. */
+  async #change(
+    system: SystemOfKeys,
+    { operation, asked }: { readonly operation: string; readonly asked: Asked },
+    to: (row: Row<'l1_links'>) => Row<'l1_links'>,
+  ): Promise<void> {
+    await retrying(async () => {
+      const changes: Change[] = []
+      for (const row of await this.#work.chain.links(system.tenant, system.system)) {
+        const next = to(row)
+        if (next !== row) changes.push(await this.#changed(row, next))
+      }
+      await this.#work.store.commit({ section: 'keys', changes, audit: [this.#event(system, operation, asked)] })
+    })
+    await this.#confirmed(system)
+  }
+
+  async #changed(before: Row<'l1_links'>, after: Row<'l1_links'>): Promise<Change> {
+    return linkUpdate(before, after, await this.#work.chain.tenant(before.tenant))
+  }
+
+  /** What was open under the link as it was is used no more, in any thread. */
+  async #confirmed(system: SystemOfKeys): Promise<void> {
+    this.#leases.end(system.tenant, system.system)
+    await this.#work.users.refresh({ ...system, forget: true })
+  }
+
+  async #linked({ tenant, system }: SystemOfKeys): Promise<Row<'l1_links'>> {
+    const newest = newestLink(await this.#work.chain.links(tenant, system))
+    if (newest === undefined)
+      throw new KryptonError('not-found', 'this system is not linked: krypton tenant link gives it an L1')
+    return newest
+  }
+
+  async #usable(system: SystemOfKeys): Promise<Row<'l1_links'>> {
+    const newest = await this.#linked(system)
+    const isMoving = activeLink([newest]) === undefined
+    if (isMoving || (newest.switch_state !== LinkSwitch.Enabled && newest.switch_state !== LinkSwitch.DecryptOnly)) {
+      throw new KryptonError(
+        'wrong-key-lifecycle-state',
+        isMoving
+          ? 'this system is leaving its L1: krypton job list shows how far that is'
+          : 'the link of this system is locked or unlinked: krypton tenant enable, or krypton tenant link, ends that',
+      )
+    }
+    return newest
+  }
+
+  #event({ tenant, system }: SystemOfKeys, operation: string, { actor, subject }: Asked) {
+    const { clock } = this.#work
+    return auditEvent({ clock, tenant, actor, operation, object: system, result: 'success', detail: subject })
+  }
+}
+
+/** Lets go of the versions of S that nothing is under any more: their L1 is needed no more. */
+export async function retireOldLinks({ chain, store, clock, users }: KeyWork, system: SystemOfKeys): Promise<void> {
+  const links = await chain.links(system.tenant, system.system)
+  const old = links.filter(({ state }) => state === KeyState.Grace)
+  if (old.length === 0) return
+  const keys = await chain.tenant(system.tenant)
+  const none = Buffer.alloc(0)
+  const changes = old.map((row) =>
+    linkUpdate(row, { ...row, state: KeyState.Retired, record: none, wrapped: none }, keys),
+  )
+  const { tenant } = system
+  const detail = `versions ${old.map(({ version }) => version).join(', ')} of its link key`
+  const event = { clock, tenant, actor: 'system', operation: 'LinkKeyRetire', object: system.system }
+  await store.commit({ section: 'keys', changes, audit: [auditEvent({ ...event, result: 'success', detail })] })
+  await users.refresh(system)
+}
+
+function linkUpdate(
+  before: Row<'l1_links'>,
+  changed: Unauthenticated<'l1_links'>,
+  keys: { macRow(table: 'l1_links', row: Unauthenticated<'l1_links'>): Buffer },
+): Change {
+  const { mac: _, ...after } = { mac: before.mac, ...changed }
+  const next = { ...after, row_version: before.row_version + 1 }
+  const row = { ...next, mac: keys.macRow('l1_links', next) }
+  return { table: 'l1_links', kind: 'update', row, expectedVersion: before.row_version }
+}
+
+function checkRequest({ key, leaseSeconds, settings, credentials }: NewLink): void {
+  const isTooLong = key.length + JSON.stringify(settings).length + credentials.byteLength > limits.externalKeyTextMax
+  if (isTooLong) throw new KryptonError('invalid-field', `a link takes ${limits.externalKeyTextMax} bytes at most`)
+  if (leaseSeconds < limits.leaseSecondsMin || leaseSeconds > limits.leaseSecondsMax) {
+    throw new KryptonError(
+      'invalid-field',
+      `a lease takes ${limits.leaseSecondsMin} to ${limits.leaseSecondsMax} seconds`,
+    )
+  }
+}
+
+async function refuseStatus(external: ExternalKey): Promise<void> {
+  const { state } = await external.status()
+  if (state === 'disabled')
+    throw new KryptonError('external-key-disabled', 'this key is disabled at its provider: enable it there first')
+  if (state === 'deleted')
+    throw new KryptonError('external-key-not-found', 'this key is deleted at its provider: name another')
+}
+
+/** No credentials, no record. */
+function sealCredentials(
+  owner: { readonly cluster: Uint8Array } & SystemOfKeys,
+  { keyId, version }: { readonly keyId: Uint8Array; readonly version: number },
+  ivk: WrappingKey,
+  credentials: Uint8Array,
+): Buffer {
+  if (credentials.byteLength === 0) return Buffer.alloc(0)
+  const context = credentialsContext(owner, { key_id: keyId, version }, credentials.byteLength)
+  return sealRecord(Purpose.SystemSecret, ivk, context, credentials)
+}
+
+function externallyWrapped({ wrapped_by: keyId, mechanism, wrapped: ciphertext }: Row<'l1_links'>): ExternallyWrapped {
+  return { keyId, mechanism, ciphertext }
+}
+
+function columnsOf({ keyId, mechanism, ciphertext }: ExternallyWrapped) {
+  return { wrapped_by: Buffer.from(keyId), mechanism, wrapped: Buffer.from(ciphertext) }
+}
+
+function anotherKey(): KryptonError {
+  return new KryptonError(
+    'external-key-mismatch',
+    'the L1 gives back another key than it was given: it is not used; ask its provider',
+  )
+}

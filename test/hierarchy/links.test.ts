@@ -1,0 +1,389 @@
+import { readFileSync } from 'node:fs'
+import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import { Suite } from '../../src/crypto/aead.ts'
+import { secretFromBytes } from '../../src/crypto/secret.ts'
+import { KeyChain } from '../../src/hierarchy/key-chain.ts'
+import type { SystemOfKeys } from '../../src/hierarchy/key-versions.ts'
+import { LinkMode } from '../../src/hierarchy/link-key.ts'
+import { referencesOf } from '../../src/hierarchy/references.ts'
+import { type KeyAddress, rotationJob } from '../../src/hierarchy/rotation-jobs.ts'
+import { openRecord, Purpose } from '../../src/hierarchy/wrapped-key.ts'
+import { tableNames } from '../../src/store/schema.ts'
+import { type Hierarchy, newHierarchy, newStaticKey } from './fixture.ts'
+import { killSwitch, l1States, outcomes } from './kill-switch-table.ts'
+import { asked, LinkBench, newLink } from './link-fixture.ts'
+import { openStored, RotationBench, storeObjects, type StoredObject } from './rotation-fixture.ts'
+
+const { externalKey, remove } = newStaticKey()
+afterAll(remove)
+
+let made: Hierarchy
+let bench: RotationBench
+let links: LinkBench
+let own: StoredObject[]
+let others: StoredObject[]
+let system: SystemOfKeys
+
+beforeEach(async () => {
+  made = await newHierarchy(externalKey)
+  bench = new RotationBench(made)
+  links = new LinkBench(bench)
+  const { own: scope, sibling, otherSystem, otherTenant } = made.scopes
+  own = [...(await storeObjects(made, scope, 3)), ...(await storeObjects(made, sibling, 1))]
+  others = [...(await storeObjects(made, otherSystem, 1)), ...(await storeObjects(made, otherTenant, 1))]
+  system = { tenant: scope.tenant, system: scope.system }
+})
+
+const code = (expected: string): unknown => expect.objectContaining({ code: expected })
+
+async function opens(chain: KeyChain, object: StoredObject): Promise<boolean> {
+  try {
+    expect(await openStored(chain, bench.work.store, object)).toEqual(object.material)
+    return true
+  } catch (error) {
+    expect(error).toMatchObject({ code: expect.stringMatching(/^external-key-/) })
+    return false
+  }
+}
+
+/** A thread that has opened nothing yet. */
+function newThread(): KeyChain {
+  const chain = new KeyChain(made.store, made.root, bench.clock)
+  links.serve(chain)
+  return chain
+}
+
+describe('a cell of the kill switch:', () => {
+  for (const [row, { l1, keys, mode, outcome }] of killSwitch.entries()) {
+    test(`${row + 1}. L1 ${l1}, keys ${keys}, mode ${mode}: ${outcome}`, async () => {
+      if (mode !== 'provider') {
+        await links.link(system, { mode: mode === 'strict' ? LinkMode.Strict : LinkMode.Available })
+      }
+      if (keys === 'cold') {
+        links.leases.end(system.tenant, system.system)
+        await links.look()
+      }
+      const thread = keys === 'cold' ? newThread() : bench.threads[0]!
+      if (keys === 'cached') expect(await opens(thread, own[0]!)).toBe(true)
+      if (l1 === 'rotated') links.l1.rotate()
+      else links.l1.refusal = l1States[l1]
+
+      const served: boolean[] = [await opens(thread, own[0]!)]
+      for (const seconds of [181, 121, 86_400]) {
+        await links.look()
+        bench.clock.advance(seconds * 1000)
+        await links.look()
+        await links.look()
+        served.push(await opens(thread, own[1]!))
+      }
+      expect(served).toEqual(outcomes[outcome])
+      for (const object of others) expect(await opens(thread, object)).toBe(true)
+    })
+  }
+})
+
+test('the page for operators shows the truth table as it is tested', () => {
+  const page = readFileSync(new URL('../../docs/operate/kill-switch.md', import.meta.url), 'utf8')
+  const shown = /<!-- kill-switch -->\n([^]*?)<!-- end -->/u.exec(page)![1]!
+  const cells = shown
+    .split('\n')
+    .filter((line) => line.startsWith('|'))
+    .slice(2)
+    .flatMap((line) => {
+      const [l1, keys, ...byMode] = line
+        .slice(1, -1)
+        .split('|')
+        .map((cell) => cell.trim())
+      return ['strict', 'available', 'provider'].map((mode, at) => ({ l1, keys, mode, outcome: byMode[at] }))
+    })
+  expect(cells).toEqual(killSwitch)
+})
+
+describe('a lease', () => {
+  test('ends while the machine sleeps, and when the date is set back for as long as it has run', async () => {
+    await links.link(system)
+    const [thread] = bench.threads
+    expect(await opens(thread!, own[0]!)).toBe(true)
+    links.l1.refusal = 'external-key-unreachable'
+    bench.clock.jump(-3_600_000)
+    expect(await opens(thread!, own[0]!)).toBe(true)
+    bench.clock.sleep(301_000)
+    expect(await opens(thread!, own[0]!)).toBe(false)
+  })
+
+  test('ends when the date is set on, whatever the other clock says', async () => {
+    await links.link(system)
+    expect(await opens(bench.threads[0]!, own[0]!)).toBe(true)
+    links.l1.refusal = 'external-key-unreachable'
+    bench.clock.jump(301_000)
+    expect(await opens(bench.threads[0]!, own[0]!)).toBe(false)
+  })
+
+  test('is renewed by a real decryption while somebody uses the keys, and by nobody else', async () => {
+    await links.link(system)
+    expect(await opens(bench.threads[0]!, own[0]!)).toBe(true)
+    const calls = () => links.l1.transcript.filter(({ call }) => call === 'unwrap').length
+    await links.look()
+    await links.look()
+    const before = calls()
+    for (let minute = 0; minute < 30; minute++) {
+      bench.clock.advance(60_000)
+      expect(await opens(bench.threads[0]!, own[0]!)).toBe(true)
+      await links.look()
+      await links.look()
+    }
+    const used = calls() - before
+    expect(used).toBeGreaterThanOrEqual(6)
+    expect(used).toBeLessThanOrEqual(10)
+    for (let minute = 0; minute < 30; minute++) {
+      bench.clock.advance(60_000)
+      await links.look()
+    }
+    expect(calls() - before - used).toBeLessThanOrEqual(1)
+  })
+
+  test('wipes what was opened under it: keys that somebody still holds open nothing', async () => {
+    await links.link(system)
+    const keys = await bench.threads[0]!.service(made.scopes.own)
+    links.leases.end(system.tenant, system.system)
+    const row = (await made.store.get('objects', { ...own[0]!.scope, object: own[0]!.id }))!
+    const context = { object: row.object, objectVersion: 1, objectType: 2, algorithm: 3, lengthBits: 256 }
+    expect(() => keys.openObject({ ...context, blobVersion: row.blob_version }, row.key_version, row.record)).toThrow(
+      code('external-key-unreachable'),
+    )
+    expect(() => keys.sealObject({ ...context, blobVersion: 9 }, Buffer.alloc(32))).toThrow(
+      code('external-key-unreachable'),
+    )
+  })
+
+  test('is not asked for again and again while the L1 refuses', async () => {
+    await links.link(system)
+    links.leases.end(system.tenant, system.system)
+    links.l1.refusal = 'external-key-throttled'
+    let asked = 0
+    const open = links.l1.open.bind(links.l1)
+    links.l1.open = (reference) => {
+      asked++
+      return open(reference)
+    }
+    for (let i = 0; i < 50; i++) expect(await opens(bench.threads[i % 2]!, own[0]!)).toBe(false)
+    expect(asked).toBe(1)
+    links.l1.refusal = undefined
+    bench.clock.advance(1_001)
+    expect(await opens(bench.threads[0]!, own[0]!)).toBe(true)
+  })
+})
+
+describe('an L1', () => {
+  test('that answers with another key is refused before any Tenant Key is tried', async () => {
+    await links.link(system)
+    links.leases.end(system.tenant, system.system)
+    links.l1.lies = true
+    await expect(bench.threads[0]!.service(made.scopes.own)).rejects.toThrow(code('external-key-mismatch'))
+    expect(links.refused).toEqual(['external-key-mismatch'])
+  })
+
+  test('that begins to answer with another key ends the lease that runs', async () => {
+    await links.link(system)
+    expect(await opens(bench.threads[0]!, own[0]!)).toBe(true)
+    links.l1.lies = true
+    await expect(links.acts.check(system)).rejects.toThrow(code('external-key-mismatch'))
+    expect(await opens(bench.threads[0]!, own[0]!)).toBe(false)
+  })
+
+  test('that gives back another key than it was given is not linked', async () => {
+    links.l1.lies = true
+    await expect(links.acts.link(system, newLink, asked)).rejects.toThrow(code('external-key-mismatch'))
+    expect(await made.store.find('l1_links', {})).toEqual([])
+    links.l1.lies = false
+    for (const refusal of ['external-key-disabled', 'external-key-not-found', 'external-key-denied'] as const) {
+      links.l1.refusal = refusal
+      await expect(links.acts.link(system, newLink, asked)).rejects.toThrow(code(refusal))
+    }
+  })
+
+  test('sees, with a copy of the database, nothing that opens a key', async () => {
+    await links.link(system)
+    const dump = await everyRow()
+    // What the provider has: every S in the clear. Each record of the database is tried with each of them, in its own place.
+    const linkKeys = links.l1.linkKeys()
+    expect(linkKeys.length).toBeGreaterThan(0)
+    const [link] = await made.store.find('l1_links', {})
+    const rows = [...(await made.store.find('tenant_keys', {})), ...(await made.store.find('linked_keys', {}))]
+    for (const bytes of linkKeys) {
+      for (const { system: ofSystem, tenant, key_id: object, version, record } of rows) {
+        for (const [purpose, suite] of [
+          [Purpose.TenantKeyUnderLink, Suite.Xaes256GcmCommitted],
+          [Purpose.TenantKey, Suite.Xaes256Gcm],
+        ] as const) {
+          const key = { secret: secretFromBytes(bytes, 'wrapping'), keyId: link!.key_id, version: link!.version, suite }
+          const context = { cluster: made.root.cluster, tenant, system: ofSystem, object, objectVersion: version }
+          expect(() => openRecord(purpose, key, context, record, 'object')).toThrow(/record/)
+        }
+      }
+      // Neither S nor a Tenant Key under S alone stands anywhere.
+      expect(dump.includes(bytes)).toBe(false)
+      expect(dump.includes(magicOf(Purpose.TenantKeyUnderLink))).toBe(false)
+    }
+  })
+})
+
+/** The beginning of every record of a purpose in suite 0x03. */
+function magicOf(purpose: number): Buffer {
+  return Buffer.from([0x4b, 0x52, 0x57, 0x31, 1, 3, purpose, 0])
+}
+
+async function everyRow(): Promise<Buffer> {
+  const rows: Uint8Array[] = []
+  for (const table of tableNames) {
+    const found: Record<string, unknown>[] = await made.store.find(table, {})
+    for (const row of found) for (const value of Object.values(row)) if (value instanceof Uint8Array) rows.push(value)
+  }
+  return Buffer.concat(rows)
+}
+
+describe('an act on a link', () => {
+  const address = (): KeyAddress => ({ table: 'tenant_keys', ...system })
+
+  test('makes a new Tenant Key and Service Keys, and moves every object under them', async () => {
+    await links.link(system)
+    const rows = await made.store.find('service_keys', system)
+    for (const row of rows.filter(({ state }) => state === 2))
+      expect(row).toMatchObject({ version: 2, parent_version: 2 })
+    for (const { scope, id } of own) {
+      expect(await made.store.get('objects', { ...scope, object: id })).toMatchObject({ key_version: 2 })
+    }
+    for (const object of [...own, ...others]) expect(await opens(newThread(), object)).toBe(true)
+    const { held } = await referencesOf(
+      made.store,
+      address(),
+      (version) => version === 1,
+      async () => undefined,
+    )
+    expect(held).toBe('nothing')
+    await expect(links.acts.link(system, newLink, asked)).rejects.toThrow(code('already-exists'))
+    await expect(links.acts.lock({ ...system, system: others[0]!.scope.system }, asked)).rejects.toThrow(
+      code('not-found'),
+    )
+  })
+
+  test('lock ends everything at once in every thread, until enable', async () => {
+    await links.link(system)
+    for (const thread of bench.threads) expect(await opens(thread, own[0]!)).toBe(true)
+    await links.acts.lock(system, asked)
+    for (const thread of [...bench.threads, newThread()]) expect(await opens(thread, own[0]!)).toBe(false)
+    bench.clock.advance(2_000)
+    await links.acts.enable(system, asked)
+    for (const thread of bench.threads) expect(await opens(thread, own[0]!)).toBe(true)
+  })
+
+  test('disable lets keys open what they hold, and take nothing new', async () => {
+    await links.link(system)
+    await links.acts.disable(system, asked)
+    for (const thread of bench.threads) {
+      expect(await opens(thread, own[0]!)).toBe(true)
+      expect((await thread.service(made.scopes.own)).activeVersion).toBe(0)
+    }
+    await links.acts.enable(system, asked)
+    expect((await bench.threads[0]!.service(made.scopes.own)).activeVersion).toBe(2)
+  })
+
+  test('unlink lets go of the credentials and serves nothing; link with the same L1 brings it back, another does not', async () => {
+    await links.link(system)
+    await links.acts.unlink(system, asked)
+    expect(await opens(bench.threads[0]!, own[0]!)).toBe(false)
+    expect((await made.store.find('l1_links', {}))[0]!.record).toHaveLength(0)
+    await expect(links.acts.enable(system, asked)).rejects.toThrow(code('wrong-key-lifecycle-state'))
+    const another = { ...newLink, provider: 'other' }
+    await expect(links.acts.link(system, another, asked)).rejects.toThrow(code('external-key-mismatch'))
+    bench.clock.advance(2_000)
+    await links.acts.link(system, { ...newLink, credentials: Buffer.from('a new token') }, asked)
+    expect(bench.jobs).toEqual([
+      expect.objectContaining({ kind: 'delete-key-version' }),
+      expect.anything(),
+      expect.anything(),
+    ])
+    expect(await opens(bench.threads[0]!, own[0]!)).toBe(true)
+    expect(links.l1.credentials.at(-1)).toBe('a new token')
+  })
+
+  test('rotate has S wrapped by the newest version of the L1, and nothing below moves', async () => {
+    await links.link(system)
+    links.l1.rotate()
+    const [before] = await made.store.find('l1_links', {})
+    await links.acts.rotate(system, asked)
+    const [after] = await made.store.find('l1_links', {})
+    expect([...before!.wrapped_by, ...after!.wrapped_by]).toEqual([1, 2])
+    expect(after).toMatchObject({ version: 1, key_id: before!.key_id, check_value: before!.check_value })
+    expect(await opens(bench.threads[0]!, own[0]!)).toBe(true)
+  })
+
+  test('switch moves everything under another L1, and the old one is needed no more', async () => {
+    await links.link(system)
+    await links.acts.switch(system, { ...newLink, provider: 'other' }, asked)
+    await bench.runDue()
+    links.l1.refusal = 'external-key-not-found'
+    links.leases.end(system.tenant, system.system)
+    for (const object of own) expect(await opens(newThread(), object)).toBe(true)
+    const rows = await made.store.find('l1_links', system)
+    expect(rows.map(({ state, wrapped }) => [state, wrapped.byteLength > 0])).toEqual([
+      [5, false],
+      [2, true],
+    ])
+  })
+
+  test('detach moves everything under the keys of the server, and no L1 is needed any more', async () => {
+    await links.link(system)
+    await links.acts.detach(system, asked)
+    await expect(links.acts.disable(system, asked)).rejects.toThrow(code('wrong-key-lifecycle-state'))
+    await bench.runDue()
+    links.l1.refusal = 'external-key-not-found'
+    for (const object of own) expect(await opens(new KeyChain(made.store, made.root, bench.clock), object)).toBe(true)
+    await links.link(system).catch((error: unknown) => expect(error).toMatchObject({ code: 'external-key-not-found' }))
+  })
+})
+
+describe('with its L1 off', () => {
+  test('the IVK rotates, old versions go, and rows of the system still verify', async () => {
+    await links.link(system)
+    const command = { reason: 'command', actor: 'operator:ada', subject: 'ivk', from: 1 } as const
+    links.leases.end(system.tenant, system.system)
+    links.l1.refusal = 'external-key-disabled'
+    expect(await bench.run(rotationJob({ table: 'ivks' }, command))).toMatch(/version 2 is active/)
+    const isOld = (version: number): boolean => version === 1
+    expect((await referencesOf(made.store, { table: 'ivks' }, isOld, async () => undefined)).held).toBe('nothing')
+    bench.clock.advance(8 * 86_400_000)
+    await bench.runDue()
+    expect(await bench.states({ table: 'tenant_keys', ...system })).toEqual([5, 2])
+    const thread = newThread()
+    const keys = await thread.tenant(system.tenant)
+    for (const { scope, id } of own)
+      keys.verifyRow('objects', (await made.store.get('objects', { ...scope, object: id }))!)
+    expect(await opens(thread, own[0]!)).toBe(false)
+    links.l1.refusal = undefined
+    bench.clock.advance(2_000)
+    for (const object of own) expect(await opens(newThread(), object)).toBe(true)
+  })
+
+  test('its Tenant Key does not rotate: no version is made that is not under S', async () => {
+    await links.link(system)
+    links.leases.end(system.tenant, system.system)
+    links.l1.refusal = 'external-key-unreachable'
+    const command = { reason: 'command', actor: 'operator:ada', subject: 'acme/default', from: 2 } as const
+    await expect(bench.run(rotationJob({ table: 'tenant_keys', ...system }, command))).rejects.toThrow(
+      code('external-key-unreachable'),
+    )
+    expect(await bench.states({ table: 'tenant_keys', ...system })).toEqual([4, 2])
+  })
+})
+
+test('a linked Tenant Key whose second row is gone, or is another one, opens for nobody', async () => {
+  await links.link(system)
+  const [row] = await made.store.find('linked_keys', system)
+  await made.store.commit({
+    section: 'keys',
+    audit: [],
+    changes: [{ table: 'linked_keys', kind: 'delete', key: { ...system, version: row!.version } }],
+  })
+  await expect(newThread().service(made.scopes.own)).rejects.toThrow(code('record-does-not-open'))
+})
