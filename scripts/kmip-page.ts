@@ -137,7 +137,7 @@ function table(
 
 function attributes(): string {
   return lines(
-    ['', 'since', 'set by', 'several', 'client modifies', 'client deletes', 'always there'],
+    ['', 'since', 'set by', 'several', 'server modifies', 'client modifies', 'client deletes', 'always there', 'of'],
     attributeNames.map((name) => {
       const rules = attributeTable[name]
       return [
@@ -145,12 +145,19 @@ function attributes(): string {
         versionText(rules.since),
         rules.setBy,
         yesOrNo(rules.multiple),
+        yesOrNo(rules.modifiableByServer),
         yesOrNo(rules.modifiableByClient),
         yesOrNo(rules.deletableByClient),
         yesOrNo(rules.alwaysHasValue),
+        objects(rules.appliesTo),
       ]
     }),
   )
+}
+
+function objects(objectTypes: readonly ObjectType[]): string {
+  if (objectTypes.length === enumTables.ObjectType.size) return 'all objects'
+  return objectTypes.map((objectType) => nameOf('ObjectType', objectType)).join(', ')
 }
 
 function lines(headings: readonly string[], rows: readonly (readonly string[])[]): string {

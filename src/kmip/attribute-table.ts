@@ -1,3 +1,4 @@
+import { ObjectType } from './enums.ts'
 import type { Operation } from './enums.ts'
 import { boolean, dateTime, enumeration, integer, interval, text } from './kinds.ts'
 import type { Kind } from './struct.ts'
@@ -34,29 +35,45 @@ export interface AttributeDefinition<T = unknown> {
   readonly since: KmipVersion
   /** Who may set it first. */
   readonly setBy: 'client' | 'server' | 'either'
+  /** May the server change it without being asked to? */
+  readonly modifiableByServer: boolean
   readonly modifiableByClient: boolean
   readonly deletableByClient: boolean
   /** Every object that it applies to has a value. */
   readonly alwaysHasValue: boolean
   /** Operations that may set it unasked. */
   readonly implicitlySetBy: readonly OperationName[]
+  /** Objects that may have it. What a Template says of objects that are made by it stands in its structure (2.2.6). */
+  readonly appliesTo: readonly ObjectType[]
 }
 
 export type OperationName = keyof typeof Operation
 
-const creating = [
-  'Create',
-  'CreateKeyPair',
-  'Register',
-  'DeriveKey',
-  'Certify',
-  'ReCertify',
-  'ReKey',
-  'ReKeyKeyPair',
-] as const
-const generating = ['Create', 'CreateKeyPair', 'DeriveKey', 'ReKey', 'ReKeyKeyPair'] as const
+const generating = ['Create', 'CreateKeyPair', 'DeriveKey', 'ReKey', 'ReKeyKeyPair', 'CreateSplitKey'] as const
+const creating = [...generating, 'Register', 'Certify', 'ReCertify', 'JoinSplitKey', 'Import'] as const
 const replacing = ['ReKey', 'ReKeyKeyPair', 'ReCertify'] as const
-const certifying = ['Register', 'Certify', 'ReCertify'] as const
+const certifying = ['Register', 'Certify', 'ReCertify', 'Import'] as const
+
+/** The words of "Applies to Object Types". */
+const keys = [
+  ObjectType.SymmetricKey,
+  ObjectType.PublicKey,
+  ObjectType.PrivateKey,
+  ObjectType.SplitKey,
+  ObjectType.PGPKey,
+] as const
+const cryptographicObjects = [...keys, ObjectType.Certificate, ObjectType.SecretData] as const
+const allObjects = [...cryptographicObjects, ObjectType.OpaqueObject, ObjectType.Template] as const
+const certificates = [ObjectType.Certificate] as const
+const templates = [ObjectType.Template] as const
+const symmetricKeys = [ObjectType.SymmetricKey, ObjectType.SplitKey] as const
+const asymmetricKeys = [ObjectType.PublicKey, ObjectType.PrivateKey] as const
+const withoutValue = [
+  ObjectType.SymmetricKey,
+  ObjectType.PrivateKey,
+  ObjectType.SplitKey,
+  ObjectType.SecretData,
+] as const
 
 /** Every attribute of KMIP 1.0 to 1.4, by its name inside the server, in the order of section 3. */
 export const attributeTable = {
@@ -67,6 +84,7 @@ export const attributeTable = {
   }),
   name: attribute(Tag.Name, 'Name', Name, {
     setBy: 'client',
+    serverModifies: true,
     multiple: true,
     modifiable: true,
     deletable: true,
@@ -81,15 +99,22 @@ export const attributeTable = {
     Tag.CryptographicAlgorithm,
     'Cryptographic Algorithm',
     enumeration('CryptographicAlgorithm'),
-    { setBy: 'server', always: true, implicitlySetBy: creating },
+    {
+      setBy: 'server',
+      appliesTo: [...keys, ...certificates, ObjectType.SecretData, ...templates],
+      always: true,
+      implicitlySetBy: creating,
+    },
   ),
   cryptographicLength: attribute(Tag.CryptographicLength, 'Cryptographic Length', integer, {
     setBy: 'server',
+    appliesTo: [...keys, ...certificates, ObjectType.SecretData, ...templates],
     always: true,
     implicitlySetBy: creating,
   }),
   cryptographicParameters: attribute(Tag.CryptographicParameters, 'Cryptographic Parameters', CryptographicParameters, {
     setBy: 'client',
+    appliesTo: [...keys, ...certificates, ObjectType.SecretData, ...templates],
     multiple: true,
     modifiable: true,
     deletable: true,
@@ -99,15 +124,17 @@ export const attributeTable = {
     Tag.CryptographicDomainParameters,
     'Cryptographic Domain Parameters',
     CryptographicDomainParameters,
-    { setBy: 'client', implicitlySetBy: ['ReKey', 'ReKeyKeyPair'] },
+    { setBy: 'client', appliesTo: [...asymmetricKeys, ...templates], implicitlySetBy: ['ReKey', 'ReKeyKeyPair'] },
   ),
   certificateType: attribute(Tag.CertificateType, 'Certificate Type', enumeration('CertificateType'), {
     setBy: 'server',
+    appliesTo: certificates,
     always: true,
     implicitlySetBy: certifying,
   }),
   certificateLength: attribute(Tag.CertificateLength, 'Certificate Length', integer, {
     setBy: 'server',
+    appliesTo: certificates,
     always: true,
     since: 11,
     implicitlySetBy: certifying,
@@ -116,32 +143,37 @@ export const attributeTable = {
     Tag.X509CertificateIdentifier,
     'X.509 Certificate Identifier',
     X509CertificateIdentifier,
-    { setBy: 'server', always: true, since: 11, implicitlySetBy: certifying },
+    { setBy: 'server', appliesTo: certificates, always: true, since: 11, implicitlySetBy: certifying },
   ),
   x509CertificateSubject: attribute(Tag.X509CertificateSubject, 'X.509 Certificate Subject', X509CertificateSubject, {
     setBy: 'server',
+    appliesTo: certificates,
     always: true,
     since: 11,
     implicitlySetBy: certifying,
   }),
   x509CertificateIssuer: attribute(Tag.X509CertificateIssuer, 'X.509 Certificate Issuer', X509CertificateIssuer, {
     setBy: 'server',
+    appliesTo: certificates,
     always: true,
     since: 11,
     implicitlySetBy: certifying,
   }),
   certificateIdentifier: attribute(Tag.CertificateIdentifier, 'Certificate Identifier', CertificateIdentifier, {
     setBy: 'server',
+    appliesTo: certificates,
     always: true,
     implicitlySetBy: certifying,
   }),
   certificateSubject: attribute(Tag.CertificateSubject, 'Certificate Subject', CertificateSubject, {
     setBy: 'server',
+    appliesTo: certificates,
     always: true,
     implicitlySetBy: certifying,
   }),
   certificateIssuer: attribute(Tag.CertificateIssuer, 'Certificate Issuer', CertificateIssuer, {
     setBy: 'server',
+    appliesTo: certificates,
     always: true,
     implicitlySetBy: certifying,
   }),
@@ -149,26 +181,44 @@ export const attributeTable = {
     Tag.DigitalSignatureAlgorithm,
     'Digital Signature Algorithm',
     enumeration('DigitalSignatureAlgorithm'),
-    { setBy: 'server', multiple: true, always: true, since: 11, implicitlySetBy: certifying },
+    {
+      setBy: 'server',
+      appliesTo: [...certificates, ObjectType.PGPKey],
+      multiple: true,
+      always: true,
+      since: 11,
+      implicitlySetBy: certifying,
+    },
   ),
   digest: attribute(Tag.Digest, 'Digest', Digest, {
     setBy: 'server',
+    appliesTo: [...cryptographicObjects, ObjectType.OpaqueObject],
     multiple: true,
     always: true,
     implicitlySetBy: creating,
   }),
   operationPolicyName: attribute(Tag.OperationPolicyName, 'Operation Policy Name', text, {
     setBy: 'either',
+    serverModifies: true,
     implicitlySetBy: creating,
   }),
   cryptographicUsageMask: attribute(Tag.CryptographicUsageMask, 'Cryptographic Usage Mask', integer, {
     setBy: 'either',
+    serverModifies: true,
+    appliesTo: [...cryptographicObjects, ...templates],
     always: true,
     implicitlySetBy: creating,
   }),
-  leaseTime: attribute(Tag.LeaseTime, 'Lease Time', interval, { setBy: 'server', implicitlySetBy: creating }),
+  leaseTime: attribute(Tag.LeaseTime, 'Lease Time', interval, {
+    setBy: 'server',
+    serverModifies: true,
+    appliesTo: [...cryptographicObjects, ...templates],
+    implicitlySetBy: creating,
+  }),
   usageLimits: attribute(Tag.UsageLimits, 'Usage Limits', UsageLimits, {
     setBy: 'either',
+    serverModifies: true,
+    appliesTo: [...keys, ...templates],
     modifiable: true,
     deletable: true,
     implicitlySetBy: [
@@ -183,6 +233,8 @@ export const attributeTable = {
   }),
   state: attribute(Tag.State, 'State', enumeration('State'), {
     setBy: 'server',
+    serverModifies: true,
+    appliesTo: cryptographicObjects,
     always: true,
     implicitlySetBy: [...creating, 'Activate', 'Revoke', 'Destroy'],
   }),
@@ -193,48 +245,72 @@ export const attributeTable = {
   }),
   activationDate: attribute(Tag.ActivationDate, 'Activation Date', dateTime, {
     setBy: 'either',
+    serverModifies: true,
+    appliesTo: [...cryptographicObjects, ...templates],
     modifiable: true,
     implicitlySetBy: [...creating, 'Activate'],
   }),
   processStartDate: attribute(Tag.ProcessStartDate, 'Process Start Date', dateTime, {
     setBy: 'either',
+    serverModifies: true,
+    appliesTo: [...symmetricKeys, ...templates],
     modifiable: true,
     implicitlySetBy: ['Create', 'Register', 'ReKey', 'DeriveKey'],
   }),
   protectStopDate: attribute(Tag.ProtectStopDate, 'Protect Stop Date', dateTime, {
     setBy: 'either',
+    serverModifies: true,
+    appliesTo: [...symmetricKeys, ...templates],
     modifiable: true,
     implicitlySetBy: ['Create', 'Register', 'ReKey', 'DeriveKey'],
   }),
   deactivationDate: attribute(Tag.DeactivationDate, 'Deactivation Date', dateTime, {
     setBy: 'either',
+    serverModifies: true,
+    appliesTo: [...cryptographicObjects, ...templates],
     modifiable: true,
     implicitlySetBy: [...creating, 'Revoke'],
   }),
-  destroyDate: attribute(Tag.DestroyDate, 'Destroy Date', dateTime, { setBy: 'server', implicitlySetBy: ['Destroy'] }),
+  destroyDate: attribute(Tag.DestroyDate, 'Destroy Date', dateTime, {
+    setBy: 'server',
+    appliesTo: [...cryptographicObjects, ObjectType.OpaqueObject],
+    implicitlySetBy: ['Destroy'],
+  }),
   compromiseOccurrenceDate: attribute(Tag.CompromiseOccurrenceDate, 'Compromise Occurrence Date', dateTime, {
     setBy: 'server',
+    appliesTo: [...cryptographicObjects, ObjectType.OpaqueObject],
     implicitlySetBy: ['Revoke'],
   }),
   compromiseDate: attribute(Tag.CompromiseDate, 'Compromise Date', dateTime, {
     setBy: 'server',
+    appliesTo: [...cryptographicObjects, ObjectType.OpaqueObject],
     implicitlySetBy: ['Revoke'],
   }),
   revocationReason: attribute(Tag.RevocationReason, 'Revocation Reason', RevocationReason, {
     setBy: 'server',
+    serverModifies: true,
+    appliesTo: [...cryptographicObjects, ObjectType.OpaqueObject],
     implicitlySetBy: ['Revoke'],
   }),
   archiveDate: attribute(Tag.ArchiveDate, 'Archive Date', dateTime, { setBy: 'server', implicitlySetBy: ['Archive'] }),
   objectGroup: attribute(Tag.ObjectGroup, 'Object Group', text, {
     setBy: 'either',
+    serverModifies: true,
     multiple: true,
     modifiable: true,
     deletable: true,
     implicitlySetBy: creating,
   }),
-  fresh: attribute(Tag.Fresh, 'Fresh', boolean, { setBy: 'either', since: 11, implicitlySetBy: creating }),
+  fresh: attribute(Tag.Fresh, 'Fresh', boolean, {
+    setBy: 'either',
+    serverModifies: true,
+    appliesTo: cryptographicObjects,
+    since: 11,
+    implicitlySetBy: creating,
+  }),
   link: attribute(Tag.Link, 'Link', Link, {
     setBy: 'either',
+    serverModifies: true,
     multiple: true,
     modifiable: true,
     deletable: true,
@@ -244,16 +320,25 @@ export const attributeTable = {
     Tag.ApplicationSpecificInformation,
     'Application Specific Information',
     ApplicationSpecificInformation,
-    { setBy: 'either', multiple: true, modifiable: true, deletable: true, implicitlySetBy: replacing },
+    {
+      setBy: 'either',
+      serverModifies: true,
+      multiple: true,
+      modifiable: true,
+      deletable: true,
+      implicitlySetBy: replacing,
+    },
   ),
   contactInformation: attribute(Tag.ContactInformation, 'Contact Information', text, {
     setBy: 'either',
+    serverModifies: true,
     modifiable: true,
     deletable: true,
     implicitlySetBy: creating,
   }),
   lastChangeDate: attribute(Tag.LastChangeDate, 'Last Change Date', dateTime, {
     setBy: 'server',
+    serverModifies: true,
     always: true,
     implicitlySetBy: [
       ...creating,
@@ -270,18 +355,22 @@ export const attributeTable = {
   }),
   alternativeName: attribute(Tag.AlternativeName, 'Alternative Name', AlternativeName, {
     setBy: 'client',
+    serverModifies: true,
     multiple: true,
     modifiable: true,
     deletable: true,
     since: 12,
+    implicitlySetBy: replacing,
   }),
   keyValuePresent: attribute(Tag.KeyValuePresent, 'Key Value Present', boolean, {
     setBy: 'server',
+    appliesTo: withoutValue,
     since: 12,
     implicitlySetBy: ['Register'],
   }),
   keyValueLocation: attribute(Tag.KeyValueLocation, 'Key Value Location', KeyValueLocation, {
     setBy: 'client',
+    appliesTo: withoutValue,
     multiple: true,
     modifiable: true,
     deletable: true,
@@ -294,24 +383,37 @@ export const attributeTable = {
   }),
   randomNumberGenerator: attribute(Tag.RandomNumberGenerator, 'Random Number Generator', RngParameters, {
     setBy: 'either',
+    appliesTo: cryptographicObjects,
     since: 13,
     implicitlySetBy: generating,
   }),
   pkcs12FriendlyName: attribute(Tag.PKCS12FriendlyName, 'PKCS#12 Friendly Name', text, {
     setBy: 'either',
+    appliesTo: cryptographicObjects,
     modifiable: true,
     deletable: true,
     since: 14,
+    implicitlySetBy: replacing,
   }),
   description: attribute(Tag.Description, 'Description', text, {
     setBy: 'either',
+    serverModifies: true,
     modifiable: true,
     deletable: true,
     since: 14,
+    implicitlySetBy: replacing,
   }),
-  comment: attribute(Tag.Comment, 'Comment', text, { setBy: 'either', modifiable: true, deletable: true, since: 14 }),
+  comment: attribute(Tag.Comment, 'Comment', text, {
+    setBy: 'either',
+    serverModifies: true,
+    modifiable: true,
+    deletable: true,
+    since: 14,
+    implicitlySetBy: replacing,
+  }),
   sensitive: attribute(Tag.Sensitive, 'Sensitive', boolean, {
     setBy: 'either',
+    serverModifies: true,
     modifiable: true,
     always: true,
     since: 14,
@@ -319,12 +421,14 @@ export const attributeTable = {
   }),
   alwaysSensitive: attribute(Tag.AlwaysSensitive, 'Always Sensitive', boolean, {
     setBy: 'server',
+    serverModifies: true,
     always: true,
     since: 14,
     implicitlySetBy: [...creating, 'ModifyAttribute'],
   }),
   extractable: attribute(Tag.Extractable, 'Extractable', boolean, {
     setBy: 'either',
+    serverModifies: true,
     modifiable: true,
     always: true,
     since: 14,
@@ -332,6 +436,7 @@ export const attributeTable = {
   }),
   neverExtractable: attribute(Tag.NeverExtractable, 'Never Extractable', boolean, {
     setBy: 'server',
+    serverModifies: true,
     always: true,
     since: 14,
     implicitlySetBy: [...creating, 'ModifyAttribute'],
@@ -371,7 +476,10 @@ export function isCustomName(attributeName: string): boolean {
 
 interface Rules {
   readonly setBy: AttributeDefinition['setBy']
+  /** All objects, when it is left out. */
+  readonly appliesTo?: readonly ObjectType[]
   readonly multiple?: true
+  readonly serverModifies?: true
   readonly modifiable?: true
   readonly deletable?: true
   readonly always?: true
@@ -387,9 +495,11 @@ function attribute<T>(tag: Tag, attributeName: string, kind: Kind<T>, rules: Rul
     multiple: rules.multiple ?? false,
     since: rules.since ?? 10,
     setBy: rules.setBy,
+    modifiableByServer: rules.serverModifies ?? false,
     modifiableByClient: rules.modifiable ?? false,
     deletableByClient: rules.deletable ?? false,
     alwaysHasValue: rules.always ?? false,
     implicitlySetBy: rules.implicitlySetBy ?? [],
+    appliesTo: rules.appliesTo ?? allObjects,
   }
 }

@@ -169,32 +169,15 @@ function isAddable(name: string): boolean {
   return attributeDefinition(name)?.setBy !== 'server' && name !== 'fresh'
 }
 
-const cryptographicObjects = [
-  ObjectType.SymmetricKey,
-  ObjectType.PublicKey,
-  ObjectType.PrivateKey,
-  ObjectType.Certificate,
-  ObjectType.SecretData,
-  ObjectType.SplitKey,
-  ObjectType.PGPKey,
-]
-
-/** Attributes that not every object may have, as far as the objects go that are served ("Applies to Object Types"). */
-const applications: Readonly<Partial<Record<AttributeName, readonly ObjectType[]>>> = {
-  cryptographicDomainParameters: [ObjectType.PublicKey, ObjectType.PrivateKey],
-  cryptographicAlgorithm: cryptographicObjects,
-  cryptographicLength: cryptographicObjects,
-  processStartDate: [ObjectType.SymmetricKey, ObjectType.SplitKey],
-  protectStopDate: [ObjectType.SymmetricKey, ObjectType.SplitKey],
-  usageLimits: [ObjectType.SymmetricKey, ObjectType.PublicKey, ObjectType.PrivateKey, ObjectType.SplitKey],
-  activationDate: cryptographicObjects,
-  deactivationDate: cryptographicObjects,
-  keyValueLocation: [ObjectType.SymmetricKey, ObjectType.PrivateKey, ObjectType.SplitKey, ObjectType.SecretData],
-}
-
-/** "Applies to Object Types". */
+/**
+ * "Applies to Object Types". What a Template says of other objects is in its structure: of attributes of its own it has those of every object, and
+ * a Lease Time, as the OASIS case TC-312 has it.
+ */
 export function appliesTo(name: string, objectType: ObjectType): boolean {
-  return applications[name as AttributeName]?.includes(objectType) ?? true // a custom name is not in the table
+  const applies = attributeDefinition(name)?.appliesTo
+  if (applies === undefined) return true // a custom name is not in the table
+  if (!applies.includes(objectType)) return false
+  return objectType !== ObjectType.Template || applies.includes(ObjectType.OpaqueObject) || name === 'leaseTime'
 }
 
 /** The states in which dates may still be set (3.24 to 3.27). */

@@ -59,11 +59,8 @@ export function importedObject(imported: ImportedObject): ManagedObject {
     rowVersion: 0,
   }
   for (const name of ['initialDate', 'lastChangeDate'] as const) if (!attributes.has(name)) attributes.set(name, now)
-  if (hasState(objectType)) {
-    if (!attributes.has('cryptographicUsageMask')) attributes.set('cryptographicUsageMask', 0)
-  } else attributes.remove('state')
+  if (hasState(objectType) && !attributes.has('cryptographicUsageMask')) attributes.set('cryptographicUsageMask', 0)
   if (hasLeaseTime(objectType)) attributes.set('leaseTime', limits.leaseSeconds)
-  else attributes.remove('leaseTime')
   // It comes on-line.
   attributes.remove('archiveDate')
   setDigest(attributes, imported)

@@ -73,14 +73,17 @@ export function newObject(request: NewObject): ManagedObject {
         'Leave out Original Creation Date: of what is made here the server sets it',
       )
     }
-    attributes.set('originalCreationDate', now)
     // The kernel's generator is none of those that the specification has a word for (3.44).
     if (
       (attributes.first('randomNumberGenerator')?.rngAlgorithm ?? RNGAlgorithm.Unspecified) !== RNGAlgorithm.Unspecified
     ) {
       throw new KryptonError('invalid-field', 'Leave out Random Number Generator: Query lists the only one')
     }
-    attributes.set('randomNumberGenerator', { rngAlgorithm: RNGAlgorithm.Unspecified })
+    // What is issued is signed, not generated: Certify and Re-certify are none of the operations that set these (3.43, 3.44).
+    if (objectType !== ObjectType.Certificate) {
+      attributes.set('originalCreationDate', now)
+      attributes.set('randomNumberGenerator', { rngAlgorithm: RNGAlgorithm.Unspecified })
+    }
   }
   const sensitive = attributes.first('sensitive') ?? false
   const extractable = attributes.first('extractable') ?? true

@@ -83,7 +83,7 @@ const dates: ReadonlySet<string> = new Set([
   'deactivationDate',
 ])
 
-/** Tables 173 and 177, and what the server sets for every new object. */
+/** Tables 173 and 177, what the server sets for every new object, and where the old key was kept. */
 const notCopied: ReadonlySet<string> = new Set([
   'uniqueIdentifier',
   'objectType',
@@ -102,6 +102,7 @@ const notCopied: ReadonlySet<string> = new Set([
   'link',
   'lastChangeDate',
   'keyValuePresent',
+  'keyValueLocation',
   'originalCreationDate',
   'randomNumberGenerator',
   'alwaysSensitive',

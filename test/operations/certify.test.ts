@@ -1,8 +1,6 @@
 import { KeyObject, randomUUID, X509Certificate } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { auditEvent } from '../../src/audit/audit-event.ts'
 import { p256 as p256Algorithm, x509 } from '../../src/certificates/x509.ts'
-import { UnitOfWork } from '../../src/keystore/unit-of-work.ts'
 import {
   CertificateRequestType,
   CertificateType,
@@ -14,14 +12,11 @@ import {
   ValidityIndicator,
 } from '../../src/kmip/enums.ts'
 import type { WireAttribute } from '../../src/kmip/attributes-1x.ts'
-import {
-  type AuthorityKey,
-  createCertificateAuthority,
-  useCertificateAuthority,
-} from '../../src/operations/certificate-authority.ts'
-import { OperationContext } from '../../src/operations/handler.ts'
+import { type AuthorityKey, useCertificateAuthority } from '../../src/operations/certificate-authority.ts'
+import type { OperationContext } from '../../src/operations/handler.ts'
 import type { MaybePromise } from '../../src/store/store.ts'
 import { day, newKeys, newSigner, rsa as rsaAlgorithm, sign, type Signer } from '../support/certificates.ts'
+import { createAuthority as createAuthorityOf, operatorAct } from './authority.ts'
 import { attribute, Client, custom, named, newServer, principalOf, type Server } from './fixture.ts'
 import { createPair, p256, registerPrivate, registerPublic } from './key-pairs.ts'
 
@@ -36,42 +31,8 @@ beforeAll(async () => {
 })
 afterAll(() => server.services.cryptoWork.close(0))
 
-/** Runs an act of an operator on the client's service. */
-async function act<T>(run: (context: OperationContext) => MaybePromise<T>): Promise<T> {
-  const { services, clock } = server
-  const { principal } = client
-  const unit = new UnitOfWork(services.keystore.forPrincipal(principal), (object) =>
-    auditEvent({
-      clock,
-      tenant: principal.tenant,
-      actor: 'operator:test',
-      operation: 'test',
-      object,
-      result: 'success',
-    }),
-  )
-  const { randomBytes, cryptoWork, serverVersion, policy, streams } = services
-  const now = clock.seconds
-  const result = await run(
-    new OperationContext({
-      unit,
-      principal,
-      version: 14,
-      now,
-      randomBytes,
-      cryptoWork,
-      serverVersion,
-      policy,
-      streams,
-      clock,
-    }),
-  )
-  await unit.commit(undefined)
-  return result
-}
-
-const createAuthority = (name: string, key: AuthorityKey) =>
-  act((context) => createCertificateAuthority({ name, subject: `CN=${name},O=Test`, key, days: 3650 }, context))
+const act = <T>(run: (context: OperationContext) => MaybePromise<T>) => operatorAct(server, run)
+const createAuthority = (name: string, key: AuthorityKey) => createAuthorityOf(server, name, key)
 
 async function newPublicKey(attributes: WireAttribute[] = []) {
   const { privateKeyUniqueIdentifier, publicKeyUniqueIdentifier } = await client.send(

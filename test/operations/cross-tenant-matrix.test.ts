@@ -1,33 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import {
-  CertificateType,
-  CryptographicAlgorithm,
-  KeyFormatType,
-  ObjectType,
-  Operation,
-  ResultReason,
-  RevocationReasonCode,
-  State,
-} from '../../src/kmip/enums.ts'
-import type { WireAttribute } from '../../src/kmip/attributes-1x.ts'
-import type { RequestPayload } from '../../src/kmip/payloads/index.ts'
+import { Operation, ResultReason, RevocationReasonCode, State } from '../../src/kmip/enums.ts'
 import { decodeResponse } from '../../src/kmip/response-message.ts'
 import { limits } from '../../src/limits.ts'
 import { newSigner } from '../support/certificates.ts'
-import {
-  attribute,
-  Client,
-  named,
-  newServer,
-  principalOf,
-  refusalOf,
-  registerKey,
-  registerOpaque,
-  registerSecret,
-} from './fixture.ts'
+import { registers } from './every-object.ts'
+import { Client, named, newServer, principalOf, refusalOf } from './fixture.ts'
 import type { Server } from './fixture.ts'
-import { p256, registerPrivate, registerPublic } from './key-pairs.ts'
 import { referenceRows } from './reference-rows.ts'
 import type { Reference } from './reference-rows.ts'
 
@@ -61,44 +40,6 @@ const statesOf: Readonly<Record<string, readonly string[]>> = {
   'Symmetric Key': Object.keys(ways),
 }
 const usualStates = Object.keys(State)
-
-type Register = (attributes: WireAttribute[]) => RequestPayload<typeof Operation.Register>
-
-function registers(certificateValue: Uint8Array): Readonly<Record<string, Register>> {
-  const keyBlock = {
-    keyFormatType: KeyFormatType.Raw,
-    keyValue: { keyMaterial: Buffer.from('a PGP key') },
-    cryptographicAlgorithm: CryptographicAlgorithm.RSA,
-    cryptographicLength: 2048,
-  }
-  return {
-    'Symmetric Key': (attributes) => registerKey(Buffer.alloc(16, 1), attributes),
-    'Secret Data': (attributes) => registerSecret(Buffer.alloc(16, 2), attributes),
-    'Opaque Object': (attributes) => registerOpaque(Buffer.alloc(16, 3), attributes),
-    'Private Key': (attributes) => registerPrivate(p256.privateKey, attributes),
-    'Public Key': (attributes) => registerPublic(p256.publicKey, attributes),
-    Certificate: (attributes) => ({
-      objectType: ObjectType.Certificate,
-      templateAttribute: { names: [], attributes },
-      certificate: { certificateType: CertificateType.X509, certificateValue },
-    }),
-    'Split Key': (attributes) => ({
-      objectType: ObjectType.SplitKey,
-      templateAttribute: { names: [], attributes },
-      splitKey: { splitKeyParts: 1, keyPartIdentifier: 1, splitKeyThreshold: 1, splitKeyMethod: 1, keyBlock },
-    }),
-    Template: (attributes) => ({
-      objectType: ObjectType.Template,
-      templateAttribute: { names: [], attributes },
-      template: { attributes: [attribute('contactInformation', 'victim')] },
-    }),
-    'PGP Key': (attributes) => ({
-      objectType: ObjectType.PGPKey,
-      templateAttribute: { names: [], attributes },
-      pgpKey: { pgpKeyVersion: 4, keyBlock },
-    }),
-  }
-}
 
 beforeAll(async () => {
   server = await newServer()

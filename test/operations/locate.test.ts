@@ -245,7 +245,7 @@ describe('Locate and the naive search', () => {
           ? registerKey(key, attributes, { mask })
           : objectType === ObjectType.SecretData
             ? registerSecret(key, masked)
-            : registerOpaque(key, masked)
+            : registerOpaque(key, attributes)
       const { uniqueIdentifier: id } = await client.send(Operation.Register, payload)
       const isKey = objectType !== ObjectType.OpaqueObject
       const steps = isKey ? i % 4 : 0
@@ -262,7 +262,7 @@ describe('Locate and the naive search', () => {
         names: [`n${i}`],
         groups,
         color,
-        mask,
+        mask: isKey ? mask : undefined,
         date: server.clock.seconds,
         archived,
       })

@@ -1,0 +1,139 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { attributeNames, attributeTable } from '../../src/kmip/attribute.ts'
+import type { AttributeName } from '../../src/kmip/attribute.ts'
+import type { WireAttribute } from '../../src/kmip/attributes-1x.ts'
+import { enumTables, ObjectType, Operation } from '../../src/kmip/enums.ts'
+import type { RequestPayload } from '../../src/kmip/payloads/index.ts'
+import type { ResponseBatchItem } from '../../src/kmip/response-message.ts'
+import { newSigner } from '../support/certificates.ts'
+import { attributeSamples } from './attribute-samples.ts'
+import { registers } from './every-object.ts'
+import { named, newServer, refusalOf } from './fixture.ts'
+import type { Client, Server } from './fixture.ts'
+
+let server: Server
+let client: Client
+let certificate: Buffer
+beforeAll(async () => {
+  server = await newServer()
+  client = server.client
+  certificate = (await newSigner()).der
+})
+afterAll(() => server.services.cryptoWork.close(0))
+
+const types = [...enumTables.ObjectType].map(([objectType, { name }]) => [name, objectType] as [string, ObjectType])
+let names = 0
+
+function sample(name: AttributeName, at: 0 | 1): WireAttribute {
+  const { attributeName } = attributeTable[name]
+  // Names are unique: each sample is one of its own.
+  if (name === 'name') return named(`name ${names++}`)
+  return { name, attributeName, value: attributeSamples[name][at] }
+}
+
+/** A Register of that type, with these attributes in place of its own of their names. */
+function registration(type: string, ...attributes: WireAttribute[]): RequestPayload<typeof Operation.Register> {
+  const payload = registers(certificate)[type]!([])
+  const own = payload.templateAttribute.attributes.filter(({ name }) => !attributes.some((one) => one.name === name))
+  const nameOfTemplate =
+    type === 'Template' && !attributes.some(({ name }) => name === 'name') ? [sample('name', 0)] : []
+  return { ...payload, templateAttribute: { names: [], attributes: [...own, ...nameOfTemplate, ...attributes] } }
+}
+
+async function register(type: string, ...attributes: WireAttribute[]): Promise<string> {
+  return (await client.send(Operation.Register, registration(type, ...attributes))).uniqueIdentifier
+}
+
+/** What came of it: the reason, or nothing when it was done. */
+function outcome(item: ResponseBatchItem): string {
+  return item.resultStatus === 0 ? 'done' : refusalOf(item).reason
+}
+
+/** "Applies to Object Types"; of a Template the attributes that every object may have. */
+function applies(name: AttributeName, objectType: ObjectType): boolean {
+  const { appliesTo } = attributeTable[name]
+  if (objectType !== ObjectType.Template) return appliesTo.includes(objectType)
+  return appliesTo.length === enumTables.ObjectType.size
+}
+
+/** What the server sets and a request may say as well, if it is so (Tables 165, 168 and 171): of these the sample is the object's own. */
+const said: Readonly<Record<string, readonly AttributeName[]>> = {
+  'Symmetric Key': ['objectType', 'cryptographicAlgorithm', 'cryptographicLength'],
+  'Secret Data': ['cryptographicAlgorithm', 'cryptographicLength'],
+  Certificate: ['certificateType', 'digitalSignatureAlgorithm'],
+}
+
+/** What an object need not have though it always has a value where it applies. */
+const unknown: Readonly<Record<string, readonly AttributeName[]>> = {
+  // Table 171: "Does not apply to Secret Data"; one that is derived has its length (4.6).
+  'Secret Data': ['cryptographicAlgorithm', 'cryptographicLength'],
+  // 2.2.9: "KMIP implementers SHOULD treat the Key Block field as an opaque blob".
+  'PGP Key': ['digitalSignatureAlgorithm'],
+}
+
+describe.each(types)('by the rules of section 3, an object of type %s', (type, objectType) => {
+  /** Attributes that an object of the type has from its beginning, by their names on the wire. */
+  let there: ReadonlySet<string>
+  let uniqueIdentifier: string
+  beforeAll(async () => {
+    uniqueIdentifier = await register(type)
+    there = new Set(Object.keys(await client.attributes(uniqueIdentifier)))
+  })
+  const isThere = (name: AttributeName) => there.has(attributeTable[name].attributeName)
+
+  test('is registered with the attributes that clients set for it, and with no others', async () => {
+    const is: Record<string, string> = {}
+    const should: Record<string, string> = {}
+    for (const name of attributeNames) {
+      is[name] = outcome(await client.item(Operation.Register, registration(type, sample(name, 0))))
+      const isSet = attributeTable[name].setBy !== 'server' || (said[type] ?? []).includes(name)
+      should[name] = isSet && applies(name, objectType) ? 'done' : 'Invalid Field'
+    }
+    expect(is).toEqual(should)
+  })
+
+  test('is given later what it has not, of what clients set', async () => {
+    const is: Record<string, string> = {}
+    const should: Record<string, string> = {}
+    for (const name of attributeNames) {
+      const { setBy, multiple } = attributeTable[name]
+      const isSet = setBy !== 'server' && name !== 'fresh' && applies(name, objectType)
+      should[name] = !isSet ? 'Permission Denied' : isThere(name) && !multiple ? 'Illegal Operation' : 'done'
+      const to = should[name] === 'done' ? await register(type) : uniqueIdentifier
+      is[name] = outcome(
+        await client.item(Operation.AddAttribute, { uniqueIdentifier: to, attribute: sample(name, 1) }),
+      )
+    }
+    expect(is).toEqual(should)
+  })
+
+  test('has changed and taken away what clients may change and take away', async () => {
+    const is: Record<string, string[]> = {}
+    const should: Record<string, string[]> = {}
+    for (const name of attributeNames) {
+      const { attributeName, modifiableByClient, deletableByClient, setBy } = attributeTable[name]
+      const isGiven = setBy !== 'server' && applies(name, objectType)
+      const of = isGiven ? await register(type, sample(name, 1)) : uniqueIdentifier
+      const has = isGiven || isThere(name)
+      should[name] = [
+        !modifiableByClient ? 'Permission Denied' : has ? 'done' : 'Invalid Field',
+        !deletableByClient ? 'Permission Denied' : has ? 'done' : 'Item Not Found',
+      ]
+      const changed = await client.item(Operation.ModifyAttribute, { uniqueIdentifier: of, attribute: sample(name, 1) })
+      const gone = await client.item(Operation.DeleteAttribute, { uniqueIdentifier: of, attributeName })
+      is[name] = [outcome(changed), outcome(gone)]
+    }
+    expect(is).toEqual(should)
+  })
+
+  test('has from its beginning what it shall always have, and nothing that does not apply to it', () => {
+    const always = attributeNames.filter(
+      (name) =>
+        attributeTable[name].alwaysHasValue && applies(name, objectType) && !(unknown[type] ?? []).includes(name),
+    )
+    expect(always.filter((name) => !isThere(name))).toEqual([])
+    const foreign = attributeNames.filter((name) => isThere(name) && !applies(name, objectType))
+    // The OASIS case TC-312 has a Lease Time on a Template.
+    expect(foreign).toEqual(type === 'Template' ? ['leaseTime'] : [])
+  })
+})
