@@ -71,7 +71,7 @@ const services = {
   streams,
   unfinishedAnswers: new UnfinishedAnswers(),
   refusals,
-  serverVersion: version,
+  server: { version, https: data.httpsPort !== undefined },
   onFault,
 }
 

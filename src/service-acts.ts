@@ -68,7 +68,7 @@ export class ServiceActs {
           policy,
           streams: this.#streams,
           clock,
-          serverVersion: version,
+          server: { version, https: false },
         }),
       )
       try {

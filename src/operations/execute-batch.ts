@@ -23,7 +23,7 @@ import type { CryptoPolicy } from '../objects/crypto-policy.ts'
 import { executeTaken, isForLater, takeForLater } from './asynchronous.ts'
 import type { Keep, Parts, Run } from './asynchronous.ts'
 import { AnswerOfAnother, OperationContext, RefusalWithPayload } from './handler.ts'
-import type { LateOperation } from './handler.ts'
+import type { LateOperation, ServerFacts } from './handler.ts'
 import { handlerOf, operationName } from './index.ts'
 import { failureOf } from './result.ts'
 import { anyServerCorrelationValue } from './server-correlation.ts'
@@ -41,7 +41,7 @@ export interface Services {
   readonly unfinishedAnswers: UnfinishedAnswers
   /** Where refusals leave their records. */
   readonly refusals: Pick<RefusalRecords, 'add'>
-  readonly serverVersion: string
+  readonly server: ServerFacts
   /** Is told of what goes wrong by our own fault; the client is not. */
   readonly onFault: (error: unknown) => void
 }
@@ -149,7 +149,7 @@ class Execution {
       policy: services.policy,
       streams: services.streams,
       clock,
-      serverVersion: services.serverVersion,
+      server: services.server,
     })
   }
 

@@ -20,6 +20,13 @@ export type Handler<O extends ServedOperation> = (
   context: OperationContext,
 ) => MaybePromise<ResponsePayload<O>>
 
+/** What Query tells of the server that is none of its algorithms. */
+export interface ServerFacts {
+  readonly version: string
+  /** Is there a port for KMIP over HTTPS? */
+  readonly https: boolean
+}
+
 /** What a handler works with. One for each run of a request. */
 export class OperationContext {
   /** What is read and changed: the objects of the principal's service. */
@@ -35,7 +42,7 @@ export class OperationContext {
   /** Operations that take their data in parts. */
   readonly streams: Streams
   readonly clock: Clock
-  readonly serverVersion: string
+  readonly server: ServerFacts
   /** The ID Placeholder (KMIP 1.4 section 4): the identifier that the items before gave. */
   idPlaceholder: string | undefined = undefined
 
@@ -49,7 +56,7 @@ export class OperationContext {
     this.policy = parts.policy
     this.streams = parts.streams
     this.clock = parts.clock
-    this.serverVersion = parts.serverVersion
+    this.server = parts.server
   }
 
   /** Whose work this is, when there is too much: the tenant's. */

@@ -10,8 +10,10 @@ import { ObjectGroupMember, StorageStatusMask } from '../kmip/enums.ts'
 import type { ObjectType, Operation, State } from '../kmip/enums.ts'
 import type { LocateRequest, LocateResponse } from '../kmip/payloads/locate.ts'
 import { limits } from '../limits.ts'
+import type { ManagedObject } from '../objects/managed-object.ts'
 import { matcherOf } from '../objects/match.ts'
 import { isDestroyed, liveStates } from '../objects/state.ts'
+import { attributesOf, hasUnkeptDigest } from './attributes-of.ts'
 import type { Handler, OperationContext } from './handler.ts'
 
 /**
@@ -54,9 +56,56 @@ function find(request: LocateRequest, context: OperationContext): MaybePromise<S
   const isDefault = objectGroupMember === ObjectGroupMember.GroupMemberDefault
   const limit = Math.min(maximumItems ?? limits.locateItemsMax, isDefault ? 1 : limits.locateItemsMax)
   const page: Page = { offset: offsetItems ?? 0, limit }
+  if (attributes.some(({ name }) => name === 'digest'))
+    return findByDigest(identifier, { attributes, query, page }, context)
   if (typeof identifier === 'string') return findOne(identifier, query, page, context)
   const count = context.version >= 13 && offsetItems !== undefined
   return search(context.unit, { ...query, ...page, count })
+}
+
+/**
+ * Of some objects the digest is made when it is asked for: whether they have the one that is looked for shows when they are opened. So first come all
+ * that may have it.
+ * @throws KryptonError invalid-field: these are too many
+ */
+function findByDigest(
+  identifier: unknown,
+  { attributes, query, page }: DigestSearch,
+  context: OperationContext,
+): MaybePromise<SearchResult> {
+  const everything: Page = { offset: 0, limit: limits.locateItemsMax }
+  const found =
+    typeof identifier === 'string'
+      ? findOne(identifier, query, everything, context)
+      : search(context.unit, { ...query, ...everything, count: false })
+  const matches = matcherOf(attributes.filter(({ name }) => name === 'digest'))
+  return next(found, ({ objects: candidates }) => {
+    if (candidates.length === limits.locateItemsMax) {
+      throw new KryptonError(
+        'invalid-field',
+        `Ask for more than a Digest: that of secrets shows when they are opened, and there are ${limits.locateItemsMax} or more`,
+      )
+    }
+    const objects: ManagedObject[] = []
+    const look = (from: number): MaybePromise<SearchResult> => {
+      const object = candidates[from]
+      if (object === undefined) {
+        return { objects: objects.slice(page.offset, page.offset + page.limit), total: objects.length }
+      }
+      const own = hasUnkeptDigest(object) ? attributesOf(object, context) : object.attributes
+      return next(own, (opened) => {
+        if (matches(opened)) objects.push(object)
+        return look(from + 1)
+      })
+    }
+    return look(0)
+  })
+}
+
+interface DigestSearch {
+  readonly attributes: readonly WireAttribute[]
+  readonly query: Query
+  readonly page: Page
 }
 
 function findOne(identifier: string, query: Query, page: Page, { unit }: OperationContext): MaybePromise<SearchResult> {
@@ -87,8 +136,10 @@ function queryOf(request: LocateRequest, { now, unit }: OperationContext): Query
   const wantsDestroyed = states.length > 0 || attributes.some(({ name }) => asksForDestroyed.has(name))
   const isFresh = objectGroupMember === ObjectGroupMember.GroupMemberFresh
   const values = indexedValues(attributes, wantsDestroyed)
-  const others = attributes.filter(({ name }) => name !== 'objectType')
+  const others = attributes.filter(({ name }) => name !== 'objectType' && name !== 'digest')
   const matchesOthers = matcherOf(others)
+  const digests = attributes.filter(({ name }) => name === 'digest')
+  const matchesDigests = matcherOf(digests)
   return {
     values: values.slice(0, limits.locateTokensMax),
     objectType: objectTypes[0],
@@ -102,7 +153,8 @@ function queryOf(request: LocateRequest, { now, unit }: OperationContext): Query
       (guard === undefined || guard.permits(object)) &&
       objectTypes.every((objectType) => object.fields.objectType === objectType) &&
       // Attributes are decoded for those who ask for them.
-      (others.length === 0 || matchesOthers(object.attributesAt(now))),
+      (others.length === 0 || matchesOthers(object.attributesAt(now))) &&
+      (digests.length === 0 || hasUnkeptDigest(object) || matchesDigests(object.attributes)),
     exact:
       !isFresh &&
       (!archival || states.length === 0) &&

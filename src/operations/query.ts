@@ -1,9 +1,7 @@
 import {
   ClientRegistrationMethod,
   DestroyAction,
-  enumTables,
   ObjectType,
-  ProfileName,
   QueryFunction,
   RNGAlgorithm,
   RNGMode,
@@ -13,6 +11,7 @@ import type { Operation } from '../kmip/enums.ts'
 import { payloads, payloadsOf } from '../kmip/payloads/index.ts'
 import type { QueryResponse } from '../kmip/payloads/query.ts'
 import type { Handler, OperationContext } from './handler.ts'
+import { profilesServed } from './profiles.ts'
 
 /**
  * KMIP 1.4 section 4.25. Clients refuse a server whose lists lack what they need, so everything that is served is in them, and nothing
@@ -40,8 +39,8 @@ const answers: ReadonlyMap<number, (context: OperationContext) => QueryResponse>
   [QueryFunction.QueryObjects, () => ({ objectTypes: servedObjectTypes })],
   [
     QueryFunction.QueryServerInformation,
-    ({ serverVersion, policy }) => ({
-      vendorIdentification: `Krypton ${serverVersion}${policy.approved ? ', approved algorithms' : ''}`,
+    ({ server, policy }) => ({
+      vendorIdentification: `Krypton ${server.version}${policy.approved ? ', approved algorithms' : ''}`,
       serverInformation: new Uint8Array(0),
     }),
   ],
@@ -49,10 +48,10 @@ const answers: ReadonlyMap<number, (context: OperationContext) => QueryResponse>
   [QueryFunction.QueryRNGs, () => ({ rngParameters: [{ rngAlgorithm: RNGAlgorithm.Unspecified }] })],
   [
     QueryFunction.QueryProfiles,
-    ({ version }) => ({
-      profileInformation: profiles
-        .filter((profileName) => enumTables.ProfileName.get(profileName)!.since <= version) // it is one of the enumeration
-        .map((profileName) => ({ profileName })),
+    ({ version, policy, server }) => ({
+      profileInformation: profilesServed(version, { policy, https: server.https }).map((profileName) => ({
+        profileName,
+      })),
     }),
   ],
   [
@@ -94,24 +93,4 @@ export const servedObjectTypes: readonly ObjectType[] = [
   ObjectType.SecretData,
   ObjectType.OpaqueObject,
   ObjectType.PGPKey,
-]
-
-/** Profiles whose server side is served whole. */
-const profiles = [
-  ProfileName.BaselineServerBasicKMIPV1_2,
-  ProfileName.SymmetricKeyLifecycleServerKMIPV1_0,
-  ProfileName.SymmetricKeyLifecycleServerKMIPV1_1,
-  ProfileName.SymmetricKeyLifecycleServerKMIPV1_2,
-  ProfileName.BasicCryptographicServerKMIPV1_2,
-  ProfileName.OpaqueManagedObjectStoreServerKMIPV1_0,
-  ProfileName.OpaqueManagedObjectStoreServerKMIPV1_1,
-  ProfileName.OpaqueManagedObjectStoreServerKMIPV1_2,
-  ProfileName.BaselineServerBasicKMIPV1_3,
-  ProfileName.SymmetricKeyLifecycleServerKMIPV1_3,
-  ProfileName.BasicCryptographicServerKMIPV1_3,
-  ProfileName.OpaqueManagedObjectStoreServerKMIPV1_3,
-  ProfileName.BaselineServerBasicKMIPV1_4,
-  ProfileName.SymmetricKeyLifecycleServerKMIPV1_4,
-  ProfileName.BasicCryptographicServerKMIPV1_4,
-  ProfileName.OpaqueManagedObjectStoreServerKMIPV1_4,
 ]

@@ -169,10 +169,10 @@ test.each([
 
 test('certificates are signed with keys that are approved', async () => {
   const { client, services, clock } = server
-  const { keystore, randomBytes, cryptoWork, serverVersion, policy, streams } = services
+  const { keystore, randomBytes, cryptoWork, server: facts, policy, streams } = services
   const { principal } = client
   const unit = new UnitOfWork(keystore.forPrincipal(principal), () => expect.unreachable('nothing is changed'))
-  const made = { randomBytes, cryptoWork, serverVersion, policy, streams, clock, now: clock.seconds }
+  const made = { randomBytes, cryptoWork, server: facts, policy, streams, clock, now: clock.seconds }
   const context = new OperationContext({ ...made, unit, principal, version: 14 })
   const issuer = { name: new Uint8Array(0), subjectPublicKeyInfo: new Uint8Array(0) }
   const { privateKey } = secp256k1

@@ -21,7 +21,7 @@ export async function operatorAct<T>(
       result: 'success',
     }),
   )
-  const { randomBytes, cryptoWork, serverVersion, policy, streams } = services
+  const { randomBytes, cryptoWork, server: facts, policy, streams } = services
   const now = clock.seconds
   const result = await run(
     new OperationContext({
@@ -31,7 +31,7 @@ export async function operatorAct<T>(
       now,
       randomBytes,
       cryptoWork,
-      serverVersion,
+      server: facts,
       policy,
       streams,
       clock,

@@ -88,7 +88,7 @@ export async function newServer(
     streams: new Streams(1, clock),
     unfinishedAnswers: new UnfinishedAnswers(),
     refusals,
-    serverVersion: '1.2.3',
+    server: { version: '1.2.3', https: false },
     onFault: (error) => faults.push(error),
   })
   const services = servicesOf(store)

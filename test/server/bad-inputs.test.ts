@@ -34,7 +34,7 @@ beforeAll(async () => {
         clock: systemClock,
         randomBytes,
         cryptoWork,
-        serverVersion: '1',
+        server: { version: '1', https: false },
         policy: { approved: false, tripleDes: false, clientNonces: true },
         streams: new Streams(1, systemClock),
         unfinishedAnswers: new UnfinishedAnswers(),
