@@ -13,6 +13,7 @@ import { loadCommand } from '../src/bench/command.ts'
 import { isKryptonError } from '../src/errors.ts'
 import { isScenarioName } from '../src/bench/scenario.ts'
 import type { ScenarioName } from '../src/bench/scenario.ts'
+import { benchLocate } from './locate.ts'
 import { benchMicro } from './micro/main.ts'
 import type { Figure } from './figure.ts'
 import { saveResults } from './results.ts'
@@ -79,6 +80,14 @@ const parts = {
     }).then((section) => [section]),
   foreign: (flags: Flags) =>
     benchForeign({ requests: flags.quick ? 2_000 : 20_000, onProgress: progress }).then((section) => [section]),
+  locate: (flags: Flags) =>
+    benchLocate({
+      objects: Number(flags.objects ?? (flags.quick ? 20_000 : 1_000_000)),
+      pairs: flags.quick ? 2 : 5,
+      seconds: Number(flags.seconds ?? (flags.quick ? 0.8 : 1.5)),
+      warmupSeconds: warmupSeconds(flags),
+      onProgress: progress,
+    }).then((section) => [section]),
   durable: (flags: Flags) =>
     benchDurable({
       rounds: flags.quick ? 2 : 5,
@@ -206,6 +215,12 @@ const program = common(new Command('bench'))
   )
   .addCommand(part('flows', "what MongoDB's clients do from end to end, and Gets at a given rate"))
   .addCommand(part('foreign', "how long the answer takes that another tenant's object does not exist"))
+  .addCommand(
+    part('locate', 'Locate by name among a million objects beside one among a thousand').option(
+      '--objects <n>',
+      'objects of the large server',
+    ),
+  )
   .addCommand(part('compare', "Krypton and PyKMIP's server side by side"))
   .addCommand(
     part('durable', "durable Create beside the disk's own sync and a bare writer").option(
