@@ -379,7 +379,7 @@ export const attributeTable = {
   originalCreationDate: attribute(Tag.OriginalCreationDate, 'Original Creation Date', dateTime, {
     setBy: 'either',
     since: 12,
-    implicitlySetBy: generating,
+    implicitlySetBy: [...generating, 'Certify', 'ReCertify'],
   }),
   randomNumberGenerator: attribute(Tag.RandomNumberGenerator, 'Random Number Generator', RngParameters, {
     setBy: 'either',

@@ -79,9 +79,9 @@ export function newObject(request: NewObject): ManagedObject {
     ) {
       throw new KryptonError('invalid-field', 'Leave out Random Number Generator: Query lists the only one')
     }
-    // What is issued is signed, not generated: Certify and Re-certify are none of the operations that set these (3.43, 3.44).
+    attributes.set('originalCreationDate', now)
+    // What is issued is signed, not generated: Certify and Re-certify are none of the operations that set this one (3.44).
     if (objectType !== ObjectType.Certificate) {
-      attributes.set('originalCreationDate', now)
       attributes.set('randomNumberGenerator', { rngAlgorithm: RNGAlgorithm.Unspecified })
     }
   }
