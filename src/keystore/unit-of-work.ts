@@ -1,6 +1,7 @@
 import type { Secret } from '../crypto/secret.ts'
 import { KryptonError } from '../errors.ts'
 import type { TenantKeys } from '../hierarchy/key-chain.ts'
+import { isGone } from '../objects/managed-object.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { isDestroyed } from '../objects/state.ts'
 import type { AuditRow } from '../store/schema.ts'
@@ -77,8 +78,8 @@ export class UnitOfWork {
    */
   getArchivedToo(uniqueIdentifier: string): MaybePromise<ManagedObject> {
     const stored = this.#pending?.get(uniqueIdentifier)?.current ?? this.objects.get(uniqueIdentifier)
-    if (this.guard !== undefined) return next(stored, (object) => found(this.#permitted(object)))
-    return stored instanceof Promise ? stored.then(found) : found(stored)
+    if (this.guard !== undefined) return next(stored, (object) => there(this.#permitted(object)))
+    return stored instanceof Promise ? stored.then(there) : there(stored)
   }
 
   /** An object that the role of whoever asks does not allow is none. */
@@ -301,7 +302,12 @@ function hasName(object: ManagedObject, nameValue: string): boolean {
 function onLine(object: ManagedObject | undefined): ManagedObject {
   const existing = found(object)
   if (!existing.fields.archived) return existing
+  if (isGone(existing)) return found(undefined)
   throw new KryptonError('object-archived', 'The object is archived: send Recover first')
+}
+
+function there(object: ManagedObject | undefined): ManagedObject {
+  return found(object !== undefined && isGone(object) ? undefined : object)
 }
 
 function found(object: ManagedObject | undefined): ManagedObject {

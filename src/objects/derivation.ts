@@ -41,7 +41,7 @@ export function checkDerivesKeys(object: ManagedObject, method: number, now: num
       'Derive from a Symmetric Key or Secret Data; by Asymmetric Key from a Private and a Public Key',
     )
   }
-  checkProtects(object, now)
+  checkProtects(object, now, 'invalid-field')
   if (((object.attributes.first('cryptographicUsageMask') ?? 0) & CryptographicUsageMask.DeriveKey) !== 0) return
   throw new KryptonError('invalid-field', "The key's Cryptographic Usage Mask does not allow to derive from it")
 }

@@ -1,5 +1,5 @@
-import type { Attributes } from '../kmip/attribute.ts'
-import type { ObjectType, State } from '../kmip/enums.ts'
+import { Attributes } from '../kmip/attribute.ts'
+import { ObjectType, State } from '../kmip/enums.ts'
 import { stateAt } from './state.ts'
 import type { Lifecycle } from './state.ts'
 import { decodeStored, encodeStored, hasState, structureOf } from './stored-attributes.ts'
@@ -40,6 +40,19 @@ export interface ObjectFields extends Lifecycle {
   readonly record: Uint8Array
   /** Counts the changes; 0 for an object that is not stored yet. */
   readonly rowVersion: number
+}
+
+/**
+ * What is left of a Template that was destroyed, "including all meta-data" (KMIP 1.4 section 4.21): a place that nobody finds, off-line so that who finds
+ * others asks no more than before.
+ */
+export function withoutTemplate({ fields }: ManagedObject): ManagedObject {
+  return new ManagedObject({ ...fields, state: State.Destroyed, archived: true }, new Attributes())
+}
+
+/** Is it such a place? */
+export function isGone({ fields }: ManagedObject): boolean {
+  return fields.archived && fields.objectType === ObjectType.Template && fields.state === State.Destroyed
 }
 
 /** What Get must know of the attributes, so that it need not look at them each time. */

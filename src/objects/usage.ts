@@ -1,4 +1,5 @@
 import { KryptonError } from '../errors.ts'
+import type { ErrorCode } from '../errors.ts'
 import { CryptographicUsageMask, ObjectType, State } from '../kmip/enums.ts'
 import type { ManagedObject } from './managed-object.ts'
 import { stateName } from './state.ts'
@@ -106,20 +107,32 @@ export function checkUse(object: ManagedObject, use: Use, now: number): void {
 
 /**
  * May the object protect anything at `now`, whatever its mask allows it to do?
- * @throws KryptonError permission-denied, wrong-key-lifecycle-state
+ * @throws KryptonError `code`: the specification has another reason for each operation that asks
  */
-export function checkProtects(object: ManagedObject, now: number): void {
+export function checkProtects(object: ManagedObject, now: number, code: ErrorCode): void {
   const state = object.stateAt(now)
   if (state !== State.Active) {
-    throw new KryptonError(
-      'wrong-key-lifecycle-state',
-      `The key is ${stateName(state)}: it can protect something only while it is Active`,
-    )
+    throw new KryptonError(code, `The key is ${stateName(state)}: it can protect something only while it is Active`)
   }
   const date = object.attributes.first('protectStopDate')
   if (date !== undefined && now > date) {
-    throw new KryptonError('permission-denied', 'The Protect Stop Date of the key has passed')
+    throw new KryptonError(code, 'The Protect Stop Date of the key has passed')
   }
 }
+
+/** Does the mask allow anything that protects, rather than opens, or checks, what was protected? */
+export function isForProtection({ attributes }: ManagedObject): boolean {
+  return ((attributes.first('cryptographicUsageMask') ?? 0) & ~opening) !== 0
+}
+
+const opening =
+  CryptographicUsageMask.Decrypt |
+  CryptographicUsageMask.Verify |
+  CryptographicUsageMask.UnwrapKey |
+  CryptographicUsageMask.MACVerify |
+  CryptographicUsageMask.Export |
+  CryptographicUsageMask.ValidateCryptogram |
+  CryptographicUsageMask.TranslateDecrypt |
+  CryptographicUsageMask.TranslateUnwrap
 
 const opens: ReadonlySet<State> = new Set([State.Active, State.Deactivated, State.Compromised])

@@ -1,7 +1,7 @@
 import { KryptonError } from '../errors.ts'
 import { next } from '../keystore/maybe-promise.ts'
 import type { Operation } from '../kmip/enums.ts'
-import { checkProtects } from '../objects/usage.ts'
+import { checkProtects, isForProtection } from '../objects/usage.ts'
 import type { Handler } from './handler.ts'
 import { takeUsage } from './usage-allocation.ts'
 
@@ -16,7 +16,10 @@ export const getUsageAllocation: Handler<typeof Operation.GetUsageAllocation> = 
     if (!object.attributes.has('usageLimits')) {
       throw new KryptonError('illegal-operation', 'The object has no Usage Limits: there is nothing to allocate')
     }
-    checkProtects(object, context.now)
+    if (!isForProtection(object)) {
+      throw new KryptonError('illegal-operation', 'The Cryptographic Usage Mask allows nothing that Usage Limits count')
+    }
+    checkProtects(object, context.now, 'illegal-operation')
     takeUsage(object, usageLimitsCount, context)
     return { uniqueIdentifier: object.uniqueIdentifier }
   })

@@ -10,6 +10,7 @@ import type { RegisterRequest } from '../kmip/payloads/register.ts'
 import { checkNotAuthority } from '../objects/certificate-issuing.ts'
 import { checkOwnAttributes, importedObject } from '../objects/imported-object.ts'
 import { digestInput } from '../objects/key-format.ts'
+import { isGone } from '../objects/managed-object.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { keepsDigest } from '../objects/new-object.ts'
 import { parseUniqueIdentifier } from '../objects/unique-identifier.ts'
@@ -64,7 +65,8 @@ function existingObject(
   { unit }: OperationContext,
 ): MaybePromise<ManagedObject | undefined> {
   return next(unit.find(uniqueIdentifier), (existing) => {
-    if (existing === undefined) return undefined
+    // What is left of a Template gives its place.
+    if (existing === undefined || isGone(existing)) return existing
     // Only what may be changed is replaced.
     if (replaceExisting === true) {
       return next(unit.get(uniqueIdentifier), (replaced) => {

@@ -47,7 +47,7 @@ export function registeredObject(request: RegisterRequest, version: KmipVersion)
     }
   }
   if (splitKey !== undefined) return registeredSplitKey(splitKey, requested, version)
-  if (template !== undefined) return registeredTemplate(template, requested)
+  if (template !== undefined) return registeredTemplate(template, requested, version)
   return registeredPgpKey(pgpKey!.keyBlock, pgpKey!.pgpKeyVersion, requested, version) // one of them is there
 }
 

@@ -53,6 +53,15 @@ describe('an archived object', () => {
     expect(await client.send(Operation.Recover, { uniqueIdentifier })).toEqual({ uniqueIdentifier })
   })
 
+  test('is the ID Placeholder of what follows its Recover', async () => {
+    const uniqueIdentifier = await client.register(Buffer.alloc(16, 1))
+    await client.send(Operation.Archive, { uniqueIdentifier })
+    for (const state of ['archived', 'there']) {
+      const [, got] = await client.batch([item(Operation.Recover, { uniqueIdentifier }), item(Operation.Get, {})])
+      expect([state, got!.resultStatus]).toEqual([state, 0])
+    }
+  })
+
   test('is refused in another thread, and in the request that archives it', async () => {
     const other = server.otherThread()
     expect(await other.material(uniqueIdentifier)).toEqual(key)

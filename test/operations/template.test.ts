@@ -103,8 +103,14 @@ describe('a Template', () => {
     expect((await client.refusal(Operation.Create, creation(['renamed']))).reason).toBe('Missing Data')
   })
 
-  test('takes its Name from its attributes too, as clients of 1.0 send it', async () => {
-    await register([...aes128, named('inside')])
+  test('takes its Name from its attributes too, as clients of 1.0 and 1.1 send it', async () => {
+    await client.send(Operation.Register, registration([...aes128, named('inside')], []), { version: 10 })
+    for (const version of [12, 14] as const) {
+      const refused = await client.refusal(Operation.Register, registration([named('within')], [named('own')]), {
+        version,
+      })
+      expect(refused.reason).toBe('Invalid Field')
+    }
     expect(await client.attribute(await create(['inside']), 'Name')).toBeUndefined()
   })
 
@@ -116,6 +122,39 @@ describe('a Template', () => {
     await create(['short-lived'])
     await client.destroy(uniqueIdentifier)
     expect((await client.refusal(Operation.Create, creation(['short-lived']))).reason).toBe('Item Not Found')
+  })
+
+  test('leaves nothing when it is destroyed, in that request and after it, but the place for another', async () => {
+    const uniqueIdentifier = await register(aes128, named('gone'), custom('x-gone', 'v'))
+    const [destroyed, after] = await client.batch([
+      item(Operation.Destroy, { uniqueIdentifier }),
+      item(Operation.GetAttributes, { uniqueIdentifier, attributeNames: [] }),
+    ])
+    expect(destroyed!.resultStatus).toBe(0)
+    const missing = await client.refusal(Operation.Get, { uniqueIdentifier: 'never there' })
+    expect(refusalOf(after!)).toEqual(missing)
+    for (const refused of [
+      client.refusal(Operation.Get, { uniqueIdentifier }),
+      client.refusal(Operation.GetAttributeList, { uniqueIdentifier }),
+      client.refusal(Operation.Recover, { uniqueIdentifier }),
+      client.refusal(Operation.Destroy, { uniqueIdentifier }),
+    ]) {
+      expect(await refused).toEqual(missing)
+    }
+    const everywhere = { storageStatusMask: 3 }
+    for (const filter of [
+      attribute('destroyDate', server.clock.seconds),
+      custom('x-gone', 'v'),
+      attribute('objectType', ObjectType.Template),
+    ]) {
+      expect(await client.locate([filter], everywhere)).not.toContain(uniqueIdentifier)
+    }
+    const { tenant, system, service } = client.principal.scope
+    const rows = await server.store.find('objects', { tenant, system, service })
+    expect(rows.filter(({ attributes }) => Buffer.from(attributes).includes('x-gone'))).toEqual([])
+    const { symmetricKey } = registerKey(Buffer.alloc(16, 1))
+    await client.send(Operation.Import, { uniqueIdentifier, attributes: [], symmetricKey })
+    expect(await client.material(uniqueIdentifier)).toEqual(Buffer.alloc(16, 1))
   })
 
   test('is found by the requests of the batch that registers it', async () => {
