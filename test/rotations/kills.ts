@@ -6,7 +6,7 @@ import { readLedger, writeLedger } from './ledger.ts'
 import { look } from './look.ts'
 import { fillRealm, RotationRealm } from './realm.ts'
 
-/** Where a rotation is killed: the names that the code gives its steps, and any moment at all. */
+/** Where a rotation, an activation, a deletion or a destruction is killed: the names that the code gives its steps, and any moment at all. */
 export const points = [
   'pending',
   'acknowledged',
@@ -15,6 +15,8 @@ export const points = [
   'rewrapped',
   'read back',
   'deleted',
+  'changed',
+  'destroyed',
   'any moment',
 ] as const
 export type Point = (typeof points)[number]
@@ -24,7 +26,7 @@ const objectsEach = 150
 /** Longer than a victim needs from its start to its end. */
 const lifeMsMax = 1_500
 
-/** A store whose rotations are killed again and again. */
+/** A store whose keys' acts are killed again and again. */
 export class Kills {
   readonly #directory: string
   readonly #ledger: string
@@ -49,7 +51,8 @@ export class Kills {
     point: Point,
     { nth = oneOf([1, 1, 2, 3]), spoil }: { nth?: number; spoil?: (realm: RotationRealm) => Promise<void> } = {},
   ): Promise<string[]> {
-    const level = oneOf(['ivk', 'l2', 'l3'])
+    // What only the life of a new key comes to: it is announced, activated, and destroyed.
+    const level = point === 'changed' || point === 'destroyed' ? 'life' : oneOf(['ivk', 'l2', 'l3'])
     // Only a version that somebody else may know is deleted at once here.
     const reason = point === 'deleted' ? 'compromise' : oneOf(['command', 'compromise'])
     const name = point === 'any moment' ? 'none' : point

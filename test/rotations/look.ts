@@ -56,15 +56,24 @@ export async function look(
     if (row.parent_version !== parent?.version)
       wrong.push(`left: ${row.key} ${row.version} is under version ${row.parent_version}`)
   }
+  const knownKeys = new Set([
+    'ivk',
+    ...ledger.scopes.flatMap(({ system, service }) => [`L2 ${system}`, `L3 ${service}`]),
+  ])
   const active: Record<string, number> = {}
   for (const key of new Set(versions.map((row) => row.key))) {
     const own = versions.filter((row) => row.key === key)
     const wrapping = own.filter(({ state }) => state === KeyState.Active)
-    if (wrapping.length !== 1) wrong.push(`${key} has ${wrapping.length} active versions`)
-    if (isFinished && own.some(({ state }) => state === KeyState.Pending))
+    // A key that was announced by itself is pending, active, or destroyed.
+    const isAnnounced = !knownKeys.has(key)
+    if (wrapping.length !== 1 && !(isAnnounced && wrapping.length === 0 && own.length === 1))
+      wrong.push(`${key} has ${wrapping.length} active versions`)
+    if (isFinished && !isAnnounced && own.some(({ state }) => state === KeyState.Pending))
       wrong.push(`left: ${key} has a pending version`)
     active[key] = wrapping[0]?.version ?? 0
-    if (active[key] < (ledger.active[key] ?? 1)) wrong.push(`resurrected: ${key} is back at version ${active[key]}`)
+    // What was destroyed is looked for below.
+    if (!isAnnounced && active[key] < (ledger.active[key] ?? 1))
+      wrong.push(`resurrected: ${key} is back at version ${active[key]}`)
     if (isFinished && active[key] > (ledger.active[key] ?? 1) + 2) wrong.push(`${key} was rotated twice at once`)
   }
   const retired = versions.filter(({ state, record }) => state === KeyState.Retired && record.byteLength === 0)

@@ -4,15 +4,17 @@ import { parseArgs } from 'node:util'
 import type { KeyOf } from '../../src/store/schema.ts'
 import { removeDirectory, temporaryDirectory } from '../support/counterparts.ts'
 import { defects } from './defects.ts'
+import { type DestructionOutcome, destroySubtrees } from './destructions.ts'
 import { Kills, points } from './kills.ts'
 import { tamper, type TamperingOutcome } from './tampering.ts'
 import { type LoadOutcome, rotateUnderLoad } from './under-load.ts'
 
 /*
- * npm run test:hierarchy -- [--ivk N] [--l2 N] [--l3 N] [--rate R] [--threads T] [--cycles N] [--flips N] [--state DIRECTORY]
+ * npm run test:hierarchy -- [--ivk N] [--l2 N] [--l3 N] [--rate R] [--threads T] [--cycles N] [--flips N] [--subtrees N] [--state DIRECTORY]
  *
  * Rotates the keys of a whole server while clients ask it at a steady rate: no request may fail, every key must be what it was, nothing may be left under an old version. Then kills rotations at every
- * named step and at any moment, `--cycles` times, and looks at what they left before and after they were finished. Then tampers with every column of every row, and flips
+ * named step and at any moment, `--cycles` times, and looks at what they left before and after they were finished. Then destroys `--subtrees` random subtrees
+ * as their dry runs foresee, tampers with every column of every row, and flips
  * `--flips` bits in the files of stores. What is planted must be found first. With --state a campaign that was broken off goes on.
  */
 const { values } = parseArgs({
@@ -24,10 +26,11 @@ const { values } = parseArgs({
     threads: { type: 'string', default: '2' },
     cycles: { type: 'string', default: '300' },
     flips: { type: 'string', default: '100000' },
+    subtrees: { type: 'string', default: '1000' },
     state: { type: 'string' },
   },
 })
-const [ivk, l2, l3, rate, threads, cycles, flips] = [
+const [ivk, l2, l3, rate, threads, cycles, flips, subtrees] = [
   values.ivk,
   values.l2,
   values.l3,
@@ -35,10 +38,11 @@ const [ivk, l2, l3, rate, threads, cycles, flips] = [
   values.threads,
   values.cycles,
   values.flips,
+  values.subtrees,
 ].map(Number)
-if (![ivk, l2, l3, rate, threads, cycles, flips].every((count) => Number.isInteger(count) && count! >= 1))
+if (![ivk, l2, l3, rate, threads, cycles, flips, subtrees].every((count) => Number.isInteger(count) && count! >= 1))
   throw new Error(
-    'usage: npm run test:hierarchy -- [--ivk N] [--l2 N] [--l3 N] [--rate R] [--threads T] [--cycles N] [--flips N]: whole numbers from 1',
+    'usage: npm run test:hierarchy -- [--ivk N] [--l2 N] [--l3 N] [--rate R] [--threads T] [--cycles N] [--flips N] [--subtrees N]: whole numbers from 1',
   )
 
 let ok = true
@@ -53,6 +57,7 @@ for (const defect of defects) {
   found(defect, (await rotateUnderLoad({ threads: threads!, connections: 10, rate: 200, rotations, defect })).faults)
 }
 await findPlantedLosses()
+found('an object more than the dry run foresaw', (await destroySubtrees(12, (objects) => objects + 1)).wrong)
 
 const outcome = await rotateUnderLoad({
   threads: threads!,
@@ -67,11 +72,14 @@ const outcome = await rotateUnderLoad({
 for (const fault of outcome.faults.slice(0, 20)) say(`fault: ${fault}`)
 if (outcome.faults.length > 0) ok = false
 const kills = await killRotations()
+const destroyed = await destroySubtrees(subtrees!)
+for (const line of destroyed.wrong.slice(0, 20)) say(`wrong: ${line}`)
+if (destroyed.wrong.length > 0) ok = false
 const tampered = await tamper(flips!, values.state)
 found('an object that opens to another key', tampered.planted === undefined ? [] : [tampered.planted])
 for (const line of tampered.faults.slice(0, 20)) say(`wrong: ${line}`)
 if (!tampered.ok) ok = false
-printTable(outcome, kills, tampered)
+printTable(outcome, kills, destroyed, tampered)
 say(ok ? 'hierarchy: ok' : 'hierarchy: FAILED')
 process.exit(ok ? 0 : 1)
 
@@ -147,7 +155,12 @@ async function killRotations(): Promise<KillOutcome> {
   return { cycles: cycles!, killed: kills.killed, wrong }
 }
 
-function printTable(load: LoadOutcome, kills: KillOutcome, tampered: TamperingOutcome): void {
+function printTable(
+  load: LoadOutcome,
+  kills: KillOutcome,
+  destroyed: DestructionOutcome,
+  tampered: TamperingOutcome,
+): void {
   const killed = Object.entries(kills.killed).map(([point, count]) => `${point} ${count}`)
   const rows = [
     ['requests beside rotations', `${load.requests}, at ${rate} in a second`],
@@ -158,6 +171,14 @@ function printTable(load: LoadOutcome, kills: KillOutcome, tampered: TamperingOu
     ['cycles with a killed rotation', String(kills.cycles)],
     ['killed at', killed.join(', ')],
     ['lost, resurrected, left over', String(kills.wrong.length)],
+    [
+      'subtrees destroyed as their dry runs foresaw',
+      `${destroyed.destroyed}, and ${destroyed.refused} refused as foreseen`,
+    ],
+    [
+      'keys, objects that went / not as foreseen',
+      `${destroyed.versions}, ${destroyed.objects} / ${destroyed.wrong.length}`,
+    ],
     ...tampered.rows,
   ]
   for (const [name, value] of rows) say(`${name.padEnd(46)} ${value}`)

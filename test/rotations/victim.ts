@@ -1,9 +1,14 @@
+import { Suite } from '../../src/crypto/aead.ts'
+import { randomIdentifier } from '../../src/crypto/random.ts'
+import { changeKey } from '../../src/hierarchy/key-change.ts'
+import { announceKey } from '../../src/hierarchy/key-chain.ts'
+import { destructionJob } from '../../src/hierarchy/key-destruction.ts'
 import { type KeyAddress, rotationJob } from '../../src/hierarchy/rotation-jobs.ts'
 import { readLedger } from './ledger.ts'
 import { RotationRealm } from './realm.ts'
 
 /*
- * node victim.ts DIRECTORY LEDGER LEVEL REASON POINT NTH: rotates a key and kills its own process when it comes to that point for that time. It ends well when it never does.
+ * node victim.ts DIRECTORY LEDGER LEVEL REASON POINT NTH: rotates a key, or of LEVEL life announces, activates and destroys one, and kills its own process when it comes to that point for that time. It ends well when it never does.
  */
 const [directory, ledgerFile, level, reason, point, nth] = process.argv.slice(2)
 let left = Number(nth)
@@ -20,14 +25,29 @@ const addresses: Readonly<Record<string, KeyAddress>> = {
   l3: { table: 'service_keys', tenant: tenant!, system: system!, service: service! },
 }
 const names: Readonly<Record<string, string>> = { ivk: 'ivk', l2: `L2 ${scope!.system}`, l3: `L3 ${scope!.service}` }
-const from = active[names[level!]!] ?? 1
-await realm.queue.add(
-  rotationJob(addresses[level!]!, {
-    from,
-    reason: reason as 'command' | 'compromise',
-    actor: 'operator:test',
-    subject: level!,
-  }),
-)
+if (level === 'life') await live()
+else {
+  const from = active[names[level!]!] ?? 1
+  await realm.queue.add(
+    rotationJob(addresses[level!]!, {
+      from,
+      reason: reason as 'command' | 'compromise',
+      actor: 'operator:test',
+      subject: level!,
+    }),
+  )
+}
 while (realm.queue.open().length > 0) await new Promise((resolve) => setTimeout(resolve, 5))
 await realm.close()
+
+/** Twice: the first key is there when the second one is made. */
+async function live(): Promise<void> {
+  for (let count = 0; count < 2; count++) {
+    const scope = { tenant: tenant!, system: system!, service: randomIdentifier() }
+    await realm.store.commit(await announceKey(realm.chain, scope, 'operator:test'))
+    const address = { table: 'service_keys', ...scope } as const
+    await changeKey(realm.work, Suite.Xaes256Gcm, address, { act: 'activate', actor: 'operator:test' })
+    await realm.queue.add(destructionJob(scope, { actor: 'operator:test', subject: 'a new service' }))
+    while (realm.queue.open().length > 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
