@@ -443,6 +443,8 @@ export const placement = {
   publicUs: { rsa: 100, prime256v1: 70, secp256k1: 260, secp384r1: 490, secp521r1: 1_110 },
   /** An iteration of PBKDF2: 0.4 µs with SHA-256, 0.7 with SHA-512, 1.1 with SHA3-512. */
   iterationUs: 1,
+  /** What takes longer goes where key generation does: a hundred signatures would wait for it. */
+  longUs: 100_000,
   /** To look whether a point is on its curve, P-521's compressed, or to parse a modulus. */
   publicKeyCheckUs: 75,
 } as const

@@ -37,7 +37,7 @@ export class CryptoWork {
   readonly #offload: Offload
   readonly #budget = new LoopBudget(placement.turnBudgetUs)
   readonly #work: WorkerPool
-  /** One key generation takes as long as a thousand signatures, and must not stand before them. */
+  /** One key generation takes as long as a thousand signatures, and must not stand before them; nor may a long iteration. */
   readonly #generation: WorkerPool
 
   constructor({ offload, loops }: CryptoWorkOptions) {
@@ -120,7 +120,8 @@ export class CryptoWork {
     const output = sharedBytes(byteLength)
     try {
       const input = { key: lendSecret(password), hash, salt: ownBytes(salt), iterations, output }
-      await this.#work.run(owner, 'deriveByPassword', input)
+      const lane = costUs > placement.longUs ? this.#generation : this.#work
+      await lane.run(owner, 'deriveByPassword', input)
       return ownCopy(output)
     } finally {
       output.fill(0)

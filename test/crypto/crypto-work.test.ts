@@ -37,6 +37,23 @@ function partsOf(key: ReturnType<typeof generateKeyPairSync>['privateKey']): Key
 }
 
 describe('where work runs', () => {
+  test('signatures do not wait for passwords with many iterations', async () => {
+    const work = newWork()
+    const password = secretFromBytes(Buffer.from('password'), 'object')
+    const iterations = (4 * placement.longUs) / placement.iterationUs
+    // Its thread takes as long to start.
+    await work.sign('own', own.rsa, pkcs1, data)
+    let derived = 0
+    const derivations = Array.from({ length: 4 }, async () => {
+      await work.deriveByPassword('other', password, { hash: 'sha256', salt: Buffer.alloc(16), iterations }, 32)
+      derived += 1
+    })
+    await work.sign('own', own.rsa, pkcs1, data)
+    expect(derived).toBeLessThan(4)
+    await Promise.all(derivations)
+    password.wipe()
+  })
+
   test('a turn spends its budget once, and the next one has it again', async () => {
     const budget = new LoopBudget(100)
     expect([budget.take(60), budget.take(60), budget.take(40), budget.take(101)]).toEqual([true, false, true, false])
