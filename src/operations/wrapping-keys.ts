@@ -31,7 +31,7 @@ export type MacSignatureKey = { readonly object: ManagedObject; readonly paramet
   | { readonly type: 'signature'; readonly scheme: SignatureScheme }
 )
 
-/** Wrapping takes parameters that the key has itself; unwrapping those that came with the key. */
+/** Wrapping takes parameters that the key has itself; so does unwrapping, or those that came with the wrapped key where it has none. */
 export type Direction = 'wraps' | 'unwraps'
 
 /**
@@ -105,7 +105,9 @@ function parametersOf(
   requested: CryptographicParameters | undefined,
   direction: Direction,
 ): CryptographicParameters {
-  return direction === 'unwraps' && requested !== undefined ? requested : matchingParameters(key, requested)
+  // By others than its own, unwrapping would decrypt for who may not.
+  const isFree = direction === 'unwraps' && requested !== undefined && !key.attributes.has('cryptographicParameters')
+  return isFree ? requested : matchingParameters(key, requested)
 }
 
 const keys: ReadonlySet<ObjectType> = new Set([ObjectType.SymmetricKey, ObjectType.PublicKey, ObjectType.PrivateKey])

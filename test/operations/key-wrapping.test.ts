@@ -383,6 +383,19 @@ describe('Get with a Key Wrapping Specification', () => {
 })
 
 describe('Register of a wrapped key', () => {
+  test('unwraps by no other parameters than its key has: that would decrypt for who may not', async () => {
+    const wrapper = await kek(kw, { mask: mask.UnwrapKey })
+    const encryptionKeyInformation = {
+      uniqueIdentifier: wrapper,
+      cryptographicParameters: { blockCipherMode: BlockCipherMode.ECB, paddingMethod: PaddingMethod.None },
+    }
+    const block = wrappedBlock(wrapper, {}, { encryptionKeyInformation })
+    const uniqueIdentifier = await registerAs(registerBlock(block, [active]))
+    expect(await keyBlockOf(uniqueIdentifier)).toEqual(asDecoded(block))
+    const unwrapped = { uniqueIdentifier, keyWrapType: KeyWrapType.NotWrapped }
+    expect((await client.refusal(Operation.Get, unwrapped)).reason).toBe('Item Not Found')
+  })
+
   test('keeps it wrapped when its key may not unwrap it, and gives it back as it came', async () => {
     const wrapper = await kek(kw, { mask: mask.WrapKey })
     const shapes = [
