@@ -47,11 +47,16 @@ interface Link extends ChainCertificate {
   readonly certificate: x509.X509Certificate
   readonly openssl: X509Certificate
   readonly extensions: CertificateExtensions
+  /** Whether it has issued those others: each pair is verified once. */
+  readonly issued: Map<Link, boolean>
 }
 
 function readLink(given: ChainCertificate): Link {
   const certificate = parseCertificate(given.der)
-  return { ...given, certificate, openssl: opensslCertificate(given.der), extensions: readExtensions(certificate) }
+  const openssl = opensslCertificate(given.der)
+  // Before anything is verified by it: what a key costs is the sender's to choose.
+  checkPublicKey(openssl.publicKey)
+  return { ...given, certificate, openssl, extensions: readExtensions(certificate), issued: new Map() }
 }
 
 /** From the certificate that issued none of the others to where it ends; undefined when they are not one chain. */
@@ -73,10 +78,9 @@ function pathOf(links: readonly Link[], anchors: readonly Link[]): readonly Link
 
 /** Throws 'certificate-invalid'. */
 function checkLink(link: Link, depth: number, path: readonly Link[], date: number): void {
-  const { certificate, openssl, extensions } = link
+  const { certificate, extensions } = link
   checkForm(certificate)
   checkSignatureAlgorithm(certificate)
-  checkPublicKey(openssl.publicKey)
   checkValidity({ notBefore: certificate.notBefore.getTime(), notAfter: certificate.notAfter.getTime() }, date)
   if (depth === 0) return
   const { basicConstraints, keyUsage } = extensions
@@ -89,11 +93,14 @@ function checkLink(link: Link, depth: number, path: readonly Link[], date: numbe
 }
 
 function hasIssued(issuer: Link, link: Link): boolean {
+  const known = issuer.issued.get(link)
+  if (known !== undefined) return known
   const name = Buffer.from(issuer.certificate.subjectName.toArrayBuffer())
-  return (
+  const has =
     name.equals(Buffer.from(link.certificate.issuerName.toArrayBuffer())) &&
     link.openssl.verify(issuer.openssl.publicKey)
-  )
+  issuer.issued.set(link, has)
+  return has
 }
 
 const isSelfIssued = (link: Link): boolean => hasIssued(link, link)

@@ -28,7 +28,7 @@ export function checkReplaceable(object: ManagedObject, now: number): void {
 /**
  * The attributes of a replacement: those of the request, and those of the replaced object of which the request says nothing; with an offset the
  * dates are moved (Table 176).
- * @throws KryptonError invalid-message, illegal-operation
+ * @throws KryptonError invalid-message, illegal-operation, invalid-field
  */
 export function replacementAttributes(
   object: ManagedObject,
@@ -57,16 +57,27 @@ function movedDates(attributes: Attributes, activationDate: number): WireAttribu
   for (const name of ['processStartDate', 'protectStopDate', 'deactivationDate'] as const) {
     const date = attributes.first(name)
     if (date === undefined) continue
-    if (before === undefined) {
+    if (before === undefined || before === never) {
       throw new KryptonError(
         'illegal-operation',
         'Leave out Offset: the key has no Activation Date to count its dates from',
       )
     }
-    moved.push(wireAttribute(name, undefined, date + activationDate - before))
+    moved.push(wireAttribute(name, undefined, date === never ? never : movedDate(date, activationDate - before)))
   }
   return moved
 }
+
+function movedDate(date: number, by: number): number {
+  if (Number.isSafeInteger(date + by) && date + by < never) return date + by
+  throw new KryptonError(
+    'invalid-field',
+    'Leave out Offset, or send one that moves the dates of the key to ones that there are',
+  )
+}
+
+/** The largest Date-Time (4.9). */
+const never = Number.MAX_SAFE_INTEGER
 
 /** The attributes of an object that was replaced: its Names have gone to its replacement, to which it has a Link. */
 export function replacedAttributes({ attributes }: ManagedObject, replacement: string): Attributes {

@@ -44,7 +44,7 @@ export function issuingKeyOf({ unit }: OperationContext): MaybePromise<ManagedOb
 
 /**
  * The authority that issues now.
- * @throws KryptonError permission-denied: there is none, or it may not issue any more
+ * @throws KryptonError permission-denied: there is none, or it may not issue any more; object-archived
  */
 export function activeIssuer(context: OperationContext): MaybePromise<CertificateIssuer> {
   return next(issuerOf(context), (issuer) => {
@@ -59,7 +59,19 @@ export function activeIssuer(context: OperationContext): MaybePromise<Certificat
   })
 }
 
-function checkIssues({ privateKey, certificate, der }: CertificateIssuer, now: number): void {
+/** Is it off-line (4.22)? Then nothing is done by it. */
+export function isArchived({ privateKey, certificate }: CertificateIssuer): boolean {
+  return privateKey.fields.archived || certificate.fields.archived
+}
+
+function checkIssues(issuer: CertificateIssuer, now: number): void {
+  if (isArchived(issuer)) {
+    throw new KryptonError(
+      'object-archived',
+      'The certificate authority of this service is archived: Recover its key and its certificate first',
+    )
+  }
+  const { privateKey, certificate, der } = issuer
   const isActive = [privateKey, certificate].every((object) => object.stateAt(now) === State.Active)
   const mask = privateKey.attributes.first('cryptographicUsageMask') ?? 0
   const { validFromDate, validToDate } = new X509Certificate(der)

@@ -8,7 +8,7 @@ import { limits } from '../limits.ts'
 import { describeCertificate } from '../objects/certificate-attributes.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { isDestroyed } from '../objects/state.ts'
-import { certificateBytes, issuerOf } from './certificate-issuer.ts'
+import { certificateBytes, isArchived, issuerOf } from './certificate-issuer.ts'
 import type { Handler, OperationContext } from './handler.ts'
 
 /**
@@ -33,7 +33,8 @@ export const validate: Handler<typeof Operation.Validate> = async (request, cont
   for (const object of named) chain.push(await kept(object, validityDate, context))
   for (const certificate of certificates) chain.push(await sentCertificate(certificate, validityDate, context))
   const issuer = await issuerOf(context)
-  const anchors = issuer === undefined ? [] : [await kept(issuer.certificate, validityDate, context)]
+  const anchors =
+    issuer === undefined || isArchived(issuer) ? [] : [await kept(issuer.certificate, validityDate, context)]
   return indicated(validateChain(chain, anchors, validityDate * 1000))
 }
 

@@ -531,3 +531,18 @@ test("the authority's key is the operator's: no client changes it, replaces it, 
   )
   expect(await client.locate([marker])).toEqual([uniqueIdentifier])
 })
+
+test('an archived authority issues nothing, and is nobody to end in', async () => {
+  const issued = await certify((await newPublicKey()).publicKey)
+  const certificate = await authority()
+  const validity = async () =>
+    (await client.send(Operation.Validate, { certificates: [], uniqueIdentifiers: [issued] })).validityIndicator
+  expect(await validity()).toBe(ValidityIndicator.Valid)
+  const { publicKey } = await newPublicKey()
+  await client.send(Operation.Archive, { uniqueIdentifier: certificate })
+  const payload = { uniqueIdentifier: publicKey, templateAttribute: template(x509Type) }
+  expect((await client.refusal(Operation.Certify, payload)).reason).toBe('Object archived')
+  expect(await validity()).toBe(ValidityIndicator.Unknown)
+  await client.send(Operation.Recover, { uniqueIdentifier: certificate })
+  await certify(publicKey)
+})

@@ -99,6 +99,20 @@ describe('Re-key', () => {
       'Deactivation Date': [seconds + 1150],
       State: [State.PreActive],
     })
+    const never = Number.MAX_SAFE_INTEGER
+    const endless = await client.create([
+      attribute('activationDate', seconds - 100),
+      attribute('deactivationDate', never),
+    ])
+    const moved = await client.attributes(await reKey(endless, { offset: 50 }))
+    expect(moved['Deactivation Date']).toEqual([never])
+    const unbegun = await client.create([attribute('activationDate', never), attribute('deactivationDate', never)])
+    expect(await refusal(unbegun, { offset: 5 })).toBe('Illegal Operation')
+    const early = await client.create([
+      attribute('activationDate', -never + 2),
+      attribute('deactivationDate', seconds + 1000),
+    ])
+    expect(await refusal(early, { offset: 5 })).toBe('Invalid Field')
     const undated = await client.create([attribute('deactivationDate', seconds + 1000)])
     expect(await refusal(undated, { offset: 5 })).toBe('Illegal Operation')
     for (const name of ['activationDate', 'processStartDate', 'protectStopDate', 'deactivationDate'] as const) {
