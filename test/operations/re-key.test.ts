@@ -201,7 +201,7 @@ describe('Get Usage Allocation', () => {
     expect(refusalOf(await allocate(free, 1n)).reason).toBe('Illegal Operation')
     const preActive = await limited(5n, [])
     const stopped = await limited(5n, [attribute('activationDate', 0), attribute('protectStopDate', seconds - 1)])
-    for (const id of [preActive, stopped]) expect(refusalOf(await allocate(id, 1n)).reason).toBe('Permission Denied')
+    for (const id of [preActive, stopped]) expect(refusalOf(await allocate(id, 1n)).reason).toBe('Illegal Operation')
     expect(refusalOf(await allocate(await limited(5n), -1n)).reason).toBe('Invalid Field')
     expect(refusalOf(await allocate('00000000-0000-0000-0000-000000000000', 1n)).reason).toBe('Item Not Found')
     const without = { uniqueIdentifier: free } as never
