@@ -16,16 +16,20 @@ export interface LeaseWanted {
 
 /** The answer: the versions of S, which stay in the slots of the main thread too, or why there are none. */
 export type LeaseAnswer = { readonly lease: number } & (
-  | { readonly place: LeasePlace; readonly keys: readonly WrappingKey<TransferableSecret>[] }
+  | {
+      readonly place: LeasePlace
+      readonly opensOnly: boolean
+      readonly keys: readonly WrappingKey<TransferableSecret>[]
+    }
   | { readonly code: ErrorCode; readonly message: string }
 )
 
 /** Answers a listener thread from the main thread's leases. */
 export async function answerLease(leases: Leases, wanted: LeaseWanted): Promise<LeaseAnswer> {
   try {
-    const { place, linkKeys } = await leases.of(Buffer.from(wanted.tenant), Buffer.from(wanted.system))
+    const { place, linkKeys, opensOnly } = await leases.of(Buffer.from(wanted.tenant), Buffer.from(wanted.system))
     const keys = [...linkKeys.values()].map((key) => ({ ...key, secret: exportSecret(key.secret) }))
-    return { lease: wanted.number, place, keys }
+    return { lease: wanted.number, place, opensOnly, keys }
   } catch (error) {
     const { code, message } = isKryptonError(error) ? error : noAnswer()
     return { lease: wanted.number, code, message }
@@ -85,7 +89,10 @@ export class LeaseRelay implements Leases {
       this.#tell({ kind: 'lease-wanted', number, tenant, system })
     }).finally(() => this.#waiting.delete(number))
     if ('code' in answer) throw new KryptonError(answer.code, answer.message)
-    const lease = new Lease(this.#cells, answer.place, importedKeys(answer.keys))
+    const lease = new Lease(this.#cells, answer.place, {
+      linkKeys: importedKeys(answer.keys),
+      opensOnly: answer.opensOnly,
+    })
     this.#held.add(tenant, system, lease)
     return lease
   }

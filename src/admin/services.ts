@@ -249,7 +249,7 @@ export interface Backup extends NewBackup {
 }
 
 /** What is done to a link that needs nothing but its name. */
-export const linkActs = ['check', 'lock', 'disable', 'enable', 'rotate', 'unlink', 'detach'] as const
+export const linkActs = ['check', 'lock', 'disable', 'enable', 'rotate', 'unlink', 'detach', 'repair'] as const
 export type LinkAct = (typeof linkActs)[number]
 
 /** A key outside that is to be the L1 of a system. */

@@ -57,7 +57,8 @@ interface Known {
   /** When it is to be renewed, by the boot-time clock. */
   renewAt: number
   renewed: number | undefined
-  refusal: { readonly error: KryptonError; readonly untilMs: number } | undefined
+  /** `told`: to whoever asks for a key below. */
+  refusal: { readonly error: KryptonError; readonly told: KryptonError; readonly untilMs: number } | undefined
   error: string | undefined
   name: string
 }
@@ -88,7 +89,7 @@ export class L1Leases implements Leases {
     if (running !== undefined) return running
     this.#held.look()
     const known = this.#of(tenant, system)
-    if (known.refusal !== undefined && this.#parts.clock.monotonic() < known.refusal.untilMs) throw known.refusal.error
+    if (known.refusal !== undefined && this.#parts.clock.monotonic() < known.refusal.untilMs) throw known.refusal.told
     known.asking ??= this.#begin(known).finally(() => (known.asking = undefined))
     return known.asking
   }
@@ -109,9 +110,14 @@ export class L1Leases implements Leases {
   async ask(tenant: Buffer, system: Buffer): Promise<void> {
     const known = this.#of(tenant, system)
     known.refusal = undefined
-    if (known.lease === undefined) await this.of(tenant, system)
-    else await this.#renew(known, known.lease)
-    const { error } = this.#of(tenant, system).refusal ?? {}
+    const refusal = (): Known['refusal'] => known.refusal
+    try {
+      if (known.lease === undefined) await this.of(tenant, system)
+      else await this.#renew(known, known.lease)
+    } catch (error) {
+      throw refusal()?.error ?? error
+    }
+    const { error } = refusal() ?? {}
     if (error !== undefined) throw error
   }
 
@@ -178,14 +184,16 @@ export class L1Leases implements Leases {
           `more than ${limits.leasesMax} linked systems are in use: use another server`,
         )
       }
-      const lease = new Lease(this.cells, place, linkKeys)
+      const lease = new Lease(this.cells, place, {
+        linkKeys,
+        opensOnly: newest.switch_state === LinkSwitch.DecryptOnly,
+      })
       known.lease = lease
       this.#held.add(tenant, system, lease)
       this.#renewed(known, newest, begun)
       return lease
     } catch (error) {
-      this.#refused(known, error)
-      throw error
+      throw this.#refused(known, error).told
     }
   }
 
@@ -218,15 +226,17 @@ export class L1Leases implements Leases {
     known.error = undefined
   }
 
-  #refused(known: Known, error: unknown): void {
+  #refused(known: Known, error: unknown): NonNullable<Known['refusal']> {
     if (!isKryptonError(error)) this.#parts.onFault(error)
     const refusal = isKryptonError(error)
       ? error
       : new KryptonError('external-key-unreachable', 'the L1 could not be asked: the log says more', { cause: error })
-    known.refusal = { error: refusal, untilMs: this.#parts.clock.monotonic() + limits.externalKeyRestMs }
+    const untilMs = this.#parts.clock.monotonic() + limits.externalKeyRestMs
+    known.refusal = { error: refusal, told: forClients(refusal), untilMs }
     const isNews = known.error !== refusal.message
     known.error = refusal.message
     if (isNews) void this.#tell(known, refusal)
+    return known.refusal
   }
 
   async #tell(known: Known, error: KryptonError): Promise<void> {
@@ -291,6 +301,14 @@ export class L1Leases implements Leases {
 /** True for what says nothing of the key: it is tried again, and a lease that runs goes on. */
 function isNoWord({ code }: KryptonError): boolean {
   return code === 'external-key-unreachable' || code === 'external-key-throttled'
+}
+
+/** What a provider says of itself is for the operator: a client is told whom to ask. */
+function forClients(cause: KryptonError): KryptonError {
+  const message = isNoWord(cause)
+    ? "Repeat the request later: the tenant's own key (L1) does not answer, and what hangs on it is not served meanwhile"
+    : "Ask the owner of the tenant's own key (L1): it is switched off or does not open, and what hangs on it is not served until it does"
+  return new KryptonError(cause.code, message, { cause })
 }
 
 /** Until when keys may be used after a decryption that began at that time. */

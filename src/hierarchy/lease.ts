@@ -15,13 +15,20 @@ interface Wipeable {
 export class Lease {
   /** The versions of S that have opened. */
   readonly linkKeys: ReadonlyMap<number, WrappingKey>
+  /** An operator has disabled the system: keys open and verify, and protect nothing new. */
+  readonly opensOnly: boolean
   readonly #cells: LeaseCells
   readonly #place: LeasePlace
   /** Weak, so that what the garbage collector has wiped is not kept for it. */
   readonly #held = new Set<WeakRef<Wipeable>>()
   #used = true
 
-  constructor(cells: LeaseCells, place: LeasePlace, linkKeys: ReadonlyMap<number, WrappingKey>) {
+  constructor(
+    cells: LeaseCells,
+    place: LeasePlace,
+    { linkKeys, opensOnly }: { readonly linkKeys: ReadonlyMap<number, WrappingKey>; readonly opensOnly: boolean },
+  ) {
+    this.opensOnly = opensOnly
     this.#cells = cells
     this.#place = place
     this.linkKeys = linkKeys

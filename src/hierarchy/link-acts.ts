@@ -19,6 +19,7 @@ import {
   newestLink,
   newLinkKey,
 } from './link-key.ts'
+import { rebuildTenantKeys } from './link-repair.ts'
 import { rotationJob } from './rotation-jobs.ts'
 import type { WrappingKey } from './root-keys.ts'
 import type { Unauthenticated } from './row-mac.ts'
@@ -152,6 +153,16 @@ export class LinkActs {
   async check(system: SystemOfKeys): Promise<void> {
     await this.#linked(system)
     await this.#leases.ask(system.tenant, system.system)
+  }
+
+  /** Makes damaged rows of the system's Tenant Keys anew from their copies: see `rebuildTenantKeys`. */
+  async repair(system: SystemOfKeys, asked: Asked): Promise<void> {
+    await this.#linked(system)
+    await this.#leases.ask(system.tenant, system.system)
+    const rebuilt = await rebuildTenantKeys(this.#work, system, asked)
+    if (rebuilt.length === 0)
+      throw new KryptonError('not-found', 'nothing is damaged: every Tenant Key of this system opens as it is')
+    await this.#confirmed(system)
   }
 
   async #rekey(

@@ -110,6 +110,18 @@ export class ObjectsOfService {
     return this.#openedKeys.keep(object, secret, keys.isUnderGrant ? undefined : this.#placeOf(object), keys.lease)
   }
 
+  /**
+   * Refuses to protect anything with a key that was just opened, where an operator has disabled the link of its system. `lease` is that of its service: the one under which something was opened here last.
+   * @throws KryptonError permission-denied
+   */
+  checkProtects(lease: Lease | undefined = this.#lease): void {
+    if (lease === undefined || !lease.opensOnly) return
+    throw new KryptonError(
+      'permission-denied',
+      'Ask the operator of this server: keys of this system open and verify what there is, and protect nothing new until krypton tenant enable',
+    )
+  }
+
   /** What the record of an object holds that was registered wrapped (`keptKeyBlock`): whoever asks for it wipes it. */
   openKeptKeyBlock(object: ManagedObject): MaybePromise<Buffer> {
     const { keyVersion, record } = object.fields

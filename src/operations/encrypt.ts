@@ -49,6 +49,7 @@ function encryptWithSymmetricKey(
   return next(openKey(object, context), (key) =>
     andFinally(
       () => {
+        context.unit.objects.checkProtects()
         const iv = ivOf(request, use, context)
         const { authenticatedEncryptionAdditionalData: associatedData } = request
         const encrypted = context.cryptoWork.encrypt(context.owner, key, use, data, iv, associatedData)
@@ -71,12 +72,13 @@ function encryptWithPublicKey(
   checkKeyValuePresent(object)
   allocateUsage(object, data.byteLength, context)
   const { uniqueIdentifier } = object
-  return context.unit.objects.useKey(object, (key) =>
-    next(context.cryptoWork.encryptRsa(context.owner, key, padding, data), (encrypted) => ({
+  return context.unit.objects.useKey(object, (key) => {
+    context.unit.objects.checkProtects()
+    return next(context.cryptoWork.encryptRsa(context.owner, key, padding, data), (encrypted) => ({
       uniqueIdentifier,
       data: encrypted,
-    })),
-  )
+    }))
+  })
 }
 
 function ivOf({ ivCounterNonce }: EncryptRequest, use: CipherUse, context: OperationContext): Uint8Array | undefined {

@@ -17,11 +17,13 @@ export const mac: Handler<typeof Operation.MAC> = (request, context) => {
     const algorithm = macUse(object, request.cryptographicParameters, context.policy)
     return next(openKey(object, context), (key) =>
       andFinally(
-        () =>
-          next(context.cryptoWork.mac(context.owner, key, algorithm, data), (macData) => {
+        () => {
+          context.unit.objects.checkProtects()
+          return next(context.cryptoWork.mac(context.owner, key, algorithm, data), (macData) => {
             allocateUsage(object, data.byteLength, context)
             return { uniqueIdentifier: object.uniqueIdentifier, macData }
-          }),
+          })
+        },
         () => key.wipe(),
       ),
     )

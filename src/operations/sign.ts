@@ -21,6 +21,7 @@ export const sign: Handler<typeof Operation.Sign> = (request, context) => {
     allocateUsage(object, signed.bytes.byteLength, context)
     const { uniqueIdentifier } = object
     return context.unit.objects.useKey(object, (key) => {
+      context.unit.objects.checkProtects()
       checkCurveAllowed(key.curve, context.policy)
       return next(context.cryptoWork.sign(context.owner, key, scheme, signed), (signatureData) => ({
         uniqueIdentifier,

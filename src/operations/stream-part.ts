@@ -72,7 +72,19 @@ export function partWithKey(
         checkUse(current, use, dateTime(context.clock))
         return next(context.unit.objects.serviceKeys(), () => undefined)
       })
-    return next(begin(object), (begun) => firstPart(request, context, { place, begun, recheck, expected }))
+    return next(begin(object), (begun) => {
+      if (use.protects) protecting(begun)
+      return firstPart(request, context, { place, begun, recheck, expected })
+    })
+  }
+
+  function protecting({ work }: Begun): void {
+    try {
+      context.unit.objects.checkProtects()
+    } catch (error) {
+      work.wipe()
+      throw error
+    }
   }
 
   function later(object: ManagedObject, place: StreamPlace): MaybePromise<AnsweredPart> {
@@ -80,7 +92,8 @@ export function partWithKey(
     return orElse(() => {
       checkUse(object, use, context.now)
       // Keys that have been taken from the server are not used on because a cipher holds one.
-      return next(context.unit.objects.serviceKeys(), () => {
+      return next(context.unit.objects.serviceKeys(), ({ lease }) => {
+        if (use.protects && lease !== undefined) context.unit.objects.checkProtects(lease)
         const used = use.protects ? allocatePartUsage(object, request.data?.byteLength ?? 0, context) : undefined
         return next(used, () => laterPart(request, context, place, expected))
       })

@@ -2,13 +2,14 @@ import { readFileSync } from 'node:fs'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { Suite } from '../../src/crypto/aead.ts'
 import { secretFromBytes } from '../../src/crypto/secret.ts'
+import { changeKey } from '../../src/hierarchy/key-change.ts'
 import { KeyChain } from '../../src/hierarchy/key-chain.ts'
 import type { SystemOfKeys } from '../../src/hierarchy/key-versions.ts'
 import { LinkMode } from '../../src/hierarchy/link-key.ts'
 import { referencesOf } from '../../src/hierarchy/references.ts'
 import { type KeyAddress, rotationJob } from '../../src/hierarchy/rotation-jobs.ts'
 import { openRecord, Purpose } from '../../src/hierarchy/wrapped-key.ts'
-import { tableNames } from '../../src/store/schema.ts'
+import { type Row, tableNames } from '../../src/store/schema.ts'
 import { type Hierarchy, newHierarchy, newStaticKey } from './fixture.ts'
 import { killSwitch, l1States, outcomes } from './kill-switch-table.ts'
 import { asked, LinkBench, newLink } from './link-fixture.ts'
@@ -386,4 +387,50 @@ test('a linked Tenant Key whose second row is gone, or is another one, opens for
     changes: [{ table: 'linked_keys', kind: 'delete', key: { ...system, version: row!.version } }],
   })
   await expect(newThread().service(made.scopes.own)).rejects.toThrow(code('record-does-not-open'))
+})
+
+describe('a damaged row of a linked Tenant Key', () => {
+  const damage = async (row: Row<'tenant_keys'>): Promise<void> => {
+    const record = Buffer.from(row.record)
+    record[60]! ^= 1
+    const changed = { ...row, record, row_version: row.row_version + 1 }
+    const change = { table: 'tenant_keys', kind: 'update', row: changed, expectedVersion: row.row_version } as const
+    await made.store.commit({ section: 'keys', audit: [], changes: [change] })
+  }
+  const remove = async ({ version }: Row<'tenant_keys'>): Promise<void> => {
+    const change = { table: 'tenant_keys', kind: 'delete', key: { ...system, version } } as const
+    await made.store.commit({ section: 'keys', audit: [], changes: [change] })
+  }
+
+  test.each([
+    ['changed', damage],
+    ['removed', remove],
+  ])('that was %s is made anew by the L1 alone, and opens only until it is resumed', async (_, harm) => {
+    await links.link(system)
+    await expect(links.acts.repair(system, asked)).rejects.toThrow(code('not-found'))
+    await harm((await made.store.get('tenant_keys', { ...system, version: 2 }))!)
+    await expect(newThread().service(made.scopes.own)).rejects.toThrow(/written|not here/)
+    links.leases.end(system.tenant, system.system)
+    links.l1.refusal = 'external-key-unreachable'
+    await expect(links.acts.repair(system, asked)).rejects.toThrow(code('external-key-unreachable'))
+    links.l1.refusal = undefined
+    await links.acts.repair(system, asked)
+    for (const object of own) expect(await opens(newThread(), object)).toBe(true)
+    expect((await newThread().service(made.scopes.own)).activeVersion).toBe(0)
+    const tenantKey = { table: 'tenant_keys', ...system } as const
+    await changeKey(bench.work, Suite.Xaes256Gcm, tenantKey, { act: 'resume', actor: 'operator:ada' })
+    expect((await newThread().service(made.scopes.own)).activeVersion).toBe(2)
+  })
+
+  test('is not made from a copy that is damaged too', async () => {
+    await links.link(system)
+    await damage((await made.store.get('tenant_keys', { ...system, version: 2 }))!)
+    const copy = (await made.store.get('linked_keys', { ...system, version: 2 }))!
+    const changed = { ...copy, check_value: Buffer.alloc(36, 1), row_version: copy.row_version + 1 }
+    const keys = await made.chain.tenant(system.tenant)
+    const row = { ...changed, mac: keys.macRow('linked_keys', changed) }
+    const change = { table: 'linked_keys', kind: 'update', row, expectedVersion: copy.row_version } as const
+    await made.store.commit({ section: 'keys', audit: [], changes: [change] })
+    await expect(links.acts.repair(system, asked)).rejects.toThrow(code('record-does-not-open'))
+  })
 })

@@ -33,7 +33,7 @@ import { Streams } from '../../src/operations/streams.ts'
 import { UnfinishedAnswers } from '../../src/operations/unfinished-answers.ts'
 import type { Store } from '../../src/store/store.ts'
 import { Counters } from '../../src/telemetry/counters.ts'
-import { newHierarchy, newStaticKey } from '../hierarchy/fixture.ts'
+import { type Hierarchy, newHierarchy, newStaticKey } from '../hierarchy/fixture.ts'
 
 /** As `crypto` of the configuration is when it says nothing. */
 const usualPolicy: CryptoPolicy = { approved: false, tripleDes: false, clientNonces: true }
@@ -52,6 +52,7 @@ export class FakeClock implements Clock {
 /** Two clients of one service, and one each of another service, another system and another tenant, over real keys and a memory store. */
 export interface Server {
   readonly store: Store
+  readonly hierarchy: Hierarchy
   readonly clock: FakeClock
   readonly counters: Counters
   readonly refusals: RefusalRecords
@@ -96,6 +97,7 @@ export async function newServer(
   const clientOf = (scope: Scope, name: string) => new Client(principalOf(scope, name), services)
   return {
     store,
+    hierarchy,
     clock,
     counters,
     refusals,

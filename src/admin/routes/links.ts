@@ -72,4 +72,5 @@ const summaries: Readonly<Record<LinkAct, string>> = {
   rotate: 'Have the link key wrapped by the version that the L1 has now',
   unlink: 'End the use of everything below, and let go of the credentials for the L1',
   detach: 'Move a system back to the keys of this server, by a job',
+  repair: 'Make damaged rows of Tenant Keys anew from their copies, by the L1',
 }

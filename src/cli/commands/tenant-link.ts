@@ -104,6 +104,10 @@ const acts: readonly (readonly [LinkAct, string])[] = [
   ['rotate', 'have the link key wrapped by the version that the L1 has now'],
   ['unlink', 'end the use of everything below, and let go of the credentials for the L1; link brings it back'],
   ['detach', 'move a system from its L1 back to the keys of the server'],
+  [
+    'repair',
+    'make damaged rows of Tenant Keys anew from their copies, by the L1: they open only, until they are resumed',
+  ],
 ]
 
 const columns = {
