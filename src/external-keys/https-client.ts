@@ -164,7 +164,7 @@ async function answerOf(response: IncomingMessage): Promise<HttpsAnswer> {
 }
 
 /** As `dns.lookup`, without addresses at which no service is: a name that leads there was made to reach something else. */
-const lookupService: LookupFunction = (hostname: string, options: LookupOptions, callback) => {
+export const lookupService: LookupFunction = (hostname: string, options: LookupOptions, callback) => {
   resolve(hostname, { ...options, all: true }, (error, found) => {
     const addresses = error === null ? found.filter(({ address }) => !isReserved(address)) : []
     const first = addresses[0]

@@ -7,6 +7,8 @@ import { deriveWithHmac } from '../../src/crypto/kdf.ts'
 import { labels } from '../../src/crypto/labels.ts'
 import { hmac } from '../../src/crypto/mac.ts'
 import { type Secret, secretFromBytes } from '../../src/crypto/secret.ts'
+import { ownCopy } from '../../src/crypto/own-buffer.ts'
+import { unwrapEnvelope } from '../../src/external-keys/envelope.ts'
 import type { ExternalKey } from '../../src/external-keys/external-key.ts'
 import { openStaticKey } from '../../src/external-keys/static.ts'
 import { setDigestKey, systemRowMacs } from '../../src/hierarchy/integrity-key.ts'
@@ -324,6 +326,20 @@ test('KST1 opens from these bytes with this file', async () => {
     }
     expect(plain(await external.unwrap(wrapped, vector.bytes('context'), 'object'))).toEqual(vector.bytes('key'))
   })
+})
+
+test('KXE1 opens from these bytes with what the service answers', async () => {
+  const vector = named('kxe1')
+  const wrapped = {
+    keyId: vector.bytes('keyId'),
+    mechanism: vector.text('mechanism'),
+    ciphertext: vector.bytes('ciphertext'),
+  }
+  const opened = await unwrapEnvelope(wrapped, vector.bytes('context'), 'object', (outside) => {
+    expect(Buffer.from(outside)).toEqual(vector.bytes('outside'))
+    return Promise.resolve(ownCopy(vector.bytes('outsideKey')))
+  })
+  expect(plain(opened)).toEqual(vector.bytes('key'))
 })
 
 test('a whole store opens, from the seal down to an object', async () => {
