@@ -2,7 +2,7 @@ import { type Clock, systemClock } from '../clock.ts'
 import { KryptonError } from '../errors.ts'
 import { limits } from '../limits.ts'
 import { type CredentialSource, lineOf } from './credential-source.ts'
-import { type HttpsAnswer, HttpsClient } from './https-client.ts'
+import type { HttpsAnswer, HttpsClient } from './https-client.ts'
 import { loginBody, type OpenBaoLogin, wipeLogin } from './openbao-login.ts'
 
 /** Where an OpenBao is, how it proves that it is the one, and how we prove who we are. */
@@ -199,6 +199,8 @@ export class OpenBaoClient {
 
   async #connect(): Promise<HttpsClient> {
     const { login, ca } = this.#options
+    // Loaded by whoever calls: a start needs none of it.
+    const { HttpsClient } = await import('./https-client.ts')
     const authorities = await ca.read()
     if (login.method !== 'certificate') return new HttpsClient({ origin: this.#origin, ca: authorities })
     const certificate = await login.certificate.read()

@@ -1,9 +1,10 @@
 import { KryptonError } from '../errors.ts'
 import type { ExternalKeyProvider } from './external-key.ts'
+import { openbao } from './openbao.ts'
 import { staticLink } from './static-link.ts'
 
 /** The kinds of outside keys that a tenant can link as its L1. */
-export const externalKeyProviders: readonly ExternalKeyProvider[] = [staticLink]
+export const externalKeyProviders: readonly ExternalKeyProvider[] = [staticLink, openbao]
 
 /**
  * The provider of that name among `providers`.

@@ -20,7 +20,12 @@ export function addTenantLinkCommands(tenant: Command, terminal: Terminal): void
         .description(description)
         .requiredOption('--provider <type>', 'kind of key service: openbao, or static on a development server')
         .requiredOption('--l1 <name>', 'name of the key there')
-        .option('--setting <name=value>', 'setting of the provider; may be repeated', gather, [])
+        .option(
+          '--setting <name=value>',
+          'setting of the provider, @FILE for what is in a file; may be repeated',
+          gather,
+          [],
+        )
         .option('--credentials-file <file>', 'what authenticates the server there; - reads it from stdin')
         .option(
           '--mode <mode>',
@@ -37,8 +42,8 @@ export function addTenantLinkCommands(tenant: Command, terminal: Terminal): void
       .addHelpText(
         'after',
         `\nBackups that were made before escape the switch until they are deleted.\n${examples(
-          `krypton tenant ${name} acme --provider openbao --l1 transit/acme --setting address=https://bao.acme.example --credentials-file acme.token`,
-          `krypton tenant ${name} acme --provider openbao --l1 transit/acme --dry-run`,
+          `krypton tenant ${name} acme --provider openbao --l1 transit/krypton --setting address=https://bao.acme.example:8200 --setting ca=@bao-ca.pem --setting roleId=@role-id --credentials-file secret-id`,
+          `krypton tenant ${name} acme --provider openbao --l1 transit/krypton --dry-run`,
         )}`,
       )
       .action((tenantName: string, flags: LinkFlags) => {
@@ -144,7 +149,16 @@ function requestOf({ provider, l1: key, setting, credentialsFile, mode, leaseSec
 function settingOf(text: string): readonly [string, string] {
   const at = text.indexOf('=')
   if (at < 1) throw new KryptonError('usage', '--setting takes NAME=VALUE')
-  return [text.slice(0, at), text.slice(at + 1)]
+  const value = text.slice(at + 1)
+  return [text.slice(0, at), value.startsWith('@') ? textIn(value.slice(1)) : value]
+}
+
+function textIn(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (cause) {
+    throw new KryptonError('usage', `cannot read ${file}: name the file with the setting after @`, { cause })
+  }
 }
 
 /** In base64, as the admin API takes them. */
