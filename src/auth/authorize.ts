@@ -28,3 +28,14 @@ export function permitsObject(
       (objectGroups === undefined || object.objectGroups().some((group) => objectGroups.has(group))),
   )
 }
+
+/** Do the rules let the operation put an object of this type into each of these Object Groups? */
+export function permitsGroups(
+  rules: readonly RoleRule[],
+  operation: number,
+  object: { readonly objectType: number; readonly objectGroups: readonly string[] },
+): boolean {
+  return object.objectGroups.every((group) =>
+    permitsObject(rules, operation, { objectType: object.objectType, objectGroups: () => [group] }),
+  )
+}

@@ -66,17 +66,22 @@ export function cipherForm({ algorithm, mode }: CipherParameters, keyBytes: numb
   return { ...form, name: form.name.replace('*', named) }
 }
 
+/** As clients know it. */
+function spoken(mode: CipherMode): string {
+  return mode === 'stream' ? 'ChaCha20' : mode === 'aead' ? 'ChaCha20-Poly1305' : mode.toUpperCase()
+}
+
 /** @throws KryptonError invalid-field: an IV of another length, or one that the form has no use for */
 export function checkIvLength(form: CipherForm, mode: CipherMode, iv: Uint8Array | undefined): void {
   const { ivBytesMin: min, ivBytesMax: max } = form
   if (iv === undefined) {
     if (max === 0) return
-    throw invalid(`${mode.toUpperCase()} needs the IV that the data was encrypted with: send IV/Counter/Nonce`)
+    throw invalid(`${spoken(mode)} needs the IV that the data was encrypted with: send IV/Counter/Nonce`)
   }
-  if (max === 0) throw invalid(`Leave out IV/Counter/Nonce, or use another mode: ${mode.toUpperCase()} has none`)
+  if (max === 0) throw invalid(`Leave out IV/Counter/Nonce, or use another mode: ${spoken(mode)} has none`)
   if (iv.byteLength >= min && iv.byteLength <= max) return
   const lengths = min === max ? `${min}` : `${min} to ${max}`
-  throw invalid(`the IV of ${mode.toUpperCase()} has ${lengths} bytes: send one of that length`)
+  throw invalid(`the IV of ${spoken(mode)} has ${lengths} bytes: send one of that length`)
 }
 
 /**

@@ -1,4 +1,4 @@
-import { permitsObject } from '../auth/authorize.ts'
+import { permitsGroups, permitsObject } from '../auth/authorize.ts'
 import type { Principal } from '../auth/principal.ts'
 import { KryptonError } from '../errors.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
@@ -17,18 +17,26 @@ export class ObjectGuard {
   permits(object: ManagedObject): boolean {
     return permitsObject(this.#rules, this.operation, {
       objectType: object.fields.objectType,
-      objectGroups: () => object.attributes.all('objectGroup').map(({ value }) => value),
+      objectGroups: () => groupsOf(object),
     })
   }
 
-  /** The same for what the client is about to keep. @throws KryptonError permission-denied */
-  check(object: ManagedObject): void {
-    if (this.permits(object)) return
+  /**
+   * The same for what the client is about to keep, in place of `before`: the groups that it comes into are all its own.
+   * @throws KryptonError permission-denied
+   */
+  check(object: ManagedObject, before?: ManagedObject): void {
+    const { objectType } = object.fields
+    const kept = new Set(before === undefined ? [] : groupsOf(before))
+    const objectGroups = groupsOf(object).filter((group) => !kept.has(group))
+    if (this.permits(object) && permitsGroups(this.#rules, this.operation, { objectType, objectGroups })) return
     throw new KryptonError(
       'permission-denied',
       'Send an Object Type and an Object Group that your role allows, or ask an administrator for another role',
     )
   }
 }
+
+const groupsOf = ({ attributes }: ManagedObject): string[] => attributes.all('objectGroup').map(({ value }) => value)
 
 type ObjectRules = NonNullable<Principal['objectRules']>

@@ -130,7 +130,7 @@ export class UnitOfWork {
     material: Uint8Array | Secret | undefined,
     replaced?: ManagedObject,
   ): MaybePromise<ManagedObject> {
-    this.guard?.check(draft)
+    this.guard?.check(draft, replaced)
     if (material === undefined) return this.#put(replaced, draft)
     return next(this.objects.serviceKeys(), (keys) => {
       const keyVersion = keys.activeVersion
@@ -141,7 +141,7 @@ export class UnitOfWork {
 
   /** Puts `after` in place of `before`, which `get` gave and from which it was computed. */
   update(before: ManagedObject, after: ManagedObject): ManagedObject {
-    this.guard?.check(after)
+    this.guard?.check(after, before)
     return this.#put(before, after)
   }
 

@@ -167,9 +167,11 @@ describe('commands that ask the server', () => {
     expect((await ask('client', 'credential', 'remove', 'one', '--tenant', 'acme')).code).toBe(0)
     const wrong = [[], ['--username', 'a'], ['--username', 'a', '--media-identifier', 'b'], ['--file', file]]
     for (const flags of wrong) expect((await ask(...add, ...flags)).code).toBe(2)
-    for (const input of ['', '\n', 'x'.repeat(1025)]) {
-      expect((await runCommand(piped, { environment, input: Buffer.from(input) })).code).toBe(2)
+    for (const input of ['', '\n', '\u{feff}', 'x'.repeat(1025), Buffer.from([0x67, 0xe4])]) {
+      expect((await runCommand(piped, { environment, input: Buffer.from(input as string) })).code).toBe(2)
     }
+    expect((await runCommand(piped, { environment, input: Buffer.from('\u{feff}x') })).code).toBe(0)
+    expect(await verifiesCredential(credentialInput(device), Buffer.from(services.verifiers[2]!, 'hex'))).toBe(true)
     expect((await ask(...add, '--username', 'a', '--file', join(directory, 'none'))).code).toBe(2)
   })
 

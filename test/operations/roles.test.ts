@@ -90,6 +90,14 @@ describe('a role that names objects', () => {
     const moved = { uniqueIdentifier, attribute: group('others') }
     expect(await reason(Operation.ModifyAttribute, moved)).toBe('Permission Denied')
     expect(await client.locate([group('wallets')])).toEqual([uniqueIdentifier])
+    // A group of its own beside it does not let an object into another's.
+    const both = [group('cards'), group('others')]
+    expect(await reason(Operation.Create, createPayload(both))).toBe('Permission Denied')
+    const added = { uniqueIdentifier, attribute: group('others') }
+    expect(await reason(Operation.AddAttribute, added)).toBe('Permission Denied')
+    const shared = await server.client.create(both)
+    await client.send(Operation.AddAttribute, { uniqueIdentifier: shared, attribute: custom('x-2', 'y') })
+    await server.client.destroy(shared)
     await client.send(Operation.AddAttribute, { uniqueIdentifier, attribute: custom('x-1', 'y') })
   })
 

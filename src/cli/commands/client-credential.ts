@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { isUtf8 } from 'node:buffer'
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { credentialVerifier, type CredentialFields } from '../../admin/client.ts'
@@ -81,7 +82,10 @@ function fieldsOf(flags: AddFlags): Omit<CredentialFields, 'password'> {
   return username === undefined ? { type: 'device', ...device } : { type: 'username-and-password', username }
 }
 
-/** Without the line's end that editors and pipes put behind it. */
+/** What some editors put before a text in UTF-8. */
+const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf])
+
+/** Without what editors and pipes put before and behind it. */
 async function passwordIn(file: string | undefined, terminal: Terminal): Promise<Buffer | undefined> {
   if (file === undefined) return undefined
   let bytes: Buffer
@@ -90,10 +94,16 @@ async function passwordIn(file: string | undefined, terminal: Terminal): Promise
   } catch (cause) {
     throw new KryptonError('usage', `cannot read the password from ${file}: check its name`, { cause })
   }
+  const begin = byteOrderMark.equals(bytes.subarray(0, byteOrderMark.byteLength)) ? byteOrderMark.byteLength : 0
   let end = bytes.byteLength
   if (bytes[end - 1] === 0x0a) end -= 1
   if (bytes[end - 1] === 0x0d) end -= 1
-  if (end > 0 && end <= limits.passwordBytesMax) return bytes.subarray(0, end)
+  const password = bytes.subarray(begin, end)
+  if (!isUtf8(password)) {
+    bytes.fill(0)
+    throw new KryptonError('usage', 'the password must be text in UTF-8: KMIP sends no other')
+  }
+  if (password.byteLength > 0 && password.byteLength <= limits.passwordBytesMax) return password
   bytes.fill(0)
   throw new KryptonError('usage', `the password must have 1 to ${limits.passwordBytesMax} bytes`)
 }
