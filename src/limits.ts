@@ -256,7 +256,7 @@ export const limits = {
   pipelinedRequestsMax: 64,
   /** Answers that wait for their client, in bytes: then nothing more is read from it. */
   queuedAnswerBytesMax: 256 * 1024,
-  /** The same over all connections of a listener thread. From half of it on, a connection has one answer in flight; beyond it, who adds to it is cut. */
+  /** The same over all connections of a listener thread. From half of it on, a connection has one answer in flight; beyond it, who holds most is cut. */
   queuedAnswersBytesMax: 256 * 1024 * 1024,
   /** Bytes that the unfinished batches of one client may have as answers, in one listener thread: four of the largest. */
   unfinishedAnswersOfClientBytesMax: 64 * 1024 * 1024,

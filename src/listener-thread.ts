@@ -83,7 +83,7 @@ const credentials = new CredentialCheck(({ tenant, actor }) => {
 const responder = new KmipResponder({
   credentials,
   authenticator: new Authenticator(new ClientDirectory(store, keyChain), systemClock),
-  executeBatch: (request, principal) => executeBatch(request, principal, services),
+  executeBatch: (request, principal, peer) => executeBatch(request, principal, services, peer),
   failureOf: (error) => failureOf(error, services.onFault),
   clock: systemClock,
   counters,

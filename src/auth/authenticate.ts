@@ -33,12 +33,14 @@ export interface Peer {
   identified: Identified | undefined
   /** The credential that was checked last, by a hash of this process over it and what it was compared with, and what came of it. */
   credential: { readonly hash: Buffer; readonly isRight: boolean } | undefined
+  /** Its connection has ended: nobody waits for an answer. */
+  isGone: boolean
 }
 
 /** The peer that showed this certificate (DER), or none. */
 export function peerOf(certificate: Buffer | undefined): Peer {
   const fingerprint = certificate === undefined ? '' : digest('sha256', certificate).toString('hex')
-  return { certificate, fingerprint, identified: undefined, credential: undefined }
+  return { certificate, fingerprint, identified: undefined, credential: undefined, isGone: false }
 }
 
 /**

@@ -50,13 +50,14 @@ export interface Services {
  * Executes the Batch Items of a request in their order (KMIP 1.4 sections 6.12, 6.13, 11.43). All that they change is one unit, durable before
  * the promise is kept; an item that fails takes back its own changes only, or with the option Undo those of all before it. When another request was faster, or is changing the same
  * object, this one is run again after it. A long batch lets others on between its items. A critical Message Extension (6.16), or an answer
- * larger than the client takes, refuses the whole request: nothing is done, and the one item of the answer is the first one's. Without
- * anything to wait for there is no promise.
+ * larger than the client takes, refuses the whole request: nothing is done, and the one item of the answer is the first one's. So does the end of the
+ * connection of `asker` while a batch is under way: nobody waits for it. Without anything to wait for there is no promise.
  */
 export function executeBatch(
   request: RequestMessage,
   principal: Principal,
   services: Services,
+  asker?: Asker,
 ): MaybePromise<ResponseBatchItem[]> {
   if (request.batchItems.length > 1 && request.batchItems.some(hasCriticalExtension)) {
     return [failed(request.batchItems[0]!, notUnderstood(), services)]
@@ -64,7 +65,12 @@ export function executeBatch(
   if (request.requestHeader.asynchronousIndicator === true && isForLater(request, principal)) {
     return executeLater(request, principal, services)
   }
-  return new Execution(request, principal, services).run()
+  return new Execution(request, principal, services, asker === undefined ? firstRun : { asker }).run()
+}
+
+/** Who waits for an answer, or does not any more. */
+interface Asker {
+  readonly isGone: boolean
 }
 
 async function executeLater(
@@ -94,6 +100,8 @@ interface RunOptions {
   readonly places?: Places
   /** Of an asynchronous operation: puts its answer into the unit. */
   readonly keep?: Keep
+  /** Undefined where the answer is kept. */
+  readonly asker?: Asker
 }
 
 const firstRun: RunOptions = {}
@@ -178,6 +186,10 @@ class Execution {
   #items(from: number, rested: boolean): MaybePromise<void> {
     const { batchItems } = this.#request
     for (let i = from; i < batchItems.length; i++) {
+      if (i > 0 && this.#options.asker?.isGone === true) {
+        this.#refusal = new KryptonError('overloaded', 'Keep the connection until the answer has come')
+        return undefined
+      }
       if (!(rested && i === from) && this.#turn?.isOver === true) {
         if (!this.#isHeld()) return undefined
         return this.#turn.next().then(() => this.#items(i, true))
@@ -357,8 +369,8 @@ class Execution {
     const conflicts =
       (this.#options.conflicts ?? 0) + (cause === undefined && this.#options.places === undefined ? 0 : 1)
     if (conflicts <= limits.conflictRetriesMax) {
-      const { keep } = this.#options
-      return new Execution(this.#request, this.#principal, this.#services, { conflicts, places, keep }).run()
+      const { keep, asker } = this.#options
+      return new Execution(this.#request, this.#principal, this.#services, { conflicts, places, keep, asker }).run()
     }
     return this.#refuse(
       new KryptonError('overloaded', 'Send the request again: others kept changing the same objects', { cause }),

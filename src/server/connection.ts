@@ -26,6 +26,8 @@ export interface ConnectionSurroundings {
   partialFramesBytes: number
   /** Bytes of answers that their clients have not taken, over all connections: against `limits.queuedAnswersBytesMax`. */
   queuedAnswersBytes: number
+  /** Cuts the connection that holds most of both, when one is beyond its bound. */
+  readonly relieve: () => void
 }
 
 /** A request that has come and is not answered yet. Answers leave in the order of slots. */
@@ -87,6 +89,10 @@ export class Connection implements TurnTaker, ServedConnection {
   enforceTime(nowMs: number): void {
     const reason = this.#overdue(nowMs)
     if (reason !== undefined) this.cut(reason)
+  }
+
+  get heldBytes(): number {
+    return this.#partialBytes + this.#unansweredBytes + this.#queuedBytes
   }
 
   drain(): void {
@@ -245,9 +251,7 @@ export class Connection implements TurnTaker, ServedConnection {
   #countUnanswered(bytes: number): void {
     this.#unansweredBytes += bytes
     this.#around.partialFramesBytes += bytes
-    if (bytes > limits.unansweredFrameBytesMax && this.#around.partialFramesBytes > limits.partialFramesBytesMax) {
-      this.cut('memory')
-    }
+    if (bytes > 0 && this.#around.partialFramesBytes > limits.partialFramesBytesMax) this.#around.relieve()
   }
 
   #askToWrite(): void {
@@ -329,7 +333,7 @@ export class Connection implements TurnTaker, ServedConnection {
       if (sensitive) bytes.fill(0)
       this.#onWritten(bytes.length)
     })
-    if (this.#around.queuedAnswersBytes > limits.queuedAnswersBytesMax) this.cut('memory')
+    if (this.#around.queuedAnswersBytes > limits.queuedAnswersBytesMax) this.#around.relieve()
   }
 
   /** Also called for answers that were never sent, when the connection breaks. */
@@ -388,7 +392,7 @@ export class Connection implements TurnTaker, ServedConnection {
     if (tookFrame || this.#partialBytes === 0) this.#frameSinceMs = nowMs
     this.#around.partialFramesBytes += pending - this.#partialBytes
     this.#partialBytes = pending
-    if (pending > 0 && this.#around.partialFramesBytes > limits.partialFramesBytesMax) this.cut('memory')
+    if (pending > 0 && this.#around.partialFramesBytes > limits.partialFramesBytesMax) this.#around.relieve()
   }
 
   #onEnd(): void {
@@ -428,6 +432,7 @@ export class Connection implements TurnTaker, ServedConnection {
   #close(): void {
     if (this.#state === 'closed') return
     this.#state = 'closed'
+    this.peer.isGone = true
     this.#dropSlots()
     this.#reader.wipe()
     this.#around.partialFramesBytes -= this.#partialBytes

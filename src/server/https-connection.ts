@@ -70,6 +70,10 @@ export class HttpsConnection implements ServedConnection {
     if (reason !== undefined) this.cut(reason)
   }
 
+  get heldBytes(): number {
+    return this.#exchange === undefined ? 0 : this.#exchange.bodyBytes + this.#exchange.answerBytes
+  }
+
   drain(): void {
     this.#draining = true
     if (this.#exchange === undefined) this.#socket.end()
@@ -132,7 +136,7 @@ export class HttpsConnection implements ServedConnection {
         this.#around.partialFramesBytes += chunk.length
       }
       chunk.fill(0)
-      if (this.#around.partialFramesBytes > limits.partialFramesBytesMax) this.cut('memory')
+      if (this.#around.partialFramesBytes > limits.partialFramesBytesMax) this.#around.relieve()
     })
     exchange.request.once('end', () => void this.#answer(exchange, body, encoding))
     exchange.request.once('error', () => body.fill(0))
@@ -202,7 +206,7 @@ export class HttpsConnection implements ServedConnection {
       'cache-control': 'no-cache',
     })
     response.end(bytes)
-    if (this.#around.queuedAnswersBytes > limits.queuedAnswersBytesMax) this.cut('memory')
+    if (this.#around.queuedAnswersBytes > limits.queuedAnswersBytesMax) this.#around.relieve()
   }
 
   /** Refuses a request; what still comes of it is dropped unread. */
@@ -302,6 +306,7 @@ export class HttpsConnection implements ServedConnection {
 
   #close(): void {
     this.#state = 'closed'
+    this.peer.isGone = true
     this.#socket.destroy()
   }
 }

@@ -68,6 +68,7 @@ export class Listener {
       limits: this.#limits,
       partialFramesBytes: 0,
       queuedAnswersBytes: 0,
+      relieve: () => this.#relieve(),
     }
     this.#serve = parts.serve ?? ((socket, peer, around) => new Connection(socket, peer, around))
     this.#server = createServer(tlsOptions(options, this.#limits))
@@ -132,6 +133,15 @@ export class Listener {
     await closed
     clearTimeout(deadline)
     clearInterval(this.#sweep)
+  }
+
+  /** Whoever holds most is who the others are kept from their memory by; the one that asked for the last of it may hold next to none. */
+  #relieve(): void {
+    let largest: ServedConnection | undefined
+    for (const connection of this.#connections) {
+      if (connection.heldBytes > (largest?.heldBytes ?? 0)) largest = connection
+    }
+    largest?.cut('memory')
   }
 
   #cutAll(): void {

@@ -17,7 +17,11 @@ export interface RespondParts {
   readonly authenticator: Authenticator
   readonly credentials: CredentialCheck
   /** `operations/execute-batch.ts`, with the services of this thread. */
-  readonly executeBatch: (request: RequestMessage, principal: Principal) => MaybePromise<ResponseBatchItem[]>
+  readonly executeBatch: (
+    request: RequestMessage,
+    principal: Principal,
+    peer: Peer,
+  ) => MaybePromise<ResponseBatchItem[]>
   /** `operations/result.ts`: status, reason and message of a refusal; a fault of ours has told its own log. */
   readonly failureOf: (error: unknown) => ResponseBatchItem
   readonly clock: Clock
@@ -44,17 +48,17 @@ function answer(frame: Buffer, peer: Peer, principal: Principal, parts: RespondP
   } catch (error) {
     return refuseMessage(frame, error, parts)
   }
-  if (principal.credential === undefined) return perform(request, principal, parts)
+  if (principal.credential === undefined) return perform(request, peer, principal, parts)
   return parts.credentials.check(request.requestHeader.authentication, peer, principal).then(
-    () => perform(request, principal, parts),
+    () => perform(request, peer, principal, parts),
     (error: unknown) => encode(request, [parts.failureOf(error)], parts),
   )
 }
 
-function perform(request: RequestMessage, principal: Principal, parts: RespondParts): MaybePromise<Answer> {
+function perform(request: RequestMessage, peer: Peer, principal: Principal, parts: RespondParts): MaybePromise<Answer> {
   let items: MaybePromise<ResponseBatchItem[]>
   try {
-    items = parts.executeBatch(request, principal)
+    items = parts.executeBatch(request, principal, peer)
   } catch (error) {
     return encode(request, [parts.failureOf(error)], parts)
   }

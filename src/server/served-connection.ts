@@ -6,6 +6,8 @@ import type { ConnectionSurroundings } from './connection.ts'
 /** One TLS connection after its handshake, as its listener sees it, whatever is spoken on it. */
 export interface ServedConnection {
   readonly peer: Peer
+  /** Bytes of frames that are not answered and of answers that are not taken. */
+  readonly heldBytes: number
   /** Ends the connection when its time is over; the listener asks a few times a second. */
   enforceTime(nowMs: number): void
   /** Takes no more requests, answers those it has, then ends. */

@@ -90,6 +90,27 @@ describe('a batch', () => {
     expect(await client.batch(large)).toHaveLength(32)
   })
 
+  test('ends, with nothing done, when its connection has', async () => {
+    const asker = { isGone: false }
+    const frame = encodeRequest({
+      requestHeader: { protocolVersion: protocolVersion(14), batchCount: 64 },
+      batchItems: [item(Operation.Create, createPayload([named('undone')])), ...random(63)].map((one, i) => ({
+        ...one,
+        uniqueBatchItemID: Buffer.from([i]),
+      })),
+    })
+    const answers = executeBatch(
+      decodeRequest(frame),
+      server.client.principal,
+      { ...server.services, clock: slowClock() },
+      asker,
+    )
+    await setImmediate()
+    asker.isGone = true
+    expect(await answers).toHaveLength(1)
+    expect(await server.client.locate([])).toEqual([])
+  })
+
   test('of one tenant among many of another waits for one of those at a time', async () => {
     const many = slowly(limits.batchTurnMs)
     const other = new Client(server.otherTenant.principal, { ...server.services, clock: slowClock() })

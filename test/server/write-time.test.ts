@@ -2,8 +2,9 @@ import { EventEmitter } from 'node:events'
 import type { TLSSocket } from 'node:tls'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { peerOf } from '../../src/auth/authenticate.ts'
+import { limits } from '../../src/limits.ts'
 import { defaultConnectionLimits } from '../../src/server/connection-limits.ts'
-import { Connection } from '../../src/server/connection.ts'
+import { Connection, type ConnectionSurroundings } from '../../src/server/connection.ts'
 import { StrangerLog } from '../../src/telemetry/stranger-log.ts'
 import { Turn } from '../../src/server/turn.ts'
 import { Counters } from '../../src/telemetry/counters.ts'
@@ -31,12 +32,16 @@ let clock: FakeClock
 let counters: Counters
 let connection: Connection
 let turn: (() => void) | undefined
+let around: ConnectionSurroundings
+/** How often whoever holds most was asked for. */
+let relieved: number
 beforeEach(() => {
   socket = new SlowSocket()
   clock = new FakeClock()
   counters = new Counters()
   const log = openLog('fatal')
-  connection = new Connection(socket as unknown as TLSSocket, peerOf(undefined), {
+  relieved = 0
+  around = {
     turn: new Turn((run) => (turn = run)),
     responder: {
       identify: () => undefined,
@@ -51,7 +56,9 @@ beforeEach(() => {
     strangers: new StrangerLog(log, clock, counters),
     partialFramesBytes: 0,
     queuedAnswersBytes: 0,
-  })
+    relieve: () => (relieved += 1),
+  }
+  connection = new Connection(socket as unknown as TLSSocket, peerOf(undefined), around)
 })
 
 function ask(count: number): void {
@@ -85,4 +92,10 @@ describe('the time in which an answer must be taken', () => {
     ask(1)
     expect(after(1_001)).toBe(1)
   })
+})
+
+test('an answer beyond the memory of all does not end the connection that happens to have it', () => {
+  around.queuedAnswersBytes = limits.queuedAnswersBytesMax
+  ask(1)
+  expect([relieved, counters.readCut('memory'), connection.heldBytes]).toEqual([1, 0, frame(1).length])
 })
