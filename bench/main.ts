@@ -20,6 +20,7 @@ import { saveResults } from './results.ts'
 import { kryptonExists } from './servers/krypton.ts'
 import { pykmipExists } from './servers/pykmip.ts'
 import { markdown } from './table.ts'
+import { benchTenants } from './tenants.ts'
 import { benchThreads } from './threads.ts'
 import type { Section } from './table.ts'
 
@@ -46,6 +47,7 @@ interface Flags {
   only?: string
   dir?: string
   objects?: string
+  tenants?: string
   save: boolean
 }
 
@@ -113,6 +115,13 @@ const parts = {
     benchFootprint({
       starts: flags.quick ? 3 : 7,
       objects: Number(flags.objects ?? 0),
+      onProgress: progress,
+    }).then((section) => [section]),
+  tenants: (flags: Flags) =>
+    benchTenants({
+      tenants: Number(flags.tenants ?? (flags.quick ? 50 : 1000)),
+      objects: Number(flags.objects ?? (flags.quick ? 200 : 1000)),
+      rounds: flags.quick ? 3 : 7,
       onProgress: progress,
     }).then((section) => [section]),
   threads: (flags: Flags) =>
@@ -235,6 +244,11 @@ const program = common(new Command('bench'))
       '--objects <n>',
       'also with so many objects, which takes a while to make',
     ),
+  )
+  .addCommand(
+    part('tenants', 'Gets of objects that are not cached, and memory, among a thousand tenants')
+      .option('--tenants <n>', 'how many')
+      .option('--objects <n>', 'of each'),
   )
   .addCommand(part('threads', 'two listener threads beside one'))
   .addCommand(

@@ -30,8 +30,8 @@ export function createKey(name?: string): Buffer {
   return request(2, Operation.Create, ...createPayload(name))
 }
 
-/** The same for each of these names, in one message. */
-export function createKeys(names: readonly string[]): Buffer {
+/** The same for each of these names, in one message. Keys of KMIP 1.0 have no Fresh, which the first Get of others changes. */
+export function createKeys(names: readonly string[], minor: 0 | 2 = 2): Buffer {
   const items = names.map((name, index) =>
     structure(
       Tag.BatchItem,
@@ -40,7 +40,7 @@ export function createKeys(names: readonly string[]): Buffer {
       structure(Tag.RequestPayload, ...createPayload(name)),
     ),
   )
-  return message(2, ...items)
+  return message(minor, ...items)
 }
 
 function createPayload(name: string | undefined): Buffer[] {
