@@ -75,7 +75,8 @@ describe('folders', () => {
 describe('sources', () => {
   it('are all reached from the command line', () => {
     // The memory store is what the contract suite holds SQLite against, and what other folders' tests run on.
-    const starts = ['src/cli/main.ts', 'src/store/memory.ts']
+    // What the core does for a node that has no keys above its objects is asked for by that node alone.
+    const starts = ['src/cli/main.ts', 'src/store/memory.ts', 'src/hierarchy/object-wrapping.ts']
     expect(unreached(new Map([...sources, ['src/ttlv/planted.ts', '']]), starts)).toContain('src/ttlv/planted.ts')
     expect(unreached(sources, starts)).toEqual([])
   })
