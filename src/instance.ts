@@ -16,7 +16,7 @@ import { type Anchored, checkAnchor, writeAnchor, writeFirstAnchor } from './sea
 import { anchorFile, type AnchorPlace } from './seal/anchor-place.ts'
 import type { AnchorState } from './seal/anchor-state.ts'
 import { readInstanceFile, writeInstanceFile } from './instance-file.ts'
-import { initializeSeal, isInitialized, type RootPins, unseal } from './seal/seal.ts'
+import { checkPins, initializeSeal, isInitialized, type RootPins, unseal } from './seal/seal.ts'
 import {
   readServerCertificate,
   type ServerCertificate,
@@ -24,6 +24,7 @@ import {
   writeServerCertificate,
 } from './server-certificate.ts'
 import type { Section } from './store/schema.ts'
+import { readRootBeforehand } from './store/sqlite/section-file.ts'
 import { openSqliteStore, type SqliteStore } from './store/sqlite/sqlite-store.ts'
 import type { Store } from './store/store.ts'
 import { TenantRegistry } from './tenants/tenant-registry.ts'
@@ -181,6 +182,9 @@ async function open(
 ): Promise<Instance> {
   refuseMissingData(config)
   const serverCertificate = await readServerCertificate(config.kmip)
+  // Before the store is opened for writing, which gives an older one the tables that it does not have.
+  const found = readRootBeforehand(config.store.directory)
+  if (found !== undefined) checkPins(found, pinsOf(config))
   const store = await openSqliteStore({ directory: config.store.directory, onFatal })
   try {
     const seal = openStaticKey({ file: config.seal.keyFile, dataDirectory: config.store.directory })

@@ -29,7 +29,8 @@ export async function checkAnchor({ store, root, place, clock }: Anchored): Prom
   const now = await stateOf(store, root, clock)
   const seen = `which the anchor ${place.name} of ${anchor.written} has seen`
   if (anchor.cluster !== now.cluster || anchor.incarnation !== now.incarnation) {
-    throw mismatch(`the database is of another cluster or incarnation than the one ${seen}: put that one back, or`)
+    const which = anchor.cluster === now.cluster ? 'incarnation' : 'cluster'
+    throw mismatch(`the database is of another ${which} than the one ${seen}: put that one back, or`)
   }
   if (anchor.epoch > now.epoch || anchor.sealGeneration > now.sealGeneration) {
     throw mismatch(`the database is older than the seal ${seen}: put the newest one back, or`)

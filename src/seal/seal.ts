@@ -305,18 +305,29 @@ function chooseSeal(seals: readonly Row<'seals'>[], externalKey: ExternalKey, ma
   return chosen
 }
 
-function checkPins(manifest: Row<'manifest'>, pins: RootPins | undefined): void {
+/**
+ * Refuses a store of another root than the configuration pins, and says what differs.
+ * @throws KryptonError seal-failed
+ */
+export function checkPins(
+  manifest: Pick<Row<'manifest'>, 'cluster' | 'epoch' | 'master_key_verifier'>,
+  pins: RootPins | undefined,
+): void {
   if (pins === undefined) return
-  const fits =
-    equalBytes(manifest.cluster, pins.cluster) &&
-    equalBytes(manifest.master_key_verifier, pins.verifier) &&
-    manifest.epoch === pins.epoch
-  if (!fits) {
-    throw new KryptonError(
-      'seal-failed',
-      'the store has another root than the configuration pins: restore the right store, or pin what init printed for this one',
-    )
-  }
+  const { cluster, epoch, master_key_verifier: verifier } = manifest
+  const [there, pinned] = [cluster, pins.cluster].map((bytes) => Buffer.from(bytes).toString('hex'))
+  const differs = !equalBytes(cluster, pins.cluster)
+    ? `is of cluster ${there}, the configuration pins cluster ${pinned}`
+    : !equalBytes(verifier, pins.verifier)
+      ? 'has another MasterKey than the configuration pins'
+      : epoch !== pins.epoch
+        ? `is of epoch ${epoch} of its MasterKey, the configuration pins epoch ${pins.epoch}`
+        : undefined
+  if (differs === undefined) return
+  throw new KryptonError(
+    'seal-failed',
+    `the store ${differs}: restore the right store, or pin what init printed for this one`,
+  )
 }
 
 type SealPlace = Pick<SealDescription, 'cluster' | 'region' | 'incarnation' | 'epoch' | 'generation' | 'created'>

@@ -2,6 +2,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFi
 import { X509Certificate } from 'node:crypto'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
+import { DatabaseSync } from 'node:sqlite'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { AdminClient } from '../../src/admin/client.ts'
@@ -75,6 +76,36 @@ describe('a server that starts', () => {
   it('says that there is no instance where there is none', async () => {
     const { code, talk } = await runCommand(['server', '--dir', join(folder, 'nothing')])
     expect([code, talk]).toEqual([2, expect.stringMatching(/no instance here: krypton init --dir .* --dev/)])
+  })
+
+  it('is not started on a store of another cluster, root or epoch, says which, and writes nothing there', async () => {
+    const directory = copy('pinned')
+    const data = join(directory, 'data')
+    // An older store, which a start would give new tables.
+    for (const name of ['keys.db', 'data.db']) {
+      const database = new DatabaseSync(join(data, name))
+      database.exec('DROP TABLE IF EXISTS kept_backups; PRAGMA journal_mode = DELETE; PRAGMA user_version = 5')
+      database.close()
+    }
+    const before = ['keys.db', 'data.db'].map((name) => readFileSync(join(data, name)))
+    const file = join(directory, 'krypton.yaml')
+    const settings = readFileSync(file, 'utf8')
+    for (const [pin, value, message] of [
+      ['cluster', 'ff'.repeat(16), /^the store is of cluster [0-9a-f]{32}, the configuration pins cluster ff/],
+      ['verifier', 'ff'.repeat(32), /^the store has another MasterKey than the configuration pins/],
+      ['epoch', '7', /^the store is of epoch 1 of its MasterKey, the configuration pins epoch 7/],
+    ] as const) {
+      const changed = settings.replace(new RegExp(`^( *${pin}:).*$`, 'm'), `$1 ${value}`)
+      expect(changed).not.toBe(settings)
+      writeFileSync(file, changed)
+      await expect(start(directory)).rejects.toMatchObject({
+        code: 'seal-failed',
+        message: expect.stringMatching(message),
+      })
+      expect(['keys.db', 'data.db'].map((name) => readFileSync(join(data, name)))).toEqual(before)
+    }
+    writeFileSync(file, settings)
+    await (await start(directory)).stop()
   })
 
   it('is no development server on a store that is none', async () => {

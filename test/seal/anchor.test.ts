@@ -96,7 +96,7 @@ describe('an anchor', () => {
     const now = await stateOf(store, root, clock)
     const codec = new AnchorCodec(root)
     for (const [differs, words] of [
-      [{ incarnation: 'ff'.repeat(16) }, /another cluster or incarnation/],
+      [{ incarnation: 'ff'.repeat(16) }, /another incarnation/],
       [{ epoch: now.epoch + 1 }, /older than the seal/],
       [{ sealGeneration: now.sealGeneration + 1 }, /older than the seal/],
     ] as const) {

@@ -53,10 +53,14 @@ describe('a root', () => {
     const other = newStore()
     await initializeSeal(other, externalKey, clock, options)
     await expect(unseal(other, externalKey, { production: true, pins: root })).rejects.toThrow(code('seal-failed'))
-    for (const change of [{ cluster: randomIdentifier() }, { verifier: randomBytes(32) }, { epoch: 2 }]) {
-      await expect(unseal(store, externalKey, { production: true, pins: { ...root, ...change } })).rejects.toThrow(
-        code('seal-failed'),
-      )
+    const changes = [
+      [{ cluster: randomIdentifier() }, /^the store is of cluster [0-9a-f]{32}, the configuration pins cluster/],
+      [{ verifier: randomBytes(32) }, /^the store has another MasterKey than/],
+      [{ epoch: 2 }, /^the store is of epoch 1 of its MasterKey, the configuration pins epoch 2/],
+    ] as const
+    for (const [change, message] of changes) {
+      const opened = unseal(store, externalKey, { production: true, pins: { ...root, ...change } })
+      await expect(opened).rejects.toMatchObject({ code: 'seal-failed', message: expect.stringMatching(message) })
     }
   })
 

@@ -84,6 +84,22 @@ describe('a file', () => {
     })
   })
 
+  test('of a newer format in one file has nothing written in the other', async () => {
+    const { data } = temporaryDirectory()
+    await (await openSqliteStore({ directory: data, onFatal })).close()
+    for (const [section, format] of [
+      ['keys', 1],
+      ['data', schemaVersion + 1],
+    ] as const) {
+      const database = new DatabaseSync(join(data, `${section}.db`))
+      database.exec(`PRAGMA journal_mode = DELETE; PRAGMA user_version = ${format}`)
+      database.close()
+    }
+    const before = ['keys.db', 'data.db'].map((name) => readFileSync(join(data, name)))
+    await expect(openSqliteStore({ directory: data, onFatal })).rejects.toMatchObject({ code: 'store-format' })
+    expect(['keys.db', 'data.db'].map((name) => readFileSync(join(data, name)))).toEqual(before)
+  })
+
   test('of an older format gets the tables that it does not have', async () => {
     const { data } = temporaryDirectory()
     const made = await openSqliteStore({ directory: data, onFatal })

@@ -1,9 +1,9 @@
-import { existsSync, statSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { KryptonError } from '../../errors.ts'
 import { limits } from '../../limits.ts'
-import { type Section, schemaVersion } from '../schema.ts'
+import { type Row, type Section, schemaVersion } from '../schema.ts'
 import { makeFile, syncDirectory } from './files.ts'
 import { createSection } from './schema-sql.ts'
 import { opening } from './sqlite-error.ts'
@@ -53,6 +53,53 @@ function prepare(path: string, section: Section, faults: Faults): DatabaseSync {
   }
 }
 
+/**
+ * Refuses a store that a newer server wrote, before any of its files is written. What a killed server has left in a write-ahead log is not looked at here: `openForWriting` does.
+ * @throws KryptonError store-format
+ */
+export function refuseNewerFormat(directory: string): void {
+  for (const section of ['keys', 'data'] as const) {
+    const path = sectionPath(directory, section)
+    if (!existsSync(path)) continue
+    const head = opening(path, () => headOf(path))
+    if (head !== undefined) checkFormat(head.readInt32BE(userVersionOffset), path)
+  }
+}
+
+/** SQLite's header of a database file; undefined where there is none yet. */
+function headOf(path: string): Buffer | undefined {
+  const head = Buffer.alloc(headerBytes)
+  const descriptor = openSync(path, 'r')
+  try {
+    return readSync(descriptor, head, 0, headerBytes, 0) === headerBytes ? head : undefined
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+/** What a store says of its root, before it is opened for writing: nothing of it is proven. Undefined where there is none. Throws 'store-format' for what is no store. */
+export function readRootBeforehand(
+  directory: string,
+): Pick<Row<'manifest'>, 'cluster' | 'epoch' | 'master_key_verifier'> | undefined {
+  if (!existsSync(sectionPath(directory, 'keys'))) return undefined
+  const database = openForReading(directory, 'keys')
+  try {
+    return opening(sectionPath(directory, 'keys'), () => {
+      const isMade = database.prepare("SELECT name FROM sqlite_schema WHERE name = 'manifest'").get() !== undefined
+      const row = isMade
+        ? database.prepare('SELECT cluster, epoch, master_key_verifier FROM manifest').get()
+        : undefined
+      if (row === undefined) return undefined
+      // Columns of these kinds, or what somebody has put there: it fits no pin then.
+      const bytes = (value: unknown): Buffer => (value instanceof Uint8Array ? Buffer.from(value) : Buffer.alloc(0))
+      const { cluster, epoch, master_key_verifier: verifier } = row
+      return { cluster: bytes(cluster), epoch: Number(epoch), master_key_verifier: bytes(verifier) }
+    })
+  } finally {
+    database.close()
+  }
+}
+
 /** Opens a section that `openForWriting` has prepared, to read the rows that are committed. */
 export function openForReading(directory: string, section: Section): DatabaseSync {
   const path = sectionPath(directory, section)
@@ -73,11 +120,18 @@ function checkPages(database: DatabaseSync, path: string): void {
 function prepareSchema(database: DatabaseSync, section: Section, path: string): void {
   const found = Number(database.prepare('PRAGMA user_version').get()?.['user_version'])
   if (found === schemaVersion) return
-  if (found > schemaVersion || found < 0) {
-    throw new KryptonError(
-      'store-format',
-      `${path} has format ${found}, this server knows format ${schemaVersion}: use the server that wrote it, or a newer one`,
-    )
-  }
+  checkFormat(found, path)
   database.exec(`BEGIN;\n${createSection(section)};\nPRAGMA user_version = ${schemaVersion};\nCOMMIT`)
 }
+
+function checkFormat(found: number, path: string): void {
+  if (found >= 0 && found <= schemaVersion) return
+  throw new KryptonError(
+    'store-format',
+    `${path} has format ${found}, this server knows format ${schemaVersion}: use the server that wrote it, or a newer one`,
+  )
+}
+
+/** SQLite's header of a database file has its `user_version` here, 4 bytes. */
+const userVersionOffset = 60
+const headerBytes = 100

@@ -16,7 +16,7 @@ import type {
   WriterData,
   WriterMessage,
 } from './messages.ts'
-import { openForWriting } from './section-file.ts'
+import { openForWriting, refuseNewerFormat } from './section-file.ts'
 import { type Outcome, SectionWriter } from './section-writer.ts'
 import { isDiskFull } from './sqlite-error.ts'
 import { decodeUnit, separateUnits } from './unit-codec.ts'
@@ -40,6 +40,7 @@ class Writer {
   constructor(owner: MessagePort, { directory, versions, faults }: WriterData) {
     this.#owner = owner
     this.#versions = new VersionTable(versions)
+    refuseNewerFormat(directory)
     const keys = openForWriting(directory, 'keys', faults)
     const data = openForWriting(directory, 'data', faults)
     this.#databases = { keys, data }
