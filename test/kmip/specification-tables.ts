@@ -35,3 +35,26 @@ export function attributeRules(shared: string, version: KmipVersion): ReadonlyMa
 function specification(shared: string, version: KmipVersion): string {
   return readFileSync(join(shared, 'spec', `kmip-spec-${versionText(version)}.md`), 'utf8')
 }
+
+/** One row of a table of section 11. */
+export interface ErrorRow {
+  readonly condition: string
+  readonly reason: string
+}
+
+/** The tables of section 11, "Error Handling", by the name of the operation. */
+export function errorTables(shared: string, version: KmipVersion): ReadonlyMap<string, readonly ErrorRow[]> {
+  const tables = new Map<string, ErrorRow[]>()
+  let section = ''
+  for (const line of specification(shared, version).split('\n')) {
+    const [, heading] = /^#+ (.*)$/u.exec(line) ?? []
+    if (heading !== undefined) section = heading
+    const [, operation] = /^11\.\d+ (.*)$/u.exec(section) ?? []
+    const cells = line.split('|').map((cell) => cell.trim())
+    if (operation === undefined || cells.length !== 5 || /^(?:-+|Error Definition)$/u.test(cells[1]!)) continue
+    const rows = tables.get(operation) ?? []
+    rows.push({ condition: cells[1]!, reason: cells[3]! })
+    tables.set(operation, rows)
+  }
+  return tables
+}
