@@ -35,8 +35,6 @@ interface Step {
   readonly uniqueIdentifier: string
   readonly before: Pending | undefined
   readonly audit: AuditRow
-  /** True for what may be lost: that an object was served. */
-  readonly dispensable: boolean
 }
 
 /**
@@ -102,11 +100,6 @@ export class UnitOfWork {
     return this.#steps.length > 0
   }
 
-  /** True if nobody would miss the changes: all they say is that objects were served. */
-  get isDispensable(): boolean {
-    return this.#steps.every(({ dispensable }) => dispensable)
-  }
-
   /** The stored objects that this request has changed so far: others may be changing them too. */
   changedStored(): string[] {
     const changed: string[] = []
@@ -148,11 +141,6 @@ export class UnitOfWork {
   /** `update` for an asynchronous operation that has its answer now: no role speaks of those. */
   updateAnswered(before: ManagedObject, after: ManagedObject): ManagedObject {
     return this.#put(before, after)
-  }
-
-  /** `update` for what the object's being served says: the answer is worth more than this change. */
-  updateServed(before: ManagedObject, after: ManagedObject): ManagedObject {
-    return this.#put(before, after, true)
   }
 
   /**
@@ -280,11 +268,11 @@ export class UnitOfWork {
     }
   }
 
-  #put(stored: ManagedObject | undefined, current: ManagedObject, dispensable = false): ManagedObject {
+  #put(stored: ManagedObject | undefined, current: ManagedObject): ManagedObject {
     const { uniqueIdentifier } = current
     this.#pending ??= new Map()
     const before = this.#pending.get(uniqueIdentifier)
-    this.#steps.push({ uniqueIdentifier, before, audit: this.#audit(current.fields.id), dispensable })
+    this.#steps.push({ uniqueIdentifier, before, audit: this.#audit(current.fields.id) })
     this.#pending.set(uniqueIdentifier, { stored: before === undefined ? stored : before.stored, current })
     return current
   }

@@ -355,11 +355,6 @@ class Execution {
       this.#unit.drop()
       return this.#again(places, error)
     }
-    if (isKryptonError(error, 'store-failed') && this.#unit.isDispensable) {
-      // A key that cannot be read is worse than one that is called fresh once more.
-      this.#services.onFault(error)
-      return this.#told()
-    }
     return this.#refuse(error)
   }
 

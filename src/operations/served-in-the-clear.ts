@@ -41,13 +41,13 @@ export function serveInTheClear(
 }
 
 /**
- * The first time that an object is served ends its being Fresh (3.34), and is durable before the answer leaves. It is no change by a client: Last
- * Change Date stays.
+ * The first time that an object is served ends its being Fresh (3.34), and is durable before the answer leaves: where it cannot be
+ * written the object is not served. It is no change by a client: Last Change Date stays.
  */
 export function markServed(object: ManagedObject, { unit }: OperationContext): void {
   const attributes = object.attributes.clone()
   attributes.set('fresh', false)
-  unit.updateServed(object, object.with({}, attributes))
+  unit.update(object, object.with({}, attributes))
 }
 
 /** The answer with an object that has a Key Block. */

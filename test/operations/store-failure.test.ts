@@ -23,16 +23,18 @@ describe('a store that cannot write', () => {
     expect(server.faults).toEqual([full])
   })
 
-  test('keeps no key from its first Get, which would only say that it was served', async () => {
+  test('serves no key for the first time, which nobody could be told later, and every other', async () => {
     const id = await server.client.register(key)
-    expect(await thread.material(id)).toEqual(key)
-    expect(server.faults).toEqual([full])
+    for (const asked of [Operation.Get, Operation.Export] as const) {
+      expect(await thread.refusal(asked, { uniqueIdentifier: id })).toEqual({
+        reason: 'General Failure',
+        message: expect.stringContaining('the disk is full: free space'),
+      })
+    }
+    expect(server.faults).toEqual([full, full])
     expect(await server.client.attribute(id, 'Fresh')).toBe(true)
-    const both = await thread.batch([
-      item(Operation.Get, { uniqueIdentifier: id }),
-      item(Operation.Get, { uniqueIdentifier: id }),
-    ])
-    expect(both.map(({ resultStatus }) => resultStatus)).toEqual([0, 0])
+    expect(await server.client.material(id)).toEqual(key)
+    expect(await thread.material(id)).toEqual(key)
   })
 
   test('refuses a Get that comes with another change, in either order', async () => {
