@@ -4,6 +4,9 @@ import { limits } from '../limits.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import type { MaybePromise } from './maybe-promise.ts'
 import type { ObjectsOfService } from './objects-of-service.ts'
+import type { Auditor } from './unit-of-work.ts'
+
+const leases = { count: limits.nonceLease, most: limits.noncesPerKeyMax }
 
 interface Lease {
   left: number
@@ -14,7 +17,7 @@ interface Lease {
 /**
  * Counts the random nonces of 96 bits that are made for each key: after 2^32 the chance that two are the same is no longer negligible (NIST SP 800-38D
  * section 8.3), and a repeated one gives the key's data away. They are leased in blocks that are durable before the first of a block is used, so
- * that no crash and no other thread makes one too many; what is left of a block when a thread ends is not used.
+ * that no crash and no other thread makes one too many, with an audit row of who asked first; what is left of a block when a thread ends is not used.
  */
 export class NonceCounts {
   readonly #leases = new LRUCache<string, Lease>({ max: limits.nonceLeasesMax })
@@ -23,13 +26,13 @@ export class NonceCounts {
    * Takes one nonce from those of the key.
    * @throws KryptonError permission-denied: there are none left
    */
-  take(objects: ObjectsOfService, object: ManagedObject): MaybePromise<void> {
+  take(objects: ObjectsOfService, object: ManagedObject, audit: Auditor): MaybePromise<void> {
     const lease = this.#leases.get(objects.nameInThread(object))
     if (lease !== undefined && lease.left > 0) {
       lease.left--
       return undefined
     }
-    return this.#takeRenewed(objects, object, lease ?? this.#newLease(objects, object))
+    return this.#takeRenewed(objects, object, lease ?? this.#newLease(objects, object), audit)
   }
 
   #newLease(objects: ObjectsOfService, object: ManagedObject): Lease {
@@ -38,18 +41,18 @@ export class NonceCounts {
     return lease
   }
 
-  async #takeRenewed(objects: ObjectsOfService, object: ManagedObject, lease: Lease): Promise<void> {
+  async #takeRenewed(objects: ObjectsOfService, object: ManagedObject, lease: Lease, audit: Auditor): Promise<void> {
     while (lease.left === 0) {
-      lease.renewing ??= this.#renew(objects, object, lease).finally(() => (lease.renewing = undefined))
+      lease.renewing ??= this.#renew(objects, object, lease, audit).finally(() => (lease.renewing = undefined))
       await lease.renewing
     }
     lease.left--
   }
 
-  async #renew(objects: ObjectsOfService, object: ManagedObject, lease: Lease): Promise<void> {
+  async #renew(objects: ObjectsOfService, object: ManagedObject, lease: Lease, audit: Auditor): Promise<void> {
     for (let conflicts = 0; ; conflicts++) {
       try {
-        lease.left += await objects.leaseNonces(object, limits.nonceLease, limits.noncesPerKeyMax)
+        lease.left += await objects.leaseNonces(object, leases, audit)
         break
       } catch (error) {
         if (!isKryptonError(error, 'store-conflict') || conflicts >= limits.conflictRetriesMax) throw error

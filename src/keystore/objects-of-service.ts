@@ -22,6 +22,7 @@ import type { ObjectCache } from './object-cache.ts'
 import { objectOf, recordContext } from './object-record.ts'
 import type { OpenedKeys } from './opened-keys.ts'
 import type { ParsedKeys } from './parsed-keys.ts'
+import type { Auditor } from './unit-of-work.ts'
 
 /**
  * The stored objects of one service. Everything here is bound to its scope when it is made: nobody hands in a tenant. A row counts only
@@ -194,15 +195,19 @@ export class ObjectsOfService {
   }
 
   /** Takes a random nonce for the key: see `NonceCounts`. @throws KryptonError permission-denied */
-  takeNonce(object: ManagedObject): MaybePromise<void> {
-    return this.#nonceCounts.take(this, object)
+  takeNonce(object: ManagedObject, audit: Auditor): MaybePromise<void> {
+    return this.#nonceCounts.take(this, object, audit)
   }
 
   /**
-   * Makes it durable that up to `count` nonces more were given out for the key, of `most` in all; says how many.
+   * Makes it durable, with its audit row, that up to `count` nonces more were given out for the key, of `most` in all; says how many.
    * @throws KryptonError store-conflict: another thread was faster
    */
-  async leaseNonces({ fields }: ManagedObject, count: number, most: number): Promise<number> {
+  async leaseNonces(
+    { fields }: ManagedObject,
+    { count, most }: { readonly count: number; readonly most: number },
+    audit: Auditor,
+  ): Promise<number> {
     const key = { ...keyOf(this.scope), object: fields.id }
     const keys = await this.tenantKeys()
     const stored = await this.#store.get('nonce_counts', key)
@@ -216,7 +221,8 @@ export class ObjectsOfService {
       stored === undefined
         ? ({ table: 'nonce_counts', kind: 'insert', row: authenticated } as const)
         : ({ table: 'nonce_counts', kind: 'update', row: authenticated, expectedVersion } as const)
-    await this.commit({ section: 'data', changes: [change], audit: [] })
+    const detail = `${given} nonces leased, ${row.leased} in all`
+    await this.commit({ section: 'data', changes: [change], audit: [{ ...audit(fields.id), detail }] })
     return given
   }
 

@@ -132,6 +132,11 @@ export class UnitOfWork {
     })
   }
 
+  /** Takes a random nonce for the key: see `NonceCounts`. It is no change of the request, which cannot undo it. @throws KryptonError permission-denied */
+  takeNonce(object: ManagedObject): MaybePromise<void> {
+    return this.objects.takeNonce(object, this.#audit)
+  }
+
   /** Puts `after` in place of `before`, which `get` gave and from which it was computed. */
   update(before: ManagedObject, after: ManagedObject): ManagedObject {
     this.guard?.check(after, before)

@@ -17,5 +17,5 @@ export function allocateNonce(
   if (ivCounterNonce !== undefined) return checkClientNonce(mode, policy)
   // The IVs of the others have 128 bits, which repeat after 2^64 of them.
   const isCounted = mode === 'gcm' || mode === 'ccm' || mode === 'aead' || mode === 'stream'
-  return isCounted ? unit.objects.takeNonce(object) : undefined
+  return isCounted ? unit.takeNonce(object) : undefined
 }

@@ -56,6 +56,16 @@ test('nonces that are made here are leased in blocks, by each thread its own; a 
   const thread = server.otherThread()
   await thread.send(Operation.Encrypt, { ...part, initIndicator })
   expect((await rowOf(id))!.leased).toBe(3 * limits.nonceLease)
+  const audited = (await server.store.audit('data', 0, 100_000)).filter(
+    ({ operation, object }) => operation === 'Encrypt' && object?.equals(parseUniqueIdentifier(id)!),
+  )
+  expect(audited.map(({ actor, result, detail }) => [actor, result, detail])).toEqual(
+    ['client', 'thread', 'thread'].map((name, i) => [
+      `client:${name}`,
+      'success',
+      `${limits.nonceLease} nonces leased, ${(i + 1) * limits.nonceLease} in all`,
+    ]),
+  )
 })
 
 test('a key gives 2^32 and no more, however many threads ask for the last of them', async () => {
