@@ -194,6 +194,9 @@ export class Administration implements AdminServices {
 
   async removeRole(tenant: string, name: string): Promise<RoleView> {
     const { registry } = this.#instance
+    if (rulesOfBuiltIn(name) !== undefined) {
+      throw new KryptonError('invalid-field', `${name} is a role of every tenant: it is not removed`)
+    }
     const role = (await registry.listRoles(tenant)).find((candidate) => candidate.name === name)
     await registry.removeRole(tenant, name, actor)
     this.#log.info('role removed', { tenant, role: name })
