@@ -2,13 +2,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { attributeNames, attributeTable } from '../../src/kmip/attribute.ts'
 import type { AttributeName } from '../../src/kmip/attribute.ts'
 import type { WireAttribute } from '../../src/kmip/attributes-1x.ts'
-import { enumTables, ObjectType, Operation } from '../../src/kmip/enums.ts'
+import { enumTables, ObjectType, Operation, RevocationReasonCode } from '../../src/kmip/enums.ts'
 import type { RequestPayload } from '../../src/kmip/payloads/index.ts'
 import type { ResponseBatchItem } from '../../src/kmip/response-message.ts'
 import { newSigner } from '../support/certificates.ts'
 import { attributeSamples } from './attribute-samples.ts'
 import { registers } from './every-object.ts'
-import { named, newServer, refusalOf } from './fixture.ts'
+import { attribute, named, newServer, refusalOf } from './fixture.ts'
 import type { Client, Server } from './fixture.ts'
 
 let server: Server
@@ -136,4 +136,58 @@ describe.each(types)('by the rules of section 3, an object of type %s', (type, o
     // The OASIS case TC-312 has a Lease Time on a Template.
     expect(foreign).toEqual(type === 'Template' ? ['leaseTime'] : [])
   })
+})
+
+/** The dates that a client may set, in the order of section 3: each says in which states it may still be set. */
+const dates = ['activationDate', 'processStartDate', 'protectStopDate', 'deactivationDate'] as const
+const future = 2_000_000_000
+
+const ways: Readonly<Record<string, (id: string) => Promise<void>>> = {
+  'Pre-Active': async () => {},
+  Active: (id) => client.activate(id),
+  Deactivated: (id) => client.activate(id).then(() => client.revoke(id)),
+  Compromised: (id) => client.revoke(id, RevocationReasonCode.KeyCompromise),
+  Destroyed: (id) => client.destroy(id),
+  'Destroyed Compromised': (id) => client.revoke(id, RevocationReasonCode.KeyCompromise).then(() => client.destroy(id)),
+}
+
+describe.each(Object.entries(ways))('a key that is %s', (state, reach) => {
+  const isEarly = state === 'Pre-Active'
+  const isChangeable = isEarly || state === 'Active'
+  /** Dates that the way to the state has set. */
+  const set: readonly string[] =
+    state === 'Active' ? ['activationDate'] : state === 'Deactivated' ? ['activationDate', 'deactivationDate'] : []
+  const may = (name: string) => (name === 'activationDate' ? isEarly : isChangeable)
+
+  test('has dates added and changed as long as they may be', async () => {
+    const is: Record<string, string[]> = {}
+    const should: Record<string, string[]> = {}
+    for (const name of dates) {
+      const bare = await register('Symmetric Key')
+      // Activate sets the Activation Date, and a revocation the Deactivation Date, whatever they were.
+      const dated = await register('Symmetric Key', attribute(name, future))
+      for (const id of [bare, dated]) await reach(id)
+      const one = attribute(name, future + 1)
+      const added = await client.item(Operation.AddAttribute, { uniqueIdentifier: bare, attribute: one })
+      const changed = await client.item(Operation.ModifyAttribute, { uniqueIdentifier: dated, attribute: one })
+      is[name] = [outcome(added), outcome(changed)]
+      should[name] = [
+        set.includes(name) ? 'Illegal Operation' : may(name) ? 'done' : 'Permission Denied',
+        may(name) ? 'done' : 'Permission Denied',
+      ]
+    }
+    expect(is).toEqual(should)
+  })
+})
+
+test('a Process Start Date and a Protect Stop Date that have passed are final', async () => {
+  for (const name of ['processStartDate', 'protectStopDate'] as const) {
+    const past = attribute(name, server.clock.seconds - 5)
+    const uniqueIdentifier = await register('Symmetric Key', attribute('activationDate', 1), past)
+    const changed = await client.item(Operation.ModifyAttribute, {
+      uniqueIdentifier,
+      attribute: attribute(name, future),
+    })
+    expect([name, outcome(changed)]).toEqual([name, 'Permission Denied'])
+  }
 })

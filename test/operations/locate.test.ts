@@ -101,6 +101,26 @@ describe('Locate', () => {
     }
   })
 
+  test('keeps the order while objects come and go, change their names and are moved', async () => {
+    const group = [attribute('objectGroup', 'changing')]
+    const made: string[] = []
+    for (let i = 0; i < 12; i++) made.push(await client.register(key, [...group, named(`old ${i}`)]))
+    const expected = [...made]
+    for (const [i, uniqueIdentifier] of made.entries()) {
+      if (i % 4 === 0) await client.destroy(uniqueIdentifier)
+      if (i % 4 === 1) await client.send(Operation.ModifyAttribute, { uniqueIdentifier, attribute: named(`new ${i}`) })
+      if (i % 4 === 2) {
+        await client.send(Operation.Archive, { uniqueIdentifier })
+        await client.send(Operation.Recover, { uniqueIdentifier })
+      }
+      if (i % 4 === 0) expected.splice(expected.indexOf(uniqueIdentifier), 1)
+      expected.push(await client.register(key, group))
+      expect(await client.locate(group)).toEqual(expected)
+      const half = Math.floor(expected.length / 2)
+      expect(await client.locate(group, { offsetItems: half, maximumItems: 3 })).toEqual(expected.slice(half, half + 3))
+    }
+  })
+
   test('counts what matches when it is asked for an offset, from 1.3 on', async () => {
     for (let i = 0; i < 5; i++) await client.register(key, [attribute('objectGroup', 'counted')])
     const ask = async (offsetItems: number | undefined, version: 12 | 13) =>
