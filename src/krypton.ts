@@ -173,7 +173,12 @@ class RunningServer implements Krypton {
     }
     this.#keyJobs = new KeyJobs({
       instance: this.#instance,
-      users: this.#threads,
+      users: {
+        refresh: async (meant) => {
+          await this.#threads.refresh(meant)
+          if (meant?.forget === true) this.#acts?.forget()
+        },
+      },
       rotation: config.rotation,
       scrub: config.scrub,
       clock: systemClock,

@@ -87,6 +87,11 @@ export class ServiceActs {
     this.#keystore?.forgetEnded()
   }
 
+  /** Lets go of every key that was opened: a listener thread does the same. */
+  forget(): void {
+    this.#keystore?.forget()
+  }
+
   /** Wipes the keys that were opened and ends the threads. */
   async close(): Promise<void> {
     this.#keystore?.forget()

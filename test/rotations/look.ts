@@ -26,9 +26,10 @@ export async function look(
         keys.verifyRow('objects', row!)
         const { object_type: objectType, algorithm, length_bits: lengthBits, blob_version: blobVersion } = row!
         const context = { object, objectVersion: 1, objectType, algorithm, lengthBits, blobVersion }
-        const secret = isFinished
-          ? keys.openObject(context, row!.key_version, row!.record)
-          : objectRows.open(chain.cluster, row!, wrapping.byVersion)
+        const secret =
+          isFinished && row!.key_version === keys.activeVersion
+            ? keys.openObject(context, row!.key_version, row!.record)
+            : objectRows.open(chain.cluster, row!, wrapping.byVersion)
         const material = Buffer.alloc(secret.byteLength)
         secret.copyInto(material, 0)
         secret.wipe()
