@@ -25,6 +25,7 @@ import type { WrappingKey } from './root-keys.ts'
 import type { Unauthenticated } from './row-mac.ts'
 import { tenantKeyOf } from './versioned-keys.ts'
 import { Purpose, sealRecord } from './wrapped-key.ts'
+import { wipeWrappingKeys } from './wrapping-keys.ts'
 
 /** A key outside that is to be the L1 of a system. */
 export interface NewLink {
@@ -125,28 +126,54 @@ export class LinkActs {
     await this.#switch(system, LinkSwitch.Unlinked, { operation: 'TenantUnlink', asked })
   }
 
-  /** Has S wrapped by the version that the L1 has now. Throws 'not-found', 'wrong-key-lifecycle-state', one of `externalKeyRefusals`. */
+  /** Has S wrapped by the version that the L1 has now, and makes check values anew under the tenant's integrity key as it is now. Throws 'not-found', 'wrong-key-lifecycle-state', one of `externalKeyRefusals`. */
   async rotate(system: SystemOfKeys, asked: Asked): Promise<void> {
     const newest = await this.#usable(system)
     const { chain } = this.#work
     const owner = { cluster: chain.cluster, ...system }
     const external = await this.#leases.external(newest)
     let wrapped: ExternallyWrapped
+    let check_value: Buffer
     try {
       const secret = await external.unwrap(externallyWrapped(newest), linkContext(owner, newest), 'wrapping')
       const key = linkKey(newest, secret)
       try {
-        if (!(await chain.tenant(system.tenant)).fitsCheckValue(key, newest.check_value)) throw anotherKey()
+        const tenantKeys = await chain.tenant(system.tenant)
+        if (!tenantKeys.fitsCheckValue(key, newest.check_value)) throw anotherKey()
         wrapped = await this.#wrap(external, system, key)
+        check_value = tenantKeys.checkValue(key)
       } finally {
         secret.wipe()
       }
     } finally {
       external.wipe()
     }
+    await this.#renewCheckValues(system)
     await this.#change(system, { operation: 'TenantRotate', asked }, (row) =>
-      row.version === newest.version ? { ...row, ...columnsOf(wrapped) } : row,
+      row.version === newest.version ? { ...row, ...columnsOf(wrapped), check_value } : row,
     )
+  }
+
+  /** Of the Tenant Keys that are under S: an older version of the integrity key is needed for them no more. */
+  async #renewCheckValues({ tenant, system }: SystemOfKeys): Promise<void> {
+    const { chain, store } = this.#work
+    const tenantKeys = await chain.tenant(tenant)
+    const opened = await chain.tenantKeys(tenant, system)
+    try {
+      const changes: Change[] = []
+      for (const row of await store.find('linked_keys', { tenant, system })) {
+        const key = opened.byVersion.get(row.version)
+        if (key === undefined) continue
+        tenantKeys.verifyRow('linked_keys', row)
+        const { mac: _, ...rest } = row
+        const next = { ...rest, check_value: tenantKeys.checkValue(key), row_version: row.row_version + 1 }
+        const signed = { ...next, mac: tenantKeys.macRow('linked_keys', next) }
+        changes.push({ table: 'linked_keys', kind: 'update', row: signed, expectedVersion: row.row_version })
+      }
+      await store.commit({ section: 'keys', changes, audit: [] })
+    } finally {
+      wipeWrappingKeys(opened)
+    }
   }
 
   /** Asks the L1 now. Throws 'not-found', 'wrong-key-lifecycle-state', one of `externalKeyRefusals`. */

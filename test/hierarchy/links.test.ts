@@ -316,6 +316,7 @@ describe('an act on a link', () => {
     const [after] = await made.store.find('l1_links', {})
     expect([...before!.wrapped_by, ...after!.wrapped_by]).toEqual([1, 2])
     expect(after).toMatchObject({ version: 1, key_id: before!.key_id, check_value: before!.check_value })
+    expect((await made.store.find('linked_keys', system)).map(({ row_version }) => row_version)).toEqual([2])
     expect(await opens(bench.threads[0]!, own[0]!)).toBe(true)
   })
 
