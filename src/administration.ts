@@ -15,6 +15,7 @@ import type {
   LinkAct,
   LinkEffect,
   NewLink,
+  RecoveryFile,
   RotationPeriods,
   NewBackup,
   NewCertificateAuthority,
@@ -306,6 +307,12 @@ export class Administration implements AdminServices {
     const link = await this.#links.act(tenant, system, act, actor)
     this.#log.warn(`${act} of a link`, { tenant, system, state: link.state })
     return link
+  }
+
+  async recoveryFile(tenant: string, system: string, publicKey: string): Promise<RecoveryFile> {
+    const file = await this.#links.recoveryFile(tenant, system, publicKey, actor)
+    this.#log.warn('a recovery file is made', { tenant, system, recipient: file.recipient })
+    return file
   }
 
   linkEffect(tenant: string, system: string): Promise<LinkEffect> {

@@ -380,6 +380,8 @@ export const limits = {
   bootClockMs: 100,
   /** Linked systems whose leases run at once: each has 16 bytes of memory that threads share. */
   leasesMax: 16_384,
+  /** RSA keys that Tenant Keys are sealed to: NIST SP 800-57 part 1, 128 bits. */
+  recipientBitsMin: 3_072,
   /** A name of a key, settings and credentials of an L1: the longest are tokens and certificates of some KiB. */
   externalKeyTextMax: 16 * 1024,
   // keys of the hierarchy

@@ -1,4 +1,4 @@
-import type { Link, LinkAct, LinkEffect, NewLink } from './admin/services.ts'
+import type { Link, LinkAct, LinkEffect, NewLink, RecoveryFile } from './admin/services.ts'
 import { KryptonError } from './errors.ts'
 import type { ExternalKeyProvider } from './external-keys/external-key.ts'
 import { foreseeDestruction } from './hierarchy/key-destruction.ts'
@@ -70,6 +70,12 @@ export class TenantLinks {
     if (act === 'check') await this.#acts.check(address)
     else await this.#acts[act](address, { actor, subject: `${tenant}/${system}` })
     return this.#show(address)
+  }
+
+  /** Throws as `LinkActs`. */
+  async recoveryFile(tenant: string, system: string, publicKey: string, actor: string): Promise<RecoveryFile> {
+    const asked = { actor, subject: `${tenant}/${system}` }
+    return this.#acts.recoveryFile(await this.#system(tenant, system), publicKey, asked)
   }
 
   /** What is below the keys of a system: what an act would touch, or keep from being served. Throws 'not-found'. */

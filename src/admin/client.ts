@@ -22,6 +22,7 @@ import type {
   NewGrant,
   NewLink,
   NewRole,
+  RecoveryFile,
   Role,
   RotationPeriods,
   ServiceName,
@@ -124,6 +125,10 @@ export class AdminClient {
 
   actOnLink(tenant: string, system: string, act: LinkAct): Promise<Link> {
     return this.#call<Link>('POST', linkPath(tenant, act), { system })
+  }
+
+  recoveryFile(tenant: string, system: string, publicKey: string): Promise<RecoveryFile> {
+    return this.#call<RecoveryFile>('POST', linkPath(tenant, 'recovery-file'), { system, publicKey })
   }
 
   linkEffect(tenant: string, system: string): Promise<LinkEffect> {

@@ -187,6 +187,23 @@ export const LinkAnswer = closed({
   lastError: Type.Optional(Type.String()),
 })
 
+export const RecoveryBody = closed({
+  system: SystemName,
+  publicKey: Type.String({ minLength: 1, maxLength: 4096, description: 'PEM: an RSA public key.' }),
+})
+
+export const RecoveryFileAnswer = closed({
+  format: Type.String(),
+  cluster: Type.String(),
+  tenant: Type.String(),
+  system: Type.String(),
+  recipient: Type.String(),
+  wrapping: Type.String(),
+  wrappedKey: Type.String(),
+  keyId: Type.String(),
+  keys: Type.Array(closed({ version: Type.Integer(), keyId: Type.String(), record: Type.String() })),
+})
+
 export const LinkEffectAnswer = closed({
   tenantKeys: Type.Integer(),
   serviceKeys: Type.Integer(),

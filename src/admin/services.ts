@@ -63,6 +63,8 @@ export interface AdminServices {
   link(tenant: string, system: string, request: NewLink, isSwitch: boolean): Awaitable<Link>
   /** Throws 'not-found', 'wrong-key-lifecycle-state', 'not-healthy', a refusal of the L1. */
   actOnLink(tenant: string, system: string, act: LinkAct): Awaitable<Link>
+  /** The Tenant Keys of a linked system, sealed to a public key in PEM. Throws 'not-found', 'invalid-field', 'permission-denied', a refusal of the L1. */
+  recoveryFile(tenant: string, system: string, publicKey: string): Awaitable<RecoveryFile>
   /** What an act on the link of a system would touch. Throws 'not-found'. */
   linkEffect(tenant: string, system: string): Awaitable<LinkEffect>
   /** Asks for a look at every row of the database. */
@@ -282,6 +284,19 @@ export interface Link {
   readonly renewed?: string
   /** Why the last try failed. */
   readonly lastError?: string
+}
+
+/** A tenant's way out without us; docs/formats.md says how it is opened. */
+export interface RecoveryFile {
+  readonly format: string
+  readonly cluster: string
+  readonly tenant: string
+  readonly system: string
+  readonly recipient: string
+  readonly wrapping: string
+  readonly wrappedKey: string
+  readonly keyId: string
+  readonly keys: readonly { readonly version: number; readonly keyId: string; readonly record: string }[]
 }
 
 /** What is below the keys of a system. */

@@ -20,6 +20,7 @@ import {
   newLinkKey,
 } from './link-key.ts'
 import { rebuildTenantKeys } from './link-repair.ts'
+import { type RecoveryFile, sealRecoveryFile } from './recovery-file.ts'
 import { rotationJob } from './rotation-jobs.ts'
 import type { WrappingKey } from './root-keys.ts'
 import type { Unauthenticated } from './row-mac.ts'
@@ -180,6 +181,32 @@ export class LinkActs {
   async check(system: SystemOfKeys): Promise<void> {
     await this.#linked(system)
     await this.#leases.ask(system.tenant, system.system)
+  }
+
+  /**
+   * The Tenant Keys of a linked system, sealed to a public key of its tenant's: a way out without us. Who names that key decides who can open everything, so that outside of development it needs a second approval.
+   * @throws KryptonError permission-denied: there is nobody yet who could give that; not-found, invalid-field, one of `externalKeyRefusals`
+   */
+  async recoveryFile(system: SystemOfKeys, publicKey: string, asked: Asked): Promise<RecoveryFile> {
+    if (!this.#development) {
+      throw new KryptonError(
+        'permission-denied',
+        'a recovery file needs the approval of a second person, which comes with the governance service: until then a development server alone makes one',
+      )
+    }
+    const { chain, store } = this.#work
+    await this.#usable(system)
+    await this.#leases.ask(system.tenant, system.system)
+    const opened = await chain.tenantKeys(system.tenant, system.system)
+    try {
+      const file = sealRecoveryFile({ cluster: chain.cluster, ...system }, opened.byVersion.values(), publicKey)
+      const subject = `${asked.subject} to ${file.recipient}`
+      const audit = [this.#event(system, 'TenantRecoveryFile', { ...asked, subject })]
+      await store.commit({ section: 'keys', changes: [], audit })
+      return file
+    } finally {
+      wipeWrappingKeys(opened)
+    }
   }
 
   /** Makes damaged rows of the system's Tenant Keys anew from their copies: see `rebuildTenantKeys`. */

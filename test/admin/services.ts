@@ -19,6 +19,7 @@ import type {
   NewGrant,
   NewLink,
   NewRole,
+  RecoveryFile,
   Role,
   RotationPeriods,
   ServiceName,
@@ -206,6 +207,11 @@ export class ListedServices implements AdminServices {
     const link = this.listLinks(tenant).find((one) => one.system === system)
     if (link === undefined) throw new KryptonError('not-found', 'this system is not linked')
     return { ...link, state: act === 'lock' ? 'locked' : 'enabled', lastError: act }
+  }
+
+  recoveryFile(tenant: string, system: string, publicKey: string): RecoveryFile {
+    const parts = { cluster: '00', recipient: publicKey, wrapping: 'none', wrappedKey: '', keyId: '00', keys: [] }
+    return { format: 'krypton-recovery/1', tenant, system, ...parts }
   }
 
   linkEffect(tenant: string): LinkEffect {

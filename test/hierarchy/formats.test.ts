@@ -315,6 +315,29 @@ test('a Tenant Key under a link key under the IVK opens from these bytes, and so
   expect(() => openLinked(owner, { ...key, record: vector.bytes('copy') }, under)).toThrow(/record/)
 })
 
+test('a Tenant Key in a recovery file opens from these bytes', () => {
+  const vector = named('recovery-record')
+  const recovery = {
+    secret: secretFromBytes(vector.bytes('recoveryKey'), 'wrapping'),
+    keyId: vector.bytes('recoveryKeyId'),
+    version: 1,
+    suite: 3,
+  }
+  const context = {
+    cluster: vector.bytes('cluster'),
+    tenant: vector.bytes('tenant'),
+    system: vector.bytes('system'),
+    object: vector.bytes('keyId'),
+    objectVersion: vector.number('keyVersion'),
+    algorithm: 3,
+    lengthBits: 256,
+    extra: Buffer.from('recovery'),
+  }
+  expect(plain(openRecord(Purpose.Export, recovery, context, vector.bytes('record'), 'object'))).toEqual(
+    vector.bytes('key'),
+  )
+})
+
 test('KST1 opens from these bytes with this file', async () => {
   const vector = named('kst1')
   await withStaticKey(vector.bytes('fileKey'), async (external) => {

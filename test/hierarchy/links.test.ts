@@ -1,10 +1,12 @@
+import { constants, generateKeyPairSync, privateDecrypt } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { Suite } from '../../src/crypto/aead.ts'
-import { secretFromBytes } from '../../src/crypto/secret.ts'
+import { type Secret, secretFromBytes } from '../../src/crypto/secret.ts'
 import { changeKey } from '../../src/hierarchy/key-change.ts'
 import { KeyChain } from '../../src/hierarchy/key-chain.ts'
 import type { SystemOfKeys } from '../../src/hierarchy/key-versions.ts'
+import { LinkActs } from '../../src/hierarchy/link-acts.ts'
 import { LinkMode } from '../../src/hierarchy/link-key.ts'
 import { referencesOf } from '../../src/hierarchy/references.ts'
 import { type KeyAddress, rotationJob } from '../../src/hierarchy/rotation-jobs.ts'
@@ -434,4 +436,51 @@ describe('a damaged row of a linked Tenant Key', () => {
     await made.store.commit({ section: 'keys', audit: [], changes: [change] })
     await expect(links.acts.repair(system, asked)).rejects.toThrow(code('record-does-not-open'))
   })
+})
+
+test('a recovery file opens everything with the private key of its recipient and a copy of the database, and is made by a development server alone', async () => {
+  await links.link(system)
+  const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 3072 })
+  const pem = publicKey.export({ format: 'pem', type: 'spki' }).toString()
+  await expect(links.acts.recoveryFile(system, pem, asked)).rejects.toThrow(code('permission-denied'))
+  const acts = new LinkActs(bench.work, links.leases, { providers: [links.l1], development: true })
+  const short = generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey.export({ format: 'pem', type: 'spki' })
+  const secret = privateKey.export({ format: 'pem', type: 'pkcs8' })
+  for (const refused of [short, secret, 'PUBLIC KEY'])
+    await expect(acts.recoveryFile(system, refused.toString(), asked)).rejects.toThrow(code('invalid-field'))
+
+  const file = await acts.recoveryFile(system, pem, asked)
+  const padding = constants.RSA_PKCS1_OAEP_PADDING
+  const bytes = privateDecrypt({ key: privateKey, padding, oaepHash: 'sha256' }, Buffer.from(file.wrappedKey, 'base64'))
+  const wrapping = (key: Secret, keyId: Uint8Array, version: number, suite: number) => ({
+    secret: key,
+    keyId,
+    version,
+    suite,
+  })
+  const recovery = wrapping(secretFromBytes(bytes, 'wrapping'), Buffer.from(file.keyId, 'hex'), 1, 3)
+  const owner = { cluster: Buffer.from(file.cluster, 'hex'), ...system }
+  const contextOf = (keyId: Uint8Array, version: number) => ({
+    object: keyId,
+    objectVersion: version,
+    algorithm: 3,
+    lengthBits: 256,
+  })
+  const newest = file.keys.at(-1)!
+  const tenantKeyId = Buffer.from(newest.keyId, 'hex')
+  const context = { ...owner, ...contextOf(tenantKeyId, newest.version), extra: Buffer.from('recovery') }
+  const l2 = openRecord(Purpose.Export, recovery, context, Buffer.from(newest.record, 'base64'), 'wrapping')
+  const [object] = own
+  const { service } = object!.scope
+  const row = (await made.store.get('objects', { ...object!.scope, object: object!.id }))!
+  const l3Row = (await made.store.get('service_keys', { ...system, service, version: row.key_version }))!
+  const tenantKey = wrapping(l2, tenantKeyId, newest.version, 2)
+  const l3Context = { ...owner, service, ...contextOf(l3Row.key_id, l3Row.version) }
+  const l3 = openRecord(Purpose.ServiceKey, tenantKey, l3Context, l3Row.record, 'wrapping')
+  const place = { ...contextOf(row.object, 1), objectType: row.object_type, blobVersion: row.blob_version }
+  const serviceKey = wrapping(l3, l3Row.key_id, l3Row.version, 2)
+  const opened = openRecord(Purpose.Object, serviceKey, { ...owner, service, ...place }, row.record, 'object')
+  const material = Buffer.alloc(32)
+  opened.copyInto(material, 0)
+  expect(material).toEqual(object!.material)
 })

@@ -4,6 +4,8 @@ import {
   LinkBody,
   LinkEffectAnswer,
   ProblemAnswer,
+  RecoveryBody,
+  RecoveryFileAnswer,
   SystemBody,
   SystemQuery,
   TenantPath,
@@ -49,6 +51,22 @@ export const linkRoutes: Routes = (server, services) => {
       ...(await services.actOnLink(tenant, system, act)),
     }))
   }
+  server.post(
+    '/v1/tenants/:tenant/links/recovery-file',
+    {
+      schema: {
+        summary: "The Tenant Keys of a linked system, sealed to a public key of its tenant's",
+        tags,
+        params: TenantPath,
+        body: RecoveryBody,
+        response: { 200: RecoveryFileAnswer, '4xx': ProblemAnswer, '5xx': ProblemAnswer },
+      },
+    },
+    async ({ params: { tenant }, body: { system, publicKey } }) => {
+      const { keys, ...file } = await services.recoveryFile(tenant, system, publicKey)
+      return { ...file, keys: keys.map((key) => ({ ...key })) }
+    },
+  )
   server.get(
     '/v1/tenants/:tenant/links/effect',
     {

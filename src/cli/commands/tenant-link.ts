@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import type { LinkAct, NewLink } from '../../admin/client.ts'
 import { KryptonError } from '../../errors.ts'
 import { limits } from '../../limits.ts'
@@ -75,6 +75,24 @@ export function addTenantLinkCommands(tenant: Command, terminal: Terminal): void
         )
       })
   }
+  system(
+    tenant
+      .command('recovery-file')
+      .description("seal the Tenant Keys of a system to a public key of the tenant's: a way out without this server")
+      .requiredOption('--recipient <file>', 'its RSA public key in PEM')
+      .requiredOption('--out <file>', 'file to be made'),
+  )
+    .addHelpText('after', examples('krypton tenant recovery-file acme --recipient acme.pub.pem --out acme.recovery'))
+    .action((tenantName: string, flags: ActFlags & { recipient: string; out: string }) => {
+      checkNames(tenantName, flags)
+      const publicKey = textIn(flags.recipient)
+      if (existsSync(flags.out)) throw new KryptonError('usage', `${flags.out} exists: name a file that does not`)
+      return ask(terminal, flags, async (server, output) => {
+        const file = await server.recoveryFile(tenantName, flags.system, publicKey)
+        writeFileSync(flags.out, `${JSON.stringify(file, undefined, 2)}\n`, { flag: 'wx', mode: 0o600 })
+        output.thing({ file: flags.out, recipient: file.recipient, keys: file.keys.length })
+      })
+    })
   withServer(
     tenant
       .command('links')
@@ -157,7 +175,7 @@ function textIn(file: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (cause) {
-    throw new KryptonError('usage', `cannot read ${file}: name the file with the setting after @`, { cause })
+    throw new KryptonError('usage', `cannot read ${file}: name a file that is there`, { cause })
   }
 }
 
