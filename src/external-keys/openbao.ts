@@ -283,7 +283,8 @@ function optionsOf({ key: named, settings, credentials }: ExternalKeyReference):
 }
 
 function loginOf(settings: ExternalKeyReference['settings'], credentials: Uint8Array): OpenBaoLogin {
-  const { login = 'approle', loginMount, roleId, role } = settings
+  const { login = 'approle', loginMount, role } = settings
+  const roleId = settings['roleId']?.trim() // perhaps the line of a file
   if (credentials.byteLength === 0) {
     throw new KryptonError(
       'invalid-field',
