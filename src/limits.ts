@@ -59,7 +59,7 @@ export const limits = {
   asynchronousPerServiceMax: 256,
   /** Templates that one Template-Attribute names: each is looked up. */
   templatesMax: 8,
-  /** Parts of a Split Key: custodians who each hold one. */
+  /** Parts of a Split Key: custodians who each hold one. More are no use, and 255 of 255 in a prime field would hold the thread for half a second. */
   splitKeyPartsMax: 16,
   /** A key that is split: with the most parts, all of them needed, that takes 8 ms; AES-256 in five parts takes 10 µs. */
   splitKeyBytesMax: 4 * 1024,

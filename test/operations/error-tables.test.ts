@@ -22,6 +22,7 @@ import {
 } from '../../src/kmip/enums.ts'
 import type { ServedOperation } from '../../src/kmip/payloads/index.ts'
 import type { ResponseBatchItem } from '../../src/kmip/response-message.ts'
+import type { KmipVersion } from '../../src/kmip/version.ts'
 import { limits } from '../../src/limits.ts'
 import { absent, sharedDirectory } from '../kmip/shared.ts'
 import { errorTables } from '../kmip/specification-tables.ts'
@@ -608,4 +609,36 @@ describe.skipIf(sharedDirectory === undefined)('the conditions of section 11', (
     }
     expect(is).toEqual(should)
   })
+
+  test.each([10, 11, 12, 13] as const)('have no other in version %i, but for those that have a reason', (version) => {
+    const rowsOf = (of: KmipVersion) =>
+      [...errorTables(sharedDirectory!, of)].flatMap(([name, rows]) =>
+        rows.map(({ condition, reason }) => `${name.replace(/ Errors$/u, '')}: ${condition}: ${reason}`),
+      )
+    const newest = new Set(rowsOf(14))
+    expect(
+      rowsOf(version).filter((row) => !newest.has(row) && !olderOnly.some(({ row: known }) => known.test(row))),
+    ).toEqual([])
+  })
 })
+
+/** Rows that later versions dropped, each with what is done instead. */
+const olderOnly: readonly { readonly row: RegExp; readonly reason: string }[] = [
+  {
+    row: /^Delete Attribute: Attribute Index is not specified and the attribute has multiple instances/u,
+    reason:
+      '1.1, 4.16: "If no Attribute Index is specified in the request, then the Attribute Index SHALL be assumed to be 0"; so it is for clients of 1.0 too',
+  },
+  {
+    row: /^Delete Attribute: Attribute Index is specified, but the attribute does not have multiple instances/u,
+    reason: 'the reason is that of an instance that is not there; index 0 is what a missing one means',
+  },
+  {
+    row: /^(?:Get|Modify) Attributes?: An Attribute Index is specified, but no matching instance exists/u,
+    reason: 'test/operations/attributes.test.ts for Modify Attribute; Get Attributes has no index in its request',
+  },
+  {
+    row: /^General: Operation is not able to be completed synchronously/u,
+    reason: 'every operation is completed synchronously for a client that asks for nothing else',
+  },
+]
