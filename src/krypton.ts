@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { auditEvent } from './audit/audit-event.ts'
 import type { AdminHttpServer } from './admin/http-server.ts'
 import type { Status } from './admin/services.ts'
@@ -9,6 +10,7 @@ import { externalKeyProviders } from './external-keys/providers.ts'
 import { findingsOfProcess } from './doctor/process-findings.ts'
 import { limits } from './limits.ts'
 import { cannotListen } from './listen-refusal.ts'
+import { linkSetTables, lookAtSets } from './hierarchy/sets.ts'
 import { noTenant } from './hierarchy/key-record.ts'
 import { exportRootKeys } from './hierarchy/key-chain.ts'
 import { L1Leases } from './hierarchy/l1-leases.ts'
@@ -215,6 +217,10 @@ class RunningServer implements Krypton {
       clock: systemClock,
       bootClock: systemBootClock,
       providers: externalKeyProviders,
+      checkRows: async () => {
+        const [fault] = await lookAtSets(store, linkSetTables, () => setImmediate())
+        if (fault !== undefined) throw fault
+      },
       onEnded: () => this.#acts?.forgetEnded(),
       onRefused: async ({ tenant, system, name, error: { code, message } }) => {
         this.#log.warn('an L1 does not open its link key', { system: name, code, message })

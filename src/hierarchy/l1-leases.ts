@@ -38,6 +38,8 @@ export interface L1LeasesParts {
   readonly clock: Clock
   readonly bootClock: BootClock
   readonly providers: readonly ExternalKeyProvider[]
+  /** Says that the rows of links are those that were written, all of them: an older one would end what its owner has locked. Throws 'row-mac-mismatch'. */
+  readonly checkRows: () => Promise<void>
   /** Told of each lease that has ended, in the thread that keeps them. */
   readonly onEnded: (tenant: Buffer, system: Buffer) => void
   /** A system by its names, for people. */
@@ -175,6 +177,7 @@ export class L1Leases implements Leases {
     // That somebody has locked it is told by whoever did: no L1 has refused.
     if (isLocked(newest)) throw locked(newest)
     try {
+      await this.#parts.checkRows()
       const linkKeys = await this.#open(links.filter(({ state }) => opens(state)))
       const place = this.cells.begin(endOf(newest, begun))
       if (place === undefined) {
@@ -204,6 +207,7 @@ export class L1Leases implements Leases {
       const links = await this.#parts.chain.links(tenant, system)
       const newest = newestLink(links)
       if (newest === undefined || isLocked(newest)) return this.end(tenant, system)
+      await this.#parts.checkRows()
       const linkKeys = await this.#open([newest])
       for (const { secret } of linkKeys.values()) secret.wipe()
       // It may have ended meanwhile: nothing brings that one back.
@@ -305,6 +309,13 @@ function isNoWord({ code }: KryptonError): boolean {
 
 /** What a provider says of itself is for the operator: a client is told whom to ask. */
 function forClients(cause: KryptonError): KryptonError {
+  if (cause.code === 'row-mac-mismatch') {
+    return new KryptonError(
+      'external-key-disabled',
+      'Ask the operator of this server: rows of its database that say how this system hangs on its L1 were changed from outside',
+      { cause },
+    )
+  }
   const message = isNoWord(cause)
     ? "Repeat the request later: the tenant's own key (L1) does not answer, and what hangs on it is not served meanwhile"
     : "Ask the owner of the tenant's own key (L1): it is switched off or does not open, and what hangs on it is not served until it does"

@@ -6,6 +6,9 @@ import type { KeptSets } from '../store/store.ts'
 /** Every table whose rows are digested together: all that units change. */
 export const setTables: readonly ChangeableTable[] = [...tableNames, 'object_index']
 
+/** Those that say how a system hangs on its tenant's own key: looked at before a lease begins or goes on. */
+export const linkSetTables: readonly ChangeableTable[] = ['l1_links', 'linked_keys']
+
 /** Those that say who is trusted, what a key is and what is done: few rows, which are looked at more often than a round of the scrubber comes by. */
 export const smallSetTables: readonly ChangeableTable[] = setTables.filter(
   (table) => table !== 'objects' && table !== 'object_index' && table !== 'nonce_counts',

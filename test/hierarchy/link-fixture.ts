@@ -1,3 +1,4 @@
+import type { KryptonError } from '../../src/errors.ts'
 import { answerLease, LeaseRelay } from '../../src/lease-relay.ts'
 import type { KeyChain } from '../../src/hierarchy/key-chain.ts'
 import type { SystemOfKeys } from '../../src/hierarchy/key-versions.ts'
@@ -15,6 +16,8 @@ export class LinkBench {
   readonly leases: L1Leases
   readonly acts: LinkActs
   readonly refused: string[] = []
+  /** What is wrong with the rows of links, when something is. */
+  rowsFault: KryptonError | undefined
   readonly #bench: RotationBench
   readonly #relays: LeaseRelay[] = []
 
@@ -27,6 +30,9 @@ export class LinkBench {
       clock,
       bootClock: clock,
       providers,
+      checkRows: async () => {
+        if (this.rowsFault !== undefined) throw this.rowsFault
+      },
       nameOf: async () => 'acme/default',
       onEnded: () => undefined,
       onRefused: async ({ error }) => void this.refused.push(error.code),

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { Suite } from '../../src/crypto/aead.ts'
 import { type Secret, secretFromBytes } from '../../src/crypto/secret.ts'
+import { KryptonError } from '../../src/errors.ts'
 import { changeKey } from '../../src/hierarchy/key-change.ts'
 import { KeyChain } from '../../src/hierarchy/key-chain.ts'
 import type { SystemOfKeys } from '../../src/hierarchy/key-versions.ts'
@@ -112,6 +113,23 @@ describe('a lease', () => {
     expect(await opens(thread!, own[0]!)).toBe(true)
     bench.clock.sleep(301_000)
     expect(await opens(thread!, own[0]!)).toBe(false)
+  })
+
+  test('does not begin, and does not go on, over rows of links that were changed from outside', async () => {
+    await links.link(system)
+    const [thread] = bench.threads
+    expect(await opens(thread!, own[0]!)).toBe(true)
+    links.rowsFault = new KryptonError('row-mac-mismatch', 'a row of table l1_links is an older one')
+    bench.clock.advance(181_000)
+    await links.look()
+    await links.look()
+    expect(await opens(thread!, own[0]!)).toBe(false)
+    links.leases.end(system.tenant, system.system)
+    expect(await opens(thread!, own[0]!)).toBe(false)
+    expect(links.refused).toEqual(['row-mac-mismatch'])
+    links.rowsFault = undefined
+    bench.clock.advance(2_000)
+    expect(await opens(thread!, own[0]!)).toBe(true)
   })
 
   test('ends when the date is set on, whatever the other clock says', async () => {
