@@ -1,8 +1,16 @@
 import { dateTime } from '../clock.ts'
 import type { Row } from '../store/schema.ts'
 import { limits } from '../limits.ts'
-import { KeyState } from './key-state.ts'
-import { changeState, type KeyWork, retrying, verified, type VersionedTable } from './key-versions.ts'
+import { KeyState, opens } from './key-state.ts'
+import {
+  changeState,
+  type KeyWork,
+  retrying,
+  type SystemOfKeys,
+  verified,
+  type VersionedTable,
+} from './key-versions.ts'
+import { activeLink } from './link-key.ts'
 import { referencesOf } from './references.ts'
 import type { RotationPolicy } from './rotation.ts'
 import { deletionJob, type KeyAddress, rotationJob } from './rotation-jobs.ts'
@@ -36,6 +44,7 @@ export class KeyMaintenance {
   async look(): Promise<void> {
     await this.#lookAt({ table: 'ivks' }, this.#policy.ivkDays)
     await this.#lookAtVolume()
+    await this.#lookAtLinks()
     for await (const row of this.#actives('tenant_keys')) {
       const { tenantKeyDays } = await this.#policy.periodsOf(row.tenant)
       await this.#lookAt({ table: 'tenant_keys', tenant: row.tenant, system: row.system }, tenantKeyDays)
@@ -58,6 +67,27 @@ export class KeyMaintenance {
     const address = { table: 'ivks' } as const
     const subject = await this.#policy.subjectOf(address)
     await schedule(rotationJob(address, { from: active.version, reason: 'volume', actor: 'system', subject }))
+  }
+
+  /** A system whose Tenant Key is not under the link that it has, or under one that it is leaving: the job that moves it has failed, and is asked for again. */
+  async #lookAtLinks(): Promise<void> {
+    const { chain, schedule, store } = this.#work
+    const systems = new Map<string, SystemOfKeys>()
+    for (const { tenant, system, state } of await store.find('l1_links', {})) {
+      if (opens(state)) systems.set(`${tenant.toString('hex')}${system.toString('hex')}`, { tenant, system })
+    }
+    for (const { tenant, system } of systems.values()) {
+      const address = { table: 'tenant_keys', tenant, system } as const
+      const active = (await verified(keyAt(this.#work, address, this.#policy.ivkSuite))).find(
+        ({ state }) => state === KeyState.Active,
+      )
+      if (active === undefined) continue
+      const linked = await store.get('linked_keys', { tenant, system, version: active.version })
+      if (linked?.link_version === activeLink(await chain.links(tenant, system))?.version) continue
+      const subject = await this.#policy.subjectOf(address)
+      await schedule(rotationJob(address, { from: active.version, reason: 'link', actor: 'system', subject }))
+      await pause()
+    }
   }
 
   async #lookAt(address: KeyAddress, days: number): Promise<void> {

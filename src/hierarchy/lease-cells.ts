@@ -60,10 +60,11 @@ export class LeaseCells {
   /** True while the lease runs. */
   isRunning({ cell, life }: LeasePlace): boolean {
     const at = cell * cellNumbers
+    if (Atomics.load(this.#cells, at) !== life) return false
+    const nowMs = this.#clock.now()
     return (
-      Atomics.load(this.#cells, at) === life &&
-      this.#clock.now() < Atomics.load(this.#cells, at + wallPlace) * 1000 &&
-      this.bootTime() < Atomics.load(this.#cells, at + bootPlace)
+      nowMs < Atomics.load(this.#cells, at + wallPlace) * 1000 &&
+      this.bootTime(nowMs) < Atomics.load(this.#cells, at + bootPlace)
     )
   }
 
@@ -85,8 +86,7 @@ export class LeaseCells {
   }
 
   /** The boot-time clock, as it was within the last `limits.bootClockMs` by the wall clock: a sleep moves both. */
-  bootTime(): number {
-    const nowMs = this.#clock.now()
+  bootTime(nowMs = this.#clock.now()): number {
     if (Math.abs(nowMs - this.#readAtMs) >= limits.bootClockMs) {
       this.#readAtMs = nowMs
       this.#bootAt = this.#bootClock.bootTime()

@@ -288,6 +288,21 @@ describe('an act on a link', () => {
     )
   })
 
+  test('whose job has failed is asked for again, until the Tenant Key is under S', async () => {
+    await links.acts.link(system, newLink, asked)
+    const [job] = bench.jobs.splice(0)
+    await bench.maintenance.look()
+    expect(bench.jobs).toEqual([{ ...job, actor: 'system', subject: 'tenant_keys' }])
+    await bench.runDue()
+    await bench.maintenance.look()
+    expect(bench.jobs.filter(({ kind }) => kind === job!.kind)).toEqual([])
+    await links.acts.detach(system, asked)
+    bench.jobs.splice(0)
+    await bench.maintenance.look()
+    await bench.runDue()
+    expect(await opens(new KeyChain(made.store, made.root, bench.clock), own[0]!)).toBe(true)
+  })
+
   test('lock ends everything at once in every thread, until enable', async () => {
     await links.link(system)
     for (const thread of bench.threads) expect(await opens(thread, own[0]!)).toBe(true)
