@@ -4,6 +4,8 @@ import type { AttributeName, AttributeValues } from '../kmip/attribute.ts'
 import type { WireAttribute } from '../kmip/attributes-1x.ts'
 import { LinkType, ObjectType, State } from '../kmip/enums.ts'
 import { isKnown } from '../kmip/known-values.ts'
+import type { DeleteAttributeRequest } from '../kmip/payloads/delete-attribute.ts'
+import type { KmipVersion } from '../kmip/version.ts'
 import { limits } from '../limits.ts'
 import { certificateAuthorityAttribute, checkNotAuthority } from './certificate-issuing.ts'
 import type { ManagedObject } from './managed-object.ts'
@@ -115,12 +117,14 @@ export function modifyAttribute(object: ManagedObject, attribute: WireAttribute,
   return { attributes, name, index, value: checked }
 }
 
-/** Delete Attribute (4.16). @throws KryptonError with the reasons of section 11.17 */
+/**
+ * Delete Attribute (4.16). Without an index the first instance goes; KMIP 1.0 has none go then where there are several.
+ * @throws KryptonError with the reasons of section 11.17
+ */
 export function deleteAttribute(
   object: ManagedObject,
-  attributeName: string,
-  index: number | undefined,
-  now: number,
+  { attributeName, attributeIndex: index }: DeleteAttributeRequest,
+  { now, version }: { readonly now: number; readonly version: KmipVersion },
 ): AttributeChange {
   checkNotDestroyed(object, now)
   checkNotAuthority(object)
@@ -132,7 +136,14 @@ export function deleteAttribute(
   if (isOperators(name) || definition?.deletableByClient === false) throw readOnly(attributeName)
   const at = index ?? 0
   const attributes = object.attributes.clone()
-  const instance = attributes.instances(name).find((candidate) => candidate.index === at)
+  const instances = attributes.instances(name)
+  if (version === 10 && index === undefined && instances.length > 1) {
+    throw new KryptonError(
+      'invalid-field',
+      `Send an Attribute Index: the object has several of ${shown(attributeName)}`,
+    )
+  }
+  const instance = instances.find((candidate) => candidate.index === at)
   if (instance === undefined) throw noInstance(attributeName, at)
   if (name === 'usageLimits') checkUnused(attributes)
   attributes.remove(name, at)

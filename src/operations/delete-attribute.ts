@@ -7,5 +7,5 @@ import type { Handler } from './handler.ts'
 /** KMIP 1.4 sections 4.16 and 11.17. */
 export const deleteAttribute: Handler<typeof Operation.DeleteAttribute> = (request, context) =>
   next(context.unit.get(context.identifier(request.uniqueIdentifier)), (object) =>
-    changeAttribute(object, deleted(object, request.attributeName, request.attributeIndex, context.now), context),
+    changeAttribute(object, deleted(object, request, context), context),
   )

@@ -242,6 +242,18 @@ describe('Delete Attribute', () => {
     expect(await client.attribute(id, 'Name')).toBeUndefined()
   })
 
+  test('asks clients of 1.0 which of several instances is to go', async () => {
+    const version10 = { version: 10 } as const
+    await client.send(Operation.AddAttribute, add(named('second')))
+    const refusal = await client.refusal(Operation.DeleteAttribute, remove('Name'), version10)
+    expect(refusal.reason).toBe('Invalid Field')
+    await client.send(Operation.DeleteAttribute, remove('Name', 0), version10)
+    await client.send(Operation.DeleteAttribute, remove('Name', 1), version10)
+    await client.send(Operation.AddAttribute, add(named('only')))
+    await client.send(Operation.DeleteAttribute, remove('Name'), version10)
+    expect(await client.attribute(id, 'Name')).toBeUndefined()
+  })
+
   test.each([
     ['an instance that is not there', remove('Name', 5), 'Item Not Found'],
     ['an attribute that the object does not have', remove('x-none'), 'Item Not Found'],
