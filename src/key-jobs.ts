@@ -10,6 +10,14 @@ import { type Destruction, destructionJob, foreseeDestruction } from './hierarch
 import { forgetBackup, type KeptBackup, keptBackups, noteBackup } from './hierarchy/kept-backups.ts'
 import { changeKey } from './hierarchy/key-change.ts'
 import { checkAct, type KeyChange } from './hierarchy/key-life.ts'
+import {
+  activeOf as activeIntegrityKey,
+  createdOf,
+  IntegrityJobKind,
+  integrityRotationJob,
+  versionsOf,
+} from './hierarchy/integrity-rotation.ts'
+import { indexedValuesOfRow } from './keystore/indexed-values.ts'
 import { expiryTime, KeyMaintenance, type MaintenancePolicy, rotationTime } from './hierarchy/key-maintenance.ts'
 import { KeyState } from './hierarchy/key-state.ts'
 import { allowance, type KeyRole } from './hierarchy/key-use.ts'
@@ -73,6 +81,9 @@ export class KeyJobs {
     this.#work = { store, chain, clock, users, schedule: (job) => this.#queue.add(job), at: () => undefined }
     this.#policy = {
       ivkDays: rotation.ivkDays,
+      integrityKeyDays: rotation.integrityKeyDays,
+      indexedValues: indexedValuesOfRow,
+      integritySubjectOf: async (tenant) => integrityKeyName(await instance.registry.pathOf({ tenant })),
       ivkSuite: rotation.ivkSuite === 'aes-256-gcm' ? Suite.Aes256Gcm : Suite.Xaes256Gcm,
       graceSeconds: rotation.graceHours * 3_600,
       expirySeconds: rotation.ivkExpiryDays * 86_400,
@@ -151,6 +162,12 @@ export class KeyJobs {
 
   /** Asks for the rotation of the key of that name. Throws 'not-found', 'invalid-field'. */
   async rotate(name: string, reason: RotationReason, actor: string): Promise<Job> {
+    const owner = tenantOfIntegrityKey(name)
+    if (owner !== undefined) {
+      const { tenant } = await this.#parts.instance.registry.tenantNamed(owner)
+      const { version: from } = activeIntegrityKey(await versionsOf(this.#work, tenant))
+      return jobView(await this.#queue.add(integrityRotationJob(tenant, { from, reason, actor, subject: name })))
+    }
     const address = await this.#addressOf(name)
     const rows = await verified(this.#keyAt(address))
     if (reason === 'compromise' && address.table !== 'ivks' && rows.every(({ state }) => state !== KeyState.Active)) {
@@ -265,6 +282,9 @@ export class KeyJobs {
     const found: KeyVersion[] = []
     if (only === undefined)
       found.push(...(await this.#versionsAt({ table: 'ivks' }, await this.#nameOf({ table: 'ivks' }))))
+    const { registry } = this.#parts.instance
+    const tenants = (await registry.listTenants()).filter((one) => only === undefined || one.tenant.equals(only))
+    for (const { tenant: owner, name } of tenants) found.push(...(await this.#integrityVersions(owner, name)))
     for (const table of ['tenant_keys', 'service_keys'] as const) {
       for (const address of await this.#addresses(table, only)) {
         found.push(...(await this.#versionsAt(address, await this.#nameOf(address))))
@@ -277,6 +297,11 @@ export class KeyJobs {
 
   /** The versions of a key, with what is under each. Throws 'not-found', 'invalid-field'. */
   async versionsWithReferences(name: string): Promise<KeyVersion[]> {
+    const owner = tenantOfIntegrityKey(name)
+    if (owner !== undefined) {
+      const { tenant } = await this.#parts.instance.registry.tenantNamed(owner)
+      return this.#integrityVersions(tenant, owner)
+    }
     const address = await this.#addressOf(name)
     const views = await this.#versionsAt(address, name)
     return Promise.all(
@@ -419,6 +444,29 @@ export class KeyJobs {
     return table !== 'ivks' || next === undefined || isGone ? {} : { expires: timeText(expiryTime(next, this.#policy)) }
   }
 
+  async #integrityVersions(tenant: Buffer, name: string): Promise<KeyVersion[]> {
+    const { store, chain } = this.#work
+    const keys = await chain.tenant(tenant)
+    const owner = await store.get('tenants', { tenant })
+    if (owner !== undefined) keys.verifyRow('tenants', owner)
+    const rows = await versionsOf(this.#work, tenant)
+    return Promise.all(
+      rows.map(async (row) => {
+        const created = (await createdOf(this.#work, row)) || (owner?.created ?? 0)
+        const rotates = rotationTime({ created, key_id: row.key_id }, this.#policy.integrityKeyDays)
+        return {
+          key: integrityKeyName(name),
+          level: 'integrity' as const,
+          version: row.version,
+          state: stateNames[row.state] ?? String(row.state),
+          parentVersion: row.parent_version,
+          created: timeText(created),
+          ...(row.state === KeyState.Active ? { rotates: timeText(rotates) } : {}),
+        }
+      }),
+    )
+  }
+
   async #daysOf(address: KeyAddress): Promise<number> {
     if (address.table === 'ivks') return this.#policy.ivkDays
     const { tenantKeyDays, serviceKeyDays } = await this.#policy.periodsOf(address.tenant)
@@ -450,7 +498,10 @@ export class KeyJobs {
     if (name === 'ivk') return { table: 'ivks' }
     const [tenant, system, service, ...more] = name.split('/')
     if (tenant === undefined || system === undefined || more.length > 0)
-      throw new KryptonError('invalid-field', 'name a key by ivk, TENANT/SYSTEM or TENANT/SYSTEM/SERVICE')
+      throw new KryptonError(
+        'invalid-field',
+        'name a key by ivk, TENANT/SYSTEM or TENANT/SYSTEM/SERVICE; integrity:TENANT can only be shown, rotated or declared compromised',
+      )
     const scope = await this.#parts.instance.registry.scopeAt({
       tenant,
       system,
@@ -533,7 +584,22 @@ const levelRoles: Readonly<Record<VersionedTable, KeyRole>> = {
   service_keys: 'service key',
 }
 
-const rotationKinds: readonly string[] = [KeyJobKind.RotateIvk, KeyJobKind.RotateTenantKey, KeyJobKind.RotateServiceKey]
+const rotationKinds: readonly string[] = [
+  KeyJobKind.RotateIvk,
+  KeyJobKind.RotateTenantKey,
+  KeyJobKind.RotateServiceKey,
+  IntegrityJobKind.Rotate,
+]
+
+/** The name of a tenant's integrity key: no system has a colon in its name. */
+const integrityKeyName = (tenant: string): string => `${integrityPrefix}${tenant}`
+
+/** The tenant whose integrity key a name is of; undefined for other keys. */
+function tenantOfIntegrityKey(name: string): string | undefined {
+  return name.startsWith(integrityPrefix) ? name.slice(integrityPrefix.length) : undefined
+}
+
+const integrityPrefix = 'integrity:'
 
 /** True if the job puts versions of that key in the place of others: its own rotation, or the replacement of a compromised key above it. */
 function isRotationOf(address: KeyAddress, { kind, owner, parameters: text }: JobRow): boolean {

@@ -12,6 +12,7 @@ afterAll(remove)
 
 const rotation = {
   ivkDays: 30,
+  integrityKeyDays: 365,
   ivkExpiryDays: 90,
   ivkSuite: 'xaes-256-gcm',
   tenantKeyDays: 90,

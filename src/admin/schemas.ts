@@ -211,8 +211,8 @@ export const LinkEffectAnswer = closed({
 })
 
 const KeyName = Type.String({
-  pattern: `^(ivk|[A-Za-z0-9][A-Za-z0-9._-]{0,63}(/[A-Za-z0-9][A-Za-z0-9._-]{0,63}){1,2})$`,
-  description: 'ivk, TENANT/SYSTEM for a Tenant Key, or TENANT/SYSTEM/SERVICE for a Service Key.',
+  pattern: `^(ivk|integrity:[A-Za-z0-9][A-Za-z0-9._-]{0,63}|[A-Za-z0-9][A-Za-z0-9._-]{0,63}(/[A-Za-z0-9][A-Za-z0-9._-]{0,63}){1,2})$`,
+  description: 'ivk, integrity:TENANT, TENANT/SYSTEM for a Tenant Key, or TENANT/SYSTEM/SERVICE for a Service Key.',
 })
 
 export const KeyBody = closed({ key: KeyName })

@@ -182,9 +182,9 @@ export interface RotationPeriods {
 
 /** A version of a key of the hierarchy. */
 export interface KeyVersion {
-  /** `ivk`, TENANT/SYSTEM or TENANT/SYSTEM/SERVICE. */
+  /** `ivk`, TENANT/SYSTEM, TENANT/SYSTEM/SERVICE or `integrity:TENANT`. */
   readonly key: string
-  readonly level: 'IVK' | 'L2' | 'L3'
+  readonly level: 'IVK' | 'L2' | 'L3' | 'integrity'
   readonly version: number
   readonly state: string
   /** `activating`: threads are opening it; `usable`; `re-wrapping`: what hangs on it is being moved. Absent where none of these is. */

@@ -195,6 +195,11 @@ export const configSchema = Type.Object(
           'xaes-256-gcm',
           'What the next version of the IVK wraps with. A version keeps what it was made with.',
         ),
+        integrityKeyDays: count(
+          365,
+          { minimum: 1, maximum: 730 },
+          "Days after which a tenant's integrity key is rotated.",
+        ),
         tenantKeyDays: count(90, { minimum: 1, maximum: 365 }, 'Days after which a Tenant Key (L2) is rotated.'),
         serviceKeyDays: count(30, { minimum: 1, maximum: 365 }, 'Days after which a Service Key (L3) is rotated.'),
         graceHours: count(

@@ -91,6 +91,22 @@ export class OpenServiceKeys implements ServiceKeys {
     return this.#tenantKeys.indexToken(attribute, value)
   }
 
+  indexTokens(attribute: string, value: Uint8Array): Buffer[] {
+    return this.#tenantKeys.indexTokens(attribute, value)
+  }
+
+  everyIndexToken(attribute: string, value: Uint8Array): Buffer[] {
+    return this.#tenantKeys.everyIndexToken(attribute, value)
+  }
+
+  oldIndexTokens(attribute: string, value: Uint8Array): Buffer[] {
+    return this.#tenantKeys.oldIndexTokens(attribute, value)
+  }
+
+  get writes(): string {
+    return this.#tenantKeys.writes
+  }
+
   keyCheckValue(key: WrappingKey): Buffer {
     return this.#tenantKeys.keyCheckValue(key)
   }

@@ -19,7 +19,7 @@ export interface NewIntegrityKey {
 }
 
 /**
- * Makes version `version` of the integrity key of `tenant`, active from the start. `parent` is the IVK, or for the system's
+ * Makes version `version` of the integrity key of `tenant`: the first is active from the start, others are pending. `parent` is the IVK, or for the system's
  * own key (tenant of zeros) the MasterKey's wrap-system.
  */
 export function newIntegrityKey(
@@ -36,7 +36,7 @@ export function newIntegrityKey(
     tenant,
     version,
     key_id,
-    state: KeyState.Active,
+    state: version === 1 ? KeyState.Active : KeyState.Pending,
     parent_version: parent.version,
     record,
     row_version: 1,
@@ -52,7 +52,7 @@ export function openIntegrityKeys(
   rows: readonly Row<'integrity_keys'>[],
 ): IntegrityKeyVersion[] {
   return rows
-    .filter((row) => opens(row.state))
+    .filter(({ state }) => opens(state) || state === KeyState.Pending)
     .map((row) => {
       const parent = parents.get(row.parent_version)
       if (parent === undefined) {
@@ -63,13 +63,23 @@ export function openIntegrityKeys(
       }
       const context = keyContext({ cluster, tenant }, row, KeyAlgorithm.HmacSha256)
       const secret = openRecord(Purpose.IntegrityKey, parent, context, row.record, 'system')
-      return { version: row.version, active: row.state === KeyState.Active, secret }
+      const { version, state } = row
+      return {
+        version,
+        active: state === KeyState.Active,
+        searched: state === KeyState.Grace,
+        compromised: state === KeyState.Compromised,
+        secret,
+      }
     })
 }
 
 /** The MACs of system rows under the root's system integrity keys. */
 export function systemRowMacs(cluster: Uint8Array, keys: readonly IntegrityKeyVersion[]): RowMacs {
-  return new RowMacs(deriveByVersion(cluster, noTenant, keys, labels.systemRowMac), activeIntegrityVersion(keys))
+  return new RowMacs(
+    deriveByVersion(cluster, noTenant, proving(keys), labels.systemRowMac),
+    activeIntegrityVersion(keys),
+  )
 }
 
 /** The key of the store's digests, under the active version of the system integrity key: the caller wipes it. */
@@ -81,6 +91,11 @@ export function setDigestKey({
   const active = systemIntegrityKeys.filter((key) => key.version === version)
   const secret = deriveByVersion(cluster, noTenant, active, labels.setDigest).get(version)!
   return { version, secret }
+}
+
+/** The versions under which rows are proven. One that is yet to become active is among them: it is known before it is used. */
+export function proving(keys: readonly IntegrityKeyVersion[]): IntegrityKeyVersion[] {
+  return keys.filter(({ compromised }) => compromised !== true)
 }
 
 /** One derived key for each version of an integrity key. */

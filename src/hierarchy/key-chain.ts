@@ -220,6 +220,7 @@ export class KeyChain {
   async refresh(meant?: { readonly tenant: Buffer; readonly system?: Buffer }): Promise<void> {
     await this.ivks()
     this.#leases.look()
+    if (meant !== undefined) await this.tenant(meant.tenant)
     if (meant?.system !== undefined) await this.#openPending(meant.tenant, meant.system)
     for (const [name, opened] of this.#services) {
       if (opened.keysVersion === this.#keysVersion()) continue

@@ -1,6 +1,8 @@
 import { dateTime } from '../clock.ts'
 import type { Row } from '../store/schema.ts'
 import { limits } from '../limits.ts'
+import { createdOf, integrityRotationJob, versionsOf } from './integrity-rotation.ts'
+import { noTenant } from './key-record.ts'
 import { KeyState, opens } from './key-state.ts'
 import {
   changeState,
@@ -20,6 +22,7 @@ import { wrapsMax } from './wrap-budget.ts'
 /** When keys are rotated, and how long old versions stay. */
 export interface MaintenancePolicy extends RotationPolicy {
   readonly ivkDays: number
+  readonly integrityKeyDays: number
   /** How long a version that was replaced still opens before it is on its way out. */
   readonly graceSeconds: number
   /** How long after its grace a version of the IVK expires, whatever hangs on it. */
@@ -45,6 +48,7 @@ export class KeyMaintenance {
     await this.#lookAt({ table: 'ivks' }, this.#policy.ivkDays)
     await this.#lookAtVolume()
     await this.#lookAtLinks()
+    for await (const row of this.#actives('integrity_keys')) await this.#lookAtIntegrityKey(row)
     for await (const row of this.#actives('tenant_keys')) {
       const { tenantKeyDays } = await this.#policy.periodsOf(row.tenant)
       await this.#lookAt({ table: 'tenant_keys', tenant: row.tenant, system: row.system }, tenantKeyDays)
@@ -54,6 +58,26 @@ export class KeyMaintenance {
       const { tenant, system, service } = row
       await this.#lookAt({ table: 'service_keys', tenant, system, service }, serviceKeyDays)
     }
+  }
+
+  /** Rotates a tenant's integrity key when its time is over, and goes on with a rotation that was given up. */
+  async #lookAtIntegrityKey({ tenant }: Row<'integrity_keys'>): Promise<void> {
+    if (tenant.equals(noTenant)) return
+    const { chain, clock, schedule, store } = this.#work
+    const rows = await versionsOf(this.#work, tenant)
+    const active = rows.find(({ state }) => state === KeyState.Active)
+    const owner = await store.get('tenants', { tenant })
+    if (active === undefined || owner === undefined) return
+    const keys = await chain.tenant(tenant)
+    keys.verifyRow('tenants', owner)
+    const now = dateTime(clock)
+    const created = (await createdOf(this.#work, active)) || owner.created
+    const left = rows.find(({ state }) => state === KeyState.Grace)
+    const isLeft = left !== undefined && now >= created + this.#policy.graceSeconds
+    if (!isLeft && now < rotationTime({ created, key_id: active.key_id }, this.#policy.integrityKeyDays)) return
+    const subject = await this.#policy.integritySubjectOf(tenant)
+    const [from, reason] = isLeft ? ([left.version, 'left over'] as const) : ([active.version, 'time'] as const)
+    await schedule(integrityRotationJob(tenant, { from, reason, actor: 'system', subject }))
   }
 
   /** Before the IVK has wrapped as much as its suite bears, another takes its place. */
@@ -146,7 +170,7 @@ export class KeyMaintenance {
   }
 
   /** The keys of a table, each by its active version. */
-  async *#actives<T extends 'tenant_keys' | 'service_keys'>(table: T): AsyncGenerator<Row<T>> {
+  async *#actives<T extends 'integrity_keys' | 'tenant_keys' | 'service_keys'>(table: T): AsyncGenerator<Row<T>> {
     let last: Row<T> | undefined
     for (;;) {
       const rows: Row<T>[] = await this.#work.store.scan(table, last, limits.jobBatchRows)

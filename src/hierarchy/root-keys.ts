@@ -13,6 +13,10 @@ export interface WrappingKey<S = Secret> {
 export interface IntegrityKeyVersion<S = Secret> {
   readonly version: number
   readonly active: boolean
+  /** It was replaced, and searches still ask for its tokens: those of the active version are not all in the index yet. */
+  readonly searched?: boolean
+  /** Somebody else may know it: it proves no row any more, only check values that were made under it. */
+  readonly compromised?: boolean
   readonly secret: S
 }
 

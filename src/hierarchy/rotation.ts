@@ -21,7 +21,9 @@ import {
 } from './key-versions.ts'
 import { retireOldLinks } from './link-acts.ts'
 import { activeLink } from './link-key.ts'
+import { deleteIntegrityKey, IntegrityJobKind, integrityRotationJob, rotateIntegrityKey } from './integrity-rotation.ts'
 import { noTenant } from './key-record.ts'
+import type { IndexedValues } from './mac-renewal.ts'
 import { referencesOf } from './references.ts'
 import { deleteVersion } from './retirement.ts'
 import { type Parents, Rewrapper } from './rewrap.ts'
@@ -44,8 +46,12 @@ export interface RotationPolicy {
   readonly ivkSuite: Suite
   /** Time in which the deletion of a version can be called back. */
   readonly deletionSeconds: number
+  /** What of an object's row stands in the index. */
+  readonly indexedValues: IndexedValues
   /** A key by its names, for people. */
   subjectOf(address: KeyAddress): Promise<string>
+  /** A tenant's integrity key by its name. */
+  integritySubjectOf(tenant: Buffer): Promise<string>
 }
 
 /**
@@ -61,6 +67,8 @@ export function keyJobKinds(work: KeyWork, policy: RotationPolicy): Map<string, 
     [KeyJobKind.Compromise, (run) => rotation.compromise(run)],
     [KeyJobKind.Destroy, (run) => destroyKeys(work, run)],
     [KeyJobKind.DeleteVersion, (run) => deleteVersion(work, policy, run)],
+    [IntegrityJobKind.Rotate, (run) => rotateIntegrityKey(work, policy, run)],
+    [IntegrityJobKind.Delete, (run) => deleteIntegrityKey(work, policy, run)],
   ])
 }
 
@@ -113,6 +121,7 @@ class Rotation {
     const result = `version ${version} is active, ${count} keys were wrapped anew`
     if (step.before !== KeyState.Compromised) return result
     const replaced = await this.#replaceTenantKeys(run)
+    await this.#replaceIntegrityKeys(run)
     await this.#scheduleDeletion({ table: 'ivks' }, step.from)
     return `${result}; ${replaced} Tenant Keys are replaced by jobs of their own`
   }
@@ -132,6 +141,20 @@ class Rotation {
         const address = { table: 'tenant_keys', tenant, system } as const
         const subject = await this.#policy.subjectOf(address)
         await this.#work.schedule(rotationJob(address, { from, reason: 'compromise', actor: 'system', subject }))
+      }
+      return active.length
+    })
+  }
+
+  /** Who had the IVK may have had tenants' integrity keys, and could forge rows with them. */
+  async #replaceIntegrityKeys(run: JobRun): Promise<void> {
+    await this.#eachPage(run, 'integrity_keys', async (rows) => {
+      const active = rows.filter(({ tenant, state }) => state === KeyState.Active && !tenant.equals(noTenant))
+      for (const { tenant, version: from } of active) {
+        const subject = await this.#policy.integritySubjectOf(tenant)
+        await this.#work.schedule(
+          integrityRotationJob(tenant, { from, reason: 'compromise', actor: 'system', subject }),
+        )
       }
       return active.length
     })

@@ -37,7 +37,7 @@ export class RowMacs implements RowKeys {
 
   verifyRow<T extends TableName>(table: T, row: Row<T>): void {
     const mac = row.mac
-    const key = mac.byteLength === rowMacBytes ? this.#keys.get(versionOf(mac)) : undefined
+    const key = mac.byteLength === rowMacBytes ? this.#keys.get(macVersionOf(mac)) : undefined
     if (key === undefined || !verifyHmac('sha256', key, macInput(table, row), mac, 4)) {
       throw new KryptonError(
         'row-mac-mismatch',
@@ -66,7 +66,8 @@ function shown(value: unknown): string {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
 }
 
-function versionOf(mac: Uint8Array): number {
+/** The version of the integrity key under which a MAC was made. */
+export function macVersionOf(mac: Uint8Array): number {
   return ((mac[0]! << 24) | (mac[1]! << 16) | (mac[2]! << 8) | mac[3]!) >>> 0
 }
 

@@ -13,6 +13,7 @@ const ownerOf: { readonly [T in TableName]: (row: Row<T>) => Buffer | undefined 
   seals: () => undefined,
   // A tenant's integrity key cannot vouch for itself.
   integrity_keys: () => undefined,
+  integrity_key_times: () => undefined,
   ivks: () => undefined,
   wrap_budgets: () => undefined,
   kept_backups: () => undefined,

@@ -3,13 +3,14 @@ import type { JobRun } from '../jobs/job-run.ts'
 import type { NewJob } from '../jobs/job.ts'
 import { limits } from '../limits.ts'
 import type { KeyOf, Row, TableName } from '../store/schema.ts'
-import { tableNames, tableOf } from '../store/schema.ts'
+import { tableNames } from '../store/schema.ts'
 import type { KeptSets } from '../store/store.ts'
 import type { KeyChain } from './key-chain.ts'
 import { noTenant } from './key-record.ts'
 import type { KeyWork } from './key-versions.ts'
 import { isNoLease } from './lease.ts'
 import type { RowKeys } from './row-mac.ts'
+import { decodeKey, encodeKey, keyOfRow } from './row-place.ts'
 import { rowOwner } from './row-owner.ts'
 import { lookAtSets, setTables } from './sets.ts'
 import { linkedKeyRows, linkRows, tenantKeyRows, type WrappedRows } from './wrapped-rows.ts'
@@ -92,7 +93,7 @@ class Round {
       }
       const last = rows.at(-1)
       if (last === undefined) return
-      after = keyOf(table, last)
+      after = keyOfRow(table, last)
       const position = this.#positionAt(table, after)
       await this.#run.step(rows.length, {
         ...this.#run.progress,
@@ -129,7 +130,7 @@ class Round {
 
   /** A row that changed since it was read is somebody's own change: it is looked at in the next round. */
   async #isGone<T extends TableName>(table: T, row: Row<T>): Promise<boolean> {
-    const now = await this.#work.store.get(table, keyOf(table, row))
+    const now = await this.#work.store.get(table, keyOfRow(table, row))
     return now === undefined || now.row_version !== row.row_version
   }
 
@@ -218,15 +219,8 @@ interface ScrubPlace {
   readonly first: string
 }
 
-/** Where a round is, as a job keeps it: JSON, with bytes in hex. */
 function positionOf(place: Omit<ScrubPlace, 'after'> & { after: object | undefined }): Buffer {
-  const after =
-    place.after &&
-    Object.entries(place.after).map(([column, value]: [string, unknown]) => [
-      column,
-      value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value,
-    ])
-  return Buffer.from(JSON.stringify({ ...place, after: after && (Object.fromEntries(after) as object) }))
+  return Buffer.from(JSON.stringify({ ...place, after: place.after && encodeKey(place.after) }))
 }
 
 function placeOf({ progress }: JobRun): ScrubPlace {
@@ -235,23 +229,11 @@ function placeOf({ progress }: JobRun): ScrubPlace {
   // What `positionOf` has written, in a row whose MAC was verified.
   const place = JSON.parse(Buffer.from(progress.position).toString()) as Omit<ScrubPlace, 'compared'> & {
     readonly compared?: number
-    after?: Record<string, unknown>
+    readonly after?: Record<string, unknown>
   }
   // A round of a server that did not look at tables together does so now.
-  const { compared = 0 } = place
-  if (place.after === undefined) return { ...place, compared, after: undefined as never }
-  const columns = tableOf(place.table).columns
-  const after = Object.entries(place.after as Record<string, unknown>).map(([column, value]) => {
-    const { kind } = columns[column]!
-    return [column, kind === 'id' || kind === 'bytes' ? Buffer.from(String(value), 'hex') : value]
-  })
-  return { ...place, compared, after: Object.fromEntries(after) as never }
-}
-
-function keyOf<T extends TableName>(table: T, row: Row<T>): KeyOf<T> {
-  const { key } = tableOf(table)
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the columns of the table's primary key
-  return Object.fromEntries(key.map((column) => [column, row[column as keyof Row<T>]])) as unknown as KeyOf<T>
+  const { compared = 0, after } = place
+  return { ...place, compared, after: after && decodeKey(place.table, after) }
 }
 
 /** In the order of the levels: what hangs on a row comes after it. */

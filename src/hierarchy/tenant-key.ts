@@ -5,7 +5,7 @@ import { hmac } from '../crypto/mac.ts'
 import { randomIdentifier } from '../crypto/random.ts'
 import { generateSecret, type Secret } from '../crypto/secret.ts'
 import type { Row, TableName } from '../store/schema.ts'
-import { activeIntegrityVersion, deriveByVersion } from './integrity-key.ts'
+import { activeIntegrityVersion, deriveByVersion, proving } from './integrity-key.ts'
 import { KeyAlgorithm, keyBytes, keyContext } from './key-record.ts'
 import { KeyState } from './key-state.ts'
 import { linkedKeyRow, sealLinked } from './link-key.ts'
@@ -16,8 +16,16 @@ import { Purpose, sealRecord } from './wrapped-key.ts'
 /** What a tenant's integrity key gives: MACs of the tenant's rows, index tokens, check values. It opens no key. */
 export interface TenantKeys extends RowKeys {
   readonly tenant: Buffer
-  /** What an index stores in place of a value: u32 key version ‖ 16 bytes. */
+  /** What an index stores in place of a value, u32 key version ‖ 16 bytes, for who searches it. */
   indexToken(attribute: string, value: Uint8Array): Buffer
+  /** All tokens that stand in the index for a value: while the integrity key is rotated, those of two versions. */
+  indexTokens(attribute: string, value: Uint8Array): Buffer[]
+  /** All that may stand there from the past, for who takes a value out. */
+  everyIndexToken(attribute: string, value: Uint8Array): Buffer[]
+  /** Those of them that nobody searches for any more. */
+  oldIndexTokens(attribute: string, value: Uint8Array): Buffer[]
+  /** Under which versions rows and tokens are written, as a text to compare. */
+  readonly writes: string
   /** 32 bytes that tell this key from another without telling the key. */
   keyCheckValue(key: WrappingKey): Buffer
   /** What a row keeps of it: u32 version of the integrity key ‖ check value. */
@@ -30,16 +38,22 @@ export interface TenantKeys extends RowKeys {
 export class OpenTenantKeys implements TenantKeys {
   readonly tenant: Buffer
   readonly #macs: RowMacs
-  readonly #tokenKey: Secret
+  readonly writes: string
+  /** By version, the oldest first. */
+  readonly #tokenKeys: ReadonlyMap<number, Secret>
+  /** Of what stands in the index; the first is what is searched for. */
+  readonly #written: readonly number[]
   readonly #checkKeys: ReadonlyMap<number, Secret>
   readonly #version: number
 
   constructor(cluster: Uint8Array, tenant: Buffer, keys: readonly IntegrityKeyVersion[]) {
     this.tenant = tenant
     this.#version = activeIntegrityVersion(keys)
-    this.#macs = new RowMacs(deriveByVersion(cluster, tenant, keys, labels.tenantRowMac), this.#version)
-    const active = keys.filter((key) => key.active)
-    this.#tokenKey = deriveByVersion(cluster, tenant, active, labels.indexToken).get(this.#version)!
+    this.#macs = new RowMacs(deriveByVersion(cluster, tenant, proving(keys), labels.tenantRowMac), this.#version)
+    const used = keys.filter(({ version }) => version <= this.#version).toSorted((a, b) => a.version - b.version)
+    this.#tokenKeys = deriveByVersion(cluster, tenant, used, labels.indexToken)
+    this.#written = used.filter(({ active, searched }) => active || searched === true).map(({ version }) => version)
+    this.writes = this.#written.join()
     this.#checkKeys = deriveByVersion(cluster, tenant, keys, labels.keyCheck)
   }
 
@@ -52,12 +66,29 @@ export class OpenTenantKeys implements TenantKeys {
   }
 
   indexToken(attribute: string, value: Uint8Array): Buffer {
+    return this.#token(this.#written[0]!, attribute, value)
+  }
+
+  indexTokens(attribute: string, value: Uint8Array): Buffer[] {
+    return this.#written.map((version) => this.#token(version, attribute, value))
+  }
+
+  everyIndexToken(attribute: string, value: Uint8Array): Buffer[] {
+    return [...this.#tokenKeys.keys()].map((version) => this.#token(version, attribute, value))
+  }
+
+  oldIndexTokens(attribute: string, value: Uint8Array): Buffer[] {
+    const old = [...this.#tokenKeys.keys()].filter((version) => !this.#written.includes(version))
+    return old.map((version) => this.#token(version, attribute, value))
+  }
+
+  #token(version: number, attribute: string, value: Uint8Array): Buffer {
     const name = Buffer.from(attribute, 'utf8')
     const head = Buffer.alloc(2)
     head.writeUInt16BE(name.byteLength)
     const token = Buffer.alloc(20)
-    token.writeUInt32BE(this.#version, 0)
-    hmac('sha256', this.#tokenKey, head, name, value).copy(token, 4, 0, 16)
+    token.writeUInt32BE(version, 0)
+    hmac('sha256', this.#tokenKeys.get(version)!, head, name, value).copy(token, 4, 0, 16)
     return token
   }
 
@@ -78,7 +109,7 @@ export class OpenTenantKeys implements TenantKeys {
   /** Ends the keys. */
   wipe(): void {
     this.#macs.wipe()
-    this.#tokenKey.wipe()
+    for (const key of this.#tokenKeys.values()) key.wipe()
     for (const checkKey of this.#checkKeys.values()) checkKey.wipe()
   }
 }

@@ -222,6 +222,7 @@ export class UnitOfWork {
       this.#addChanges(changes, keys, one)
     }
     await this.#refuseOldKeys(pending.values())
+    this.#refuseOldMacs(keys)
     try {
       await this.objects.commit({ section: 'data', changes, audit: this.#steps.map(({ audit }) => audit) })
       for (const { stored } of pending.values()) if (stored !== undefined) this.objects.forgetKey(stored)
@@ -247,6 +248,13 @@ export class UnitOfWork {
     throw new KryptonError('store-conflict', 'the Service Key was rotated meanwhile: repeat the request')
   }
 
+  /** The same of the tenant's integrity key: nobody looks any more for what would be written under another version now. */
+  #refuseOldMacs(keys: TenantKeys): void {
+    const now = this.objects.tenantKeys()
+    if (!(now instanceof Promise) && now.writes === keys.writes) return
+    throw new KryptonError('store-conflict', 'the integrity key was rotated meanwhile: repeat the request')
+  }
+
   #addChanges(changes: Change[], keys: TenantKeys, { stored, current }: Pending): void {
     const { scope } = this.objects
     const expectedVersion = stored?.fields.rowVersion ?? 0
@@ -263,13 +271,13 @@ export class UnitOfWork {
     const place = { ...scope, sequence: current.fields.sequence, object: current.fields.id }
     for (const [key, { attribute, bytes }] of before) {
       if (after.has(key)) continue
-      const token = keys.indexToken(attribute, bytes)
-      changes.push({ table: 'object_index', kind: 'delete', key: { ...place, attribute, token } })
+      for (const token of keys.everyIndexToken(attribute, bytes))
+        changes.push({ table: 'object_index', kind: 'delete', key: { ...place, attribute, token } })
     }
     for (const [key, { attribute, bytes }] of after) {
       if (before.has(key)) continue
-      const token = keys.indexToken(attribute, bytes)
-      changes.push({ table: 'object_index', kind: 'insert', row: { ...place, attribute, token } })
+      for (const token of keys.indexTokens(attribute, bytes))
+        changes.push({ table: 'object_index', kind: 'insert', row: { ...place, attribute, token } })
     }
   }
 

@@ -34,7 +34,11 @@ export function refusalOf(unit: Unit, before: RowsBefore): KryptonError | undefi
 
 function rowRefusal(change: Change, before: RowsBefore): KryptonError | undefined {
   const version = before.versionOf(change.table, keyValues(change))
-  if (change.kind === 'insert') return version === undefined ? undefined : conflict(change.table, 'is there already')
+  if (change.kind === 'insert') {
+    // A row without a version is nothing but its key: one that is there already is the very same.
+    const isSame = !tableOf(change.table).authenticated
+    return version === undefined || isSame ? undefined : conflict(change.table, 'is there already')
+  }
   if (change.expectedVersion === undefined) return undefined
   if (version === undefined) return conflict(change.table, 'is gone')
   return version === change.expectedVersion ? undefined : conflict(change.table, 'was changed by another request')

@@ -60,7 +60,7 @@ function derived<const C extends Columns, const K extends keyof C & string>(
 }
 
 /** Version of this schema, kept in each file as `user_version`. A newer version only adds tables, so that rows of an older one keep their MACs. */
-export const schemaVersion = 8
+export const schemaVersion = 9
 
 /**
  * What a record was before it was wrapped anew: it stays until the new one was read back and opened. `holder` is the identifier of the key or
@@ -105,6 +105,8 @@ export const schema = {
     { tenant: id, version: integer, key_id: id, state: integer, parent_version: integer, record: bytes },
     ['tenant', 'version'],
   ),
+  // When a version of an integrity key was made; the first of each has none.
+  integrity_key_times: authenticated('keys', { key_id: id, created: integer }, ['key_id']),
   ivks: authenticated(
     'keys',
     { version: integer, key_id: id, suite: integer, state: integer, created: integer, record: bytes },

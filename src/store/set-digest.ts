@@ -34,7 +34,7 @@ export type SetMark = ReadonlyMap<RowSet, { readonly count: number; readonly sum
 /**
  * What the rows of a section are, all together (KEYS.md 3, 4): of each table the number of rows and the exclusive or of one keyed element for each, in one row that is written in the transaction of every change. So a
  * row that is removed whole, a removed one that is back, and an older one in the place of a newer one are told, whatever MACs they carry. What is stored is masked anew each time: sums of elements in the clear would
- * tell which rows can be put back together (MSet-XOR-Hash; `docs/decisions/0013`).
+ * tell which rows can be put back together (MSet-XOR-Hash; `docs/decisions/0016`).
  */
 export class SetDigest {
   readonly #section: Section

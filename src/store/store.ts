@@ -89,6 +89,7 @@ export interface Unit {
 export type Change<T extends ChangeableTable = ChangeableTable> = { [N in T]: ChangeOf<N> }[T]
 
 type ChangeOf<T extends ChangeableTable> =
+  /** Of `object_index` a row that is there already stays: it is nothing but its key. */
   | { readonly table: T; readonly kind: 'insert'; readonly row: Row<T> }
   | { readonly table: T; readonly kind: 'delete'; readonly key: KeyOf<T>; readonly expectedVersion?: number }
   | (T extends TableName

@@ -2,6 +2,7 @@ import { randomBytes, randomIdentifier } from '../../src/crypto/random.ts'
 import { BreakGlass } from '../../src/hierarchy/break-glass.ts'
 import { noteBackup } from '../../src/hierarchy/kept-backups.ts'
 import { destructionJob } from '../../src/hierarchy/key-destruction.ts'
+import { integrityRotationJob } from '../../src/hierarchy/integrity-rotation.ts'
 import { rotationJob } from '../../src/hierarchy/rotation-jobs.ts'
 import { scrubJob } from '../../src/hierarchy/scrub.ts'
 import type { ExternalKey } from '../../src/external-keys/external-key.ts'
@@ -40,6 +41,9 @@ export async function newFullStore(externalKey: ExternalKey): Promise<Hierarchy>
     await bench.run(rotationJob(address, { from: 1, reason: 'command', actor: 'system', subject: 'x' }))
   const { tenant, system } = made.scopes.otherTenant
   await new LinkBench(bench).link({ tenant, system })
+  const { otherTenant } = made.scopes
+  const integrity = { from: 1, reason: 'command', actor: 'system', subject: 'x' } as const
+  await bench.run(integrityRotationJob(otherTenant.tenant, integrity))
   await bench.run(destructionJob(sibling, { actor: 'system', subject: 'x' }))
   const queue = new JobQueue({
     store,

@@ -55,6 +55,9 @@ export class RotationBench {
     }
     this.policy = {
       ivkDays: 30,
+      integrityKeyDays: 365,
+      indexedValues: (row) => [{ attribute: 'custom', bytes: row.object }],
+      integritySubjectOf: async () => 'integrity',
       ivkSuite: suite,
       graceSeconds: day,
       expirySeconds: 90 * day,

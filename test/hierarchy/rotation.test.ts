@@ -308,10 +308,11 @@ describe('a compromise', () => {
     await everythingOpens()
   })
 
-  test('of the IVK asks for the replacement of every Tenant Key, once it wraps them with a new version', async () => {
+  test('of the IVK asks for the replacement of every Tenant Key and integrity key, once it wraps them with a new version', async () => {
     await bench.run(rotation(ivk, 1, 'compromise'))
     expect(bench.jobs.map(({ kind, parameters }) => [kind, parameters['compromised']])).toEqual([
       ...Array.from({ length: 3 }, () => ['rotate-tenant-key', 1]),
+      ...Array.from({ length: 2 }, () => ['rotate-integrity-key', 1]),
       ['delete-key-version', undefined],
     ])
     await bench.runDue()

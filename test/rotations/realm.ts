@@ -36,6 +36,8 @@ export class RotationRealm {
     const policy: RotationPolicy = {
       ivkSuite,
       deletionSeconds: 0,
+      indexedValues: (row) => [{ attribute: 'custom', bytes: row.object }],
+      integritySubjectOf: async () => 'integrity',
       subjectOf: async ({ table }) => table,
     }
     this.queue = new JobQueue({

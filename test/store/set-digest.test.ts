@@ -55,10 +55,10 @@ describe.each([
   test('fit after any changes, refused ones too, and while they are counted', async () => {
     const own: Store & KeptSets = await open()
     await own.keepSets(key, true)
-    const rows = Array.from({ length: 700 }, (_, n) => objectRow(n))
+    const rows = Array.from({ length: 300 }, (_, n) => objectRow(n))
     await Promise.all(rows.map((row) => own.commit(unitOf(insertObject(row)))))
     const change = async (): Promise<void> => {
-      for (let n = 0; n < 150; n++) {
+      for (let n = 0; n < 60; n++) {
         const row = rows[(n * 37) % rows.length]!
         const next = { ...row, row_version: row.row_version + 1, mac: Buffer.alloc(36, n) }
         await own.commit(unitOf([{ table: 'objects', kind: 'update', row: next, expectedVersion: row.row_version }]))
@@ -114,7 +114,7 @@ test('a disk that is full takes nothing from a digest', async () => {
   await store.close()
   store = await openSqliteStore({ directory: full, onFatal }, { pagesMax: 60 })
   await store.keepSets(key, true)
-  const units = Array.from({ length: 600 }, (_, n) => store.commit(unitOf(insertObject(objectRow(n)))))
+  const units = Array.from({ length: 400 }, (_, n) => store.commit(unitOf(insertObject(objectRow(n)))))
   const outcomes = await Promise.allSettled(units)
   expect(outcomes.some(({ status }) => status === 'rejected')).toBe(true)
   expect(outcomes.some(({ status }) => status === 'fulfilled')).toBe(true)

@@ -4,7 +4,7 @@ import type { Import } from './source-tree.ts'
 export const mayImport: Readonly<Record<string, readonly string[]>> = {
   ttlv: [],
   crypto: [],
-  // Of keys, the store has that of the set digests alone: it opens nothing (docs/decisions/0013).
+  // Of keys, the store has that of the set digests alone: it opens nothing (docs/decisions/0016).
   store: ['crypto'],
   telemetry: [],
   config: [],

@@ -166,7 +166,7 @@ function versionNumber(text: string): number {
   return Number(text)
 }
 
-const keyName = 'ivk, TENANT/SYSTEM or TENANT/SYSTEM/SERVICE'
+const keyName = 'ivk, integrity:TENANT, TENANT/SYSTEM or TENANT/SYSTEM/SERVICE'
 
 const grantColumns = {
   ID: 'id',
@@ -189,6 +189,6 @@ const columns = {
 }
 
 function checkKey(name: string): void {
-  if (!/^(ivk|[A-Za-z0-9._-]{1,64}(\/[A-Za-z0-9._-]{1,64}){1,2})$/.test(name))
+  if (!/^(ivk|integrity:[A-Za-z0-9._-]{1,64}|[A-Za-z0-9._-]{1,64}(\/[A-Za-z0-9._-]{1,64}){1,2})$/.test(name))
     throw new KryptonError('usage', `a key is named by ${keyName}: krypton key list shows them`)
 }

@@ -144,6 +144,7 @@ export class SectionWriter {
     const { table, kind } = change
     const statements = this.#tables.get(table)!
     const values = keyValues(change)
+    if (kind === 'insert' && !tableOf(table).authenticated && first(statements.version, values) !== undefined) return
     if (this.#digest !== undefined && kind !== 'insert') {
       const before = first(statements.before, values)
       if (before !== undefined) this.#digest.remove(table, valuesOf(statements.before.selected, before))

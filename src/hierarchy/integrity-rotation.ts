@@ -1,0 +1,234 @@
+import { auditEvent } from '../audit/audit-event.ts'
+import { dateTime } from '../clock.ts'
+import { KryptonError } from '../errors.ts'
+import type { NewJob } from '../jobs/job.ts'
+import type { JobRun } from '../jobs/job-run.ts'
+import type { Row } from '../store/schema.ts'
+import type { Change } from '../store/store.ts'
+import { newIntegrityKey } from './integrity-key.ts'
+import { backupsText, backupsWith } from './kept-backups.ts'
+import { KeyState } from './key-state.ts'
+import { type KeyWork, retrying } from './key-versions.ts'
+import { type IndexedValues, MacRenewal } from './mac-renewal.ts'
+import type { RotationReason } from './rotation-jobs.ts'
+
+/** Kinds of the jobs of integrity keys; the names stand in rows of jobs. */
+export const IntegrityJobKind = { Rotate: 'rotate-integrity-key', Delete: 'delete-integrity-key-version' } as const
+
+/** What is asked of rotations of integrity keys. */
+export interface IntegrityPolicy {
+  /** Time in which the deletion of a version can be called back. */
+  readonly deletionSeconds: number
+  readonly indexedValues: IndexedValues
+}
+
+/** The job that rotates a tenant's integrity key from version `from` on; when another is active by then, it ends what an earlier one has left. */
+export function integrityRotationJob(
+  tenant: Buffer,
+  request: { readonly from: number; readonly reason: RotationReason; readonly actor: string; readonly subject: string },
+): NewJob {
+  const { from, reason, actor, subject } = request
+  const parameters = { from, compromised: reason === 'compromise' ? 1 : 0 }
+  return { kind: IntegrityJobKind.Rotate, owner: tenant, lane: laneOf(tenant), parameters, actor, subject }
+}
+
+/**
+ * Rotates a tenant's integrity key. The next version is known to every user before it is used. Then every row of the tenant gets a MAC under it, and its tokens are put into the index beside those of the old version,
+ * which are searched for until all are there; then those of the new one are, and the old ones go. Both versions prove rows meanwhile. What was replaced because somebody may know it proves none from then on.
+ */
+export async function rotateIntegrityKey(work: KeyWork, policy: IntegrityPolicy, run: JobRun): Promise<string> {
+  const { users, at } = work
+  const tenant = run.owner
+  const from = Number(run.parameters['from'])
+  const compromised = run.parameters['compromised'] === 1
+  const renewal = new MacRenewal(work.store, work.chain, policy.indexedValues, at)
+  if (activeOf(await versionsOf(work, tenant)).version === from) {
+    await retrying(() => storePending(work, tenant))
+    at('pending')
+    await users.refresh({ tenant })
+    run.throwIfStopped()
+    at('acknowledged')
+    await retrying(() => activate(work, tenant, from))
+    at('active')
+  }
+  await users.refresh({ tenant })
+  at('in use')
+  const { version } = activeOf(await versionsOf(work, tenant))
+  const count = await renewal.renew(tenant, run, `rows ${version}`)
+  at('rows renewed')
+  const left = compromised ? KeyState.Compromised : KeyState.Deprecated
+  await retrying(() => letGo(work, tenant, left))
+  at('let go')
+  await users.refresh({ tenant })
+  await renewal.takeOldTokens(tenant, run, `tokens ${version}`)
+  const due = dateTime(work.clock) + policy.deletionSeconds
+  for (const row of await versionsOf(work, tenant)) {
+    if (row.state !== KeyState.Deprecated && row.state !== KeyState.Compromised) continue
+    await work.schedule(
+      deletionJob(tenant, { version: row.version, due, subject: `version ${row.version} of ${run.subject}` }),
+    )
+  }
+  return `version ${version} is active, ${count} rows have MACs under it`
+}
+
+/**
+ * Deletes a version of a tenant's integrity key for good, once no row has a MAC under it and no kept backup holds it. What is refused is asked for again after the time in which it can be called back.
+ * @throws KryptonError wrong-key-lifecycle-state: something holds it; the message says what
+ */
+export async function deleteIntegrityKey(work: KeyWork, policy: IntegrityPolicy, run: JobRun): Promise<string> {
+  const tenant = run.owner
+  const version = Number(run.parameters['version'])
+  const find = async () => (await versionsOf(work, tenant)).find((row) => row.version === version)
+  const row = await find()
+  if (row === undefined || row.state === KeyState.Retired) return 'it is gone already'
+  if (row.state !== KeyState.Deprecated && row.state !== KeyState.Compromised)
+    throw new KryptonError('wrong-key-lifecycle-state', `version ${version} is in use: rotate its key first`)
+  await work.users.refresh({ tenant })
+  const held = await heldBy(work, run, row)
+  if (held !== undefined) {
+    const due = dateTime(work.clock) + policy.deletionSeconds
+    const again = Number(run.parameters['again'] ?? 0) + 1
+    await work.schedule(deletionJob(tenant, { version, due, again, subject: run.subject }))
+    throw new KryptonError(
+      'wrong-key-lifecycle-state',
+      `version ${version} ${held}; the deletion is asked for again for ${new Date(due * 1000).toISOString()}`,
+    )
+  }
+  run.throwIfStopped()
+  await retrying(async () => {
+    const current = await find()
+    if (current === undefined || current.state === KeyState.Retired) return
+    const gone = { state: KeyState.Retired, record: Buffer.alloc(0) }
+    await commit(work, tenant, [updateOf(work, current, gone)], { operation: 'KeyVersionDelete', row: current })
+  })
+  work.at('deleted')
+  await work.users.refresh({ tenant })
+  return `version ${version} is deleted; copies of the database that were made before still hold it`
+}
+
+/** The versions of a tenant's integrity key, each row as it was written here. Throws 'row-mac-mismatch'. */
+export async function versionsOf({ store, chain }: Pick<KeyWork, 'store' | 'chain'>, tenant: Buffer) {
+  const rows = await store.find('integrity_keys', { tenant })
+  for (const row of rows) chain.system().verifyRow('integrity_keys', row)
+  return rows
+}
+
+/** The version that new MACs are under. Throws 'record-invalid' when there is none. */
+export function activeOf(rows: readonly Row<'integrity_keys'>[]): Row<'integrity_keys'> {
+  const active = rows.find(({ state }) => state === KeyState.Active)
+  if (active === undefined)
+    throw new KryptonError('record-invalid', 'there is no active integrity key: restore the keys section from a backup')
+  return active
+}
+
+/** When a version was made, in seconds since 1970; 0 for the first, which is as old as its tenant. Throws 'row-mac-mismatch'. */
+export async function createdOf(
+  { store, chain }: Pick<KeyWork, 'store' | 'chain'>,
+  { key_id }: Pick<Row<'integrity_keys'>, 'key_id'>,
+): Promise<number> {
+  const row = await store.get('integrity_key_times', { key_id })
+  if (row === undefined) return 0
+  chain.system().verifyRow('integrity_key_times', row)
+  return row.created
+}
+
+/** What still hangs on a version, in words. A row that was written under it while it was let go is made anew first. */
+async function heldBy(work: KeyWork, run: JobRun, row: Row<'integrity_keys'>): Promise<string | undefined> {
+  const { tenant, version } = row
+  const renewal = new MacRenewal(work.store, work.chain, () => [], work.at)
+  if (row.state === KeyState.Deprecated) await renewal.renew(tenant, run, `left ${version}`)
+  const count = await renewal.countUnder(tenant, version, run)
+  if (count > 0) return `has ${count} rows under it: rotate its key, which makes their MACs anew`
+  const links = await checkValuesUnder(work, tenant, version)
+  if (links > 0) return `has ${links} check values of links under it: krypton tenant rotate makes new ones`
+  const backups = await backupsWith(work, [{ created: await createdOf(work, row) }])
+  return backups.length > 0 ? `is in ${backupsText(backups)}: krypton backup forget it when it is gone` : undefined
+}
+
+/** Check values begin with the version that they were made under, and cannot be made anew without what the tenant's own key opens. */
+async function checkValuesUnder({ store }: KeyWork, tenant: Buffer, version: number): Promise<number> {
+  const rows = [...(await store.find('l1_links', { tenant })), ...(await store.find('linked_keys', { tenant }))]
+  return rows.filter(({ check_value: value }) => value.byteLength > 4 && Buffer.from(value).readUInt32BE(0) === version)
+    .length
+}
+
+async function storePending(work: KeyWork, tenant: Buffer): Promise<void> {
+  const { chain, clock } = work
+  const rows = await versionsOf(work, tenant)
+  if (rows.some(({ state }) => state === KeyState.Pending)) return
+  const next = Math.max(...rows.map(({ version }) => version)) + 1
+  const { active: ivk } = await chain.ivksToWrap(1)
+  const { row, secret } = newIntegrityKey(chain.cluster, tenant, ivk, next)
+  secret.wipe()
+  const time = { key_id: row.key_id, created: dateTime(clock), row_version: 1 }
+  const keys = chain.system()
+  const changes: Change[] = [
+    { table: 'integrity_keys', kind: 'insert', row: { ...row, mac: keys.macRow('integrity_keys', row) } },
+    { table: 'integrity_key_times', kind: 'insert', row: { ...time, mac: keys.macRow('integrity_key_times', time) } },
+  ]
+  await commit(work, tenant, changes, { operation: 'KeyVersionAdd', row })
+}
+
+async function activate(work: KeyWork, tenant: Buffer, from: number): Promise<void> {
+  const rows = await versionsOf(work, tenant)
+  const old = activeOf(rows)
+  if (old.version !== from) return
+  const pending = rows.find(({ state }) => state === KeyState.Pending)
+  if (pending === undefined) throw new Error('the version that was to become active is gone')
+  const changes = [updateOf(work, old, { state: KeyState.Grace }), updateOf(work, pending, { state: KeyState.Active })]
+  await commit(work, tenant, changes, { operation: 'KeyRotate', row: pending })
+}
+
+/** Every row and token of the tenant is under the active version: what was replaced is on its way out. */
+async function letGo(work: KeyWork, tenant: Buffer, state: KeyState): Promise<void> {
+  const rows = (await versionsOf(work, tenant)).filter((row) => row.state === KeyState.Grace)
+  const [first] = rows
+  if (first === undefined) return
+  const changes = rows.map((row) => updateOf(work, row, { state }))
+  const operation = state === KeyState.Compromised ? 'KeyCompromise' : 'KeyGraceEnd'
+  await commit(work, tenant, changes, { operation, row: first })
+}
+
+function updateOf(
+  { chain }: KeyWork,
+  old: Row<'integrity_keys'>,
+  changes: Partial<Pick<Row<'integrity_keys'>, 'state' | 'record'>>,
+): Change {
+  const { mac: _, ...rest } = old
+  const next = { ...rest, ...changes, row_version: old.row_version + 1 }
+  const row = { ...next, mac: chain.system().macRow('integrity_keys', next) }
+  return { table: 'integrity_keys', kind: 'update', row, expectedVersion: old.row_version }
+}
+
+async function commit(
+  { store, clock }: KeyWork,
+  tenant: Buffer,
+  changes: readonly Change[],
+  { operation, row }: { operation: string; row: Pick<Row<'integrity_keys'>, 'key_id' | 'version'> },
+): Promise<void> {
+  const detail = `integrity_keys version ${row.version}`
+  const event = { clock, tenant, actor: 'system', operation, object: row.key_id, result: 'success', detail }
+  await store.commit({ section: 'keys', changes, audit: [auditEvent(event)] })
+}
+
+function deletionJob(
+  tenant: Buffer,
+  request: { readonly version: number; readonly due: number; readonly subject: string; readonly again?: number },
+): NewJob {
+  const { version, due, subject, again } = request
+  const parameters = { version, ...(again === undefined ? {} : { again }) }
+  return {
+    kind: IntegrityJobKind.Delete,
+    owner: tenant,
+    lane: laneOf(tenant),
+    subject,
+    parameters,
+    due,
+    actor: 'system',
+  }
+}
+
+/** That of the tenant's other keys: one after the other. */
+function laneOf(tenant: Buffer): string {
+  return `tenant ${tenant.toString('hex')}`
+}
