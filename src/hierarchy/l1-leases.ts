@@ -56,6 +56,8 @@ interface Known {
   /** While the L1 is asked for a lease that does not run. */
   asking: Promise<Lease> | undefined
   renewing: boolean
+  /** Counts how often somebody has ended it: what the L1 was asked before says nothing then. */
+  ends: number
   /** When it is to be renewed, by the boot-time clock. */
   renewAt: number
   renewed: number | undefined
@@ -111,6 +113,8 @@ export class L1Leases implements Leases {
   /** Asks the L1 of a system now, whether its lease runs or not. Throws as `of`; a running lease that is refused by the key's owner has ended then. */
   async ask(tenant: Buffer, system: Buffer): Promise<void> {
     const known = this.#of(tenant, system)
+    // What it is being asked for others may have been asked before what is to be seen.
+    await known.asking?.catch(() => undefined)
     known.refusal = undefined
     const refusal = (): Known['refusal'] => known.refusal
     try {
@@ -125,7 +129,9 @@ export class L1Leases implements Leases {
 
   /** Ends the lease of a system at once, in every thread: what hung on it is wiped when each has looked. */
   end(tenant: Buffer, system: Buffer): void {
-    const { lease } = this.#of(tenant, system)
+    const known = this.#of(tenant, system)
+    known.ends += 1
+    const { lease } = known
     if (lease === undefined) return
     this.cells.extend(lease.place.cell, { wall: 0, boot: 0 })
     this.#held.look()
@@ -156,6 +162,7 @@ export class L1Leases implements Leases {
         lease: undefined,
         asking: undefined,
         renewing: false,
+        ends: 0,
         renewAt: 0,
         renewed: undefined,
         refusal: undefined,
@@ -168,9 +175,18 @@ export class L1Leases implements Leases {
   }
 
   async #begin(known: Known): Promise<Lease> {
+    for (;;) {
+      const lease = await this.#tryToBegin(known)
+      if (lease !== undefined) return lease
+    }
+  }
+
+  /** Undefined when somebody has locked it, or wants it to be asked for anew, while the L1 was asked. */
+  async #tryToBegin(known: Known): Promise<Lease | undefined> {
     const { tenant, system } = known
     // The keys of what changed meanwhile are asked for with the next lease.
     const begun = this.#now()
+    const { ends } = known
     const links = await this.#parts.chain.links(tenant, system)
     const newest = newestLink(links)
     if (newest === undefined) throw new KryptonError('not-found', 'this system is not linked')
@@ -179,6 +195,10 @@ export class L1Leases implements Leases {
     try {
       await this.#parts.checkRows()
       const linkKeys = await this.#open(links.filter(({ state }) => opens(state)))
+      if (known.ends !== ends) {
+        for (const { secret } of linkKeys.values()) secret.wipe()
+        return undefined
+      }
       const place = this.cells.begin(endOf(newest, begun))
       if (place === undefined) {
         for (const { secret } of linkKeys.values()) secret.wipe()

@@ -17,6 +17,8 @@ export class FakeL1 implements ExternalKeyProvider {
   readonly transcript: { readonly call: string; readonly sent: unknown; readonly answered: unknown }[] = []
   /** Refuses everything so. */
   refusal: ExternalKeyRefusal | undefined
+  /** Answers when this is kept. */
+  waitsFor: Promise<void> | undefined
   /** Gives another key than it was given. */
   lies = false
   /** The keys that it has, the newest last; what it knows, it knows in the clear. */
@@ -48,6 +50,7 @@ export class FakeL1 implements ExternalKeyProvider {
       wrap: async (secret, context) => this.#wrap(secret, context),
       unwrap: async (wrapped, context, secretClass) => {
         this.#refuse()
+        await this.waitsFor
         const bytes = this.#plain(wrapped, context)
         this.transcript.push({ call: 'unwrap', sent: { wrapped, context }, answered: bytes })
         return this.lies ? generateSecret(32, secretClass) : secretFromBytes(bytes, secretClass)

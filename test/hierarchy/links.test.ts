@@ -115,6 +115,23 @@ describe('a lease', () => {
     expect(await opens(thread!, own[0]!)).toBe(false)
   })
 
+  test.each(['lock', 'unlink'] as const)('does not begin by an answer that the L1 gives after %s', async (act) => {
+    await links.link(system)
+    links.leases.end(system.tenant, system.system)
+    await links.look()
+    let answer = (): void => undefined
+    links.l1.waitsFor = new Promise((resolve) => (answer = resolve))
+    const asking = opens(bench.threads[0]!, own[0]!)
+    const calls = links.l1.transcript.length
+    const done = links.acts[act](system, asked)
+    await new Promise(setImmediate)
+    answer()
+    await done
+    expect(await asking).toBe(false)
+    expect(links.l1.transcript.length).toBeLessThanOrEqual(calls + 1)
+    for (const thread of bench.threads) expect(await opens(thread, own[0]!)).toBe(false)
+  })
+
   test('does not begin, and does not go on, over rows of links that were changed from outside', async () => {
     await links.link(system)
     const [thread] = bench.threads
