@@ -26,6 +26,15 @@ const objectsEach = 150
 /** Longer than a victim needs from its start to its end. */
 const lifeMsMax = 1_500
 
+/** What a campaign of kills has come to. */
+export interface KillOutcome {
+  readonly cycles: number
+  /** How often at each point. */
+  readonly killed: Readonly<Record<string, number>>
+  /** Lines for people. */
+  readonly wrong: readonly string[]
+}
+
 /** A store whose keys' acts are killed again and again. */
 export class Kills {
   readonly #directory: string

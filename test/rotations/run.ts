@@ -4,13 +4,14 @@ import { parseArgs } from 'node:util'
 import type { KeyOf } from '../../src/store/schema.ts'
 import { removeDirectory, temporaryDirectory } from '../support/counterparts.ts'
 import { defects } from './defects.ts'
-import { type DestructionOutcome, destroySubtrees } from './destructions.ts'
-import { Kills, points } from './kills.ts'
-import { tamper, type TamperingOutcome } from './tampering.ts'
-import { type LoadOutcome, rotateUnderLoad } from './under-load.ts'
+import { destroySubtrees } from './destructions.ts'
+import { type KillOutcome, Kills, points } from './kills.ts'
+import { linesOf, shownElsewhere, tableOf } from './table.ts'
+import { tamper } from './tampering.ts'
+import { rotateUnderLoad } from './under-load.ts'
 
 /*
- * npm run test:hierarchy -- [--ivk N] [--l2 N] [--l3 N] [--rate R] [--threads T] [--cycles N] [--flips N] [--subtrees N] [--state DIRECTORY]
+ * npm run test:hierarchy -- [--ivk N] [--l2 N] [--l3 N] [--rate R] [--threads T] [--cycles N] [--flips N] [--subtrees N] [--state DIRECTORY] [--json]
  *
  * Rotates the keys of a whole server while clients ask it at a steady rate: no request may fail, every key must be what it was, nothing may be left under an old version. Then kills rotations at every
  * named step and at any moment, `--cycles` times, and looks at what they left before and after they were finished. Then destroys `--subtrees` random subtrees
@@ -28,6 +29,7 @@ const { values } = parseArgs({
     flips: { type: 'string', default: '100000' },
     subtrees: { type: 'string', default: '1000' },
     state: { type: 'string' },
+    json: { type: 'boolean', default: false },
   },
 })
 const [ivk, l2, l3, rate, threads, cycles, flips, subtrees] = [
@@ -46,7 +48,8 @@ if (![ivk, l2, l3, rate, threads, cycles, flips, subtrees].every((count) => Numb
   )
 
 let ok = true
-const say = (line: string): void => void process.stdout.write(`${line}\n`)
+// With --json the table alone is data.
+const say = (line: string): void => void (values.json ? process.stderr : process.stdout).write(`${line}\n`)
 const found = (what: string, faults: readonly string[]): void => {
   say(`planted '${what}': ${faults.length === 0 ? 'NOT FOUND' : `found: ${faults[0]}`}`)
   if (faults.length === 0) ok = false
@@ -79,7 +82,9 @@ const tampered = await tamper(flips!, values.state)
 found('an object that opens to another key', tampered.planted === undefined ? [] : [tampered.planted])
 for (const line of tampered.faults.slice(0, 20)) say(`wrong: ${line}`)
 if (!tampered.ok) ok = false
-printTable(outcome, kills, destroyed, tampered)
+const rows = [...tableOf({ load: outcome, kills, destroyed, tampered }), ...shownElsewhere]
+if (values.json) process.stdout.write(`${JSON.stringify({ ok, rows })}\n`)
+for (const line of linesOf(rows)) say(line)
 say(ok ? 'hierarchy: ok' : 'hierarchy: FAILED')
 process.exit(ok ? 0 : 1)
 
@@ -126,12 +131,6 @@ async function findPlantedLosses(): Promise<void> {
   removeDirectory(directory)
 }
 
-interface KillOutcome {
-  readonly cycles: number
-  readonly killed: Readonly<Record<string, number>>
-  readonly wrong: readonly string[]
-}
-
 /** Kills until there were so many cycles; what was done before a break is counted. */
 async function killRotations(): Promise<KillOutcome> {
   const directory = values.state ?? temporaryDirectory('rotations-killed')
@@ -153,33 +152,4 @@ async function killRotations(): Promise<KillOutcome> {
   if (wrong.length > 0) ok = false
   if (values.state === undefined) removeDirectory(directory)
   return { cycles: cycles!, killed: kills.killed, wrong }
-}
-
-function printTable(
-  load: LoadOutcome,
-  kills: KillOutcome,
-  destroyed: DestructionOutcome,
-  tampered: TamperingOutcome,
-): void {
-  const killed = Object.entries(kills.killed).map(([point, count]) => `${point} ${count}`)
-  const rows = [
-    ['requests beside rotations', `${load.requests}, at ${rate} in a second`],
-    ['rotations', `${load.rotations}: IVK ${ivk}, L2 ${l2}, L3 ${l3}`],
-    ['failed requests, wrong keys, references left', String(load.faults.length)],
-    ['keys asked for again after a restart', String(load.keys)],
-    ['p99 quiet / while rotating', `${load.quietP99Ms.toFixed(2)} / ${load.rotatingP99Ms.toFixed(2)} ms`],
-    ['cycles with a killed rotation', String(kills.cycles)],
-    ['killed at', killed.join(', ')],
-    ['lost, resurrected, left over', String(kills.wrong.length)],
-    [
-      'subtrees destroyed as their dry runs foresaw',
-      `${destroyed.destroyed}, and ${destroyed.refused} refused as foreseen`,
-    ],
-    [
-      'keys, objects that went / not as foreseen',
-      `${destroyed.versions}, ${destroyed.objects} / ${destroyed.wrong.length}`,
-    ],
-    ...tampered.rows,
-  ]
-  for (const [name, value] of rows) say(`${name.padEnd(46)} ${value}`)
 }

@@ -22,7 +22,10 @@ export interface LoadPlan {
 export interface LoadOutcome {
   readonly requests: number
   readonly keys: number
-  readonly rotations: number
+  /** How often each key was rotated, in words. */
+  readonly rotated: string
+  /** Requests in a second that were asked for. */
+  readonly rate: number
   readonly quietP99Ms: number
   readonly rotatingP99Ms: number
   /** Lines for people: every answer that was none, every key that was another, everything that an old version still holds. */
@@ -51,11 +54,11 @@ export async function rotateUnderLoad({
     const load = await SteadyLoad.start(optionsOf(server), connections, rate)
     await new Promise((resolve) => setTimeout(resolve, defect === undefined ? quietMs : 0))
     const quiet = load.takeP99()
-    let done = 0
+    const done = new Map<string, number>()
     for (const { key, count } of rotations) {
       for (let nth = 0; nth < count && load.failures.length === 0; nth++) {
         faults.push(...(await rotate(admin, key, load)))
-        done++
+        done.set(key, (done.get(key) ?? 0) + 1)
       }
     }
     const rotating = load.takeP99()
@@ -76,7 +79,8 @@ export async function rotateUnderLoad({
       keys = await load.verify(optionsOf(server))
       faults.push(...load.failures.slice(before))
     }
-    const figures = { requests: load.requests, keys, rotations: done, quietP99Ms: quiet.ms, rotatingP99Ms: rotating.ms }
+    const rotated = [...done].map(([key, count]) => `${key} ${count}`).join(', ')
+    const figures = { requests: load.requests, keys, rotated, rate, quietP99Ms: quiet.ms, rotatingP99Ms: rotating.ms }
     return { ...figures, faults }
   } finally {
     await server.stop()
