@@ -102,6 +102,28 @@ describe('the second axis of a version', () => {
   })
 })
 
+describe('the deletion of a version', () => {
+  test('waits its days, and is called back by cancelling its job', async () => {
+    const [tenantKey, serviceKey] = ['acme/default', 'acme/default/default'] as const
+    await jobs.rotate(tenantKey, 'compromise', 'operator:ada')
+    await done()
+    const deletions = (await jobs.list()).filter(({ kind }) => kind === 'delete-key-version')
+    expect(deletions.map(({ subject }) => subject).toSorted()).toEqual([
+      `version 1 of ${tenantKey}`,
+      `version 1 of ${serviceKey}`,
+    ])
+    clock.advance(6 * 86_400_000)
+    await jobs.askForScrub('operator:ada')
+    expect(jobs.summary().toBeDeleted).toBe(2)
+    await jobs.cancel(deletions.find(({ subject }) => subject.endsWith(serviceKey))!.id, 'operator:ada')
+    clock.advance(2 * 86_400_000)
+    await jobs.askForScrub('operator:ada')
+    while (jobs.summary().toBeDeleted > 0) await new Promise((resolve) => setTimeout(resolve, 1))
+    expect((await shown(tenantKey)).at(0)).toEqual([1, 'retired', undefined])
+    expect((await shown(serviceKey)).at(0)).toEqual([1, 'compromised', undefined])
+  })
+})
+
 describe('a compromise', () => {
   test('of a key that is halted is a job of its own; of one that is gone it is refused', async () => {
     const key = 'acme/default/default'

@@ -213,12 +213,16 @@ class Rotation {
     ))
       await replaceAnnounced(this.#work, serviceKeyOf(this.#work, row))
     const active = rows.filter(({ state }) => state === KeyState.Active)
+    // All of them first: until it has a key of its own again, a service can do nothing, and objects take long to move.
+    for (const row of active.filter(({ parent_version: parent }) => parent !== version))
+      await activateNext(this.#work, serviceKeyOf(this.#work, row), { from: row.version, before, run })
     for (const { service, version: from, parent_version: parent } of active) {
       const address = { table: 'service_keys', tenant, system, service } as const
-      const key = serviceKeyOf(this.#work, address)
-      if (parent !== version) await activateNext(this.#work, key, { from, before, run })
       objects += await this.#rewrapObjects(run, address, noPosition)
-      if (parent !== version) await this.#scheduleDeletion(address, from)
+      for (const old of await this.#work.store.find('service_keys', { tenant, system, service }))
+        // Those too that a run has replaced which died before it asked for this.
+        if (old.state === KeyState.Compromised || (old.version === from && parent !== version))
+          await this.#scheduleDeletion(address, old.version)
     }
     const halted = rows.filter(({ state }) => state === KeyState.Suspended || state === KeyState.Deactivated).length
     const left =

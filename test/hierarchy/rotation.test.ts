@@ -286,6 +286,23 @@ describe('what is wrapped anew', () => {
 })
 
 describe('a compromise', () => {
+  test('gives every service a key of its own before it moves what the old ones wrap; one that dies forgets no deletion', async () => {
+    const { own, sibling } = made.scopes
+    const services = [own, sibling].map((scope): KeyAddress => ({ table: 'service_keys', ...scope }))
+    bench.onPoint = (point) => {
+      if (point === 'rewrapped') throw new Killed()
+    }
+    await expect(bench.run(rotation(tenantKey, 1, 'compromise'))).rejects.toBeInstanceOf(Killed)
+    for (const service of services) expect(await bench.states(service)).toEqual([Compromised, Active])
+    for (const scope of [own, sibling]) expect((await bench.threads[0]!.service(scope)).activeVersion).toBe(2)
+    expect(bench.jobs).toEqual([])
+    bench.onPoint = () => undefined
+    await bench.run(rotation(tenantKey, 1, 'compromise'))
+    const deleted = bench.jobs.map(({ parameters }) => `${parameters['table']} ${parameters['version']}`)
+    expect(deleted.toSorted()).toEqual(['service_keys 1', 'service_keys 1', 'tenant_keys 1'])
+    await everythingOpens()
+  })
+
   test('of a Tenant Key replaces the Service Keys below it and moves their objects; old versions wait for their deletion', async () => {
     await bench.run(rotation(tenantKey, 1, 'compromise'))
     const { own, sibling, otherSystem } = made.scopes
