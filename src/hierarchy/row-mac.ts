@@ -36,9 +36,10 @@ export class RowMacs implements RowKeys {
   }
 
   verifyRow<T extends TableName>(table: T, row: Row<T>): void {
-    const mac = row.mac
-    const key = mac.byteLength === rowMacBytes ? this.#keys.get(macVersionOf(mac)) : undefined
-    if (key === undefined || !verifyHmac('sha256', key, macInput(table, row), mac, 4)) {
+    // A damaged file may have nothing there.
+    const mac: Uint8Array | null = row.mac
+    const key = mac?.byteLength === rowMacBytes ? this.#keys.get(macVersionOf(mac)) : undefined
+    if (key === undefined || mac === null || !verifyHmac('sha256', key, macInput(table, row), mac, 4)) {
       throw new KryptonError(
         'row-mac-mismatch',
         `a row of table ${table} (${identify(table, row)}) is not as it was written: the store was changed from outside, restore it from a backup`,

@@ -176,6 +176,12 @@ describe('index tokens and check values', () => {
 describe('rows of keys', () => {
   const tables = ['ivks', 'integrity_keys', 'tenant_keys', 'service_keys'] as const
 
+  test.each(tables)('of %s are refused without a MAC', async (table) => {
+    const store = tampered(made.store, (at, rows) => (at === table ? rows.map((row) => ({ ...row, mac: null })) : rows))
+    const chain = new KeyChain(store, made.root, clock)
+    await expect((async () => chain.service(made.scopes.own))()).rejects.toMatchObject({ code: 'row-mac-mismatch' })
+  })
+
   test.each(tables)('of %s are refused with any column changed', async (table) => {
     for (const column of Object.keys(schema[table].columns)) {
       const store = tampered(made.store, (at, rows) =>
