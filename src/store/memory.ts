@@ -122,14 +122,15 @@ export class MemoryStore implements Store, KeptSets {
     const refusal = refusalOf(unit, this.#before)
     if (refusal !== undefined) throw refusal
     const digest = this.#digests[unit.section]
-    if (unit.changes.length > 0 && digest === undefined && this.#stored[unit.section]?.key_version !== 0) {
+    const writes = unit.changes.length > 0 || unit.audit.length > 0
+    if (writes && digest === undefined && this.#stored[unit.section]?.key_version !== 0) {
       throw new KryptonError('store-failed', 'the store is sealed: rows change when its root is open')
     }
     for (const change of unit.changes) if (change.kind === 'delete') this.#apply(change)
     for (const change of unit.changes) if (change.kind !== 'delete') this.#apply(change)
-    if (digest !== undefined && unit.changes.length > 0) this.#stored[unit.section] = digest.encode()
     const audit = this.#audit[unit.section]
     for (const row of unit.audit) audit.push({ sequence: audit.length + 1, ...copyOf(row) })
+    if (digest !== undefined) this.#stored[unit.section] = digest.encode(audit.at(-1))
     bumpTouched(this.versions, unit)
   }
 
@@ -140,7 +141,7 @@ export class MemoryStore implements Store, KeptSets {
       if (stored === undefined || (stored.key_version === 0 && !mayBegin)) throw changedDigest(section)
       const own = { version: key.version, secret: key.secret.share() }
       if (stored.key_version !== 0) {
-        this.#digests[section] = SetDigest.open(section, own, stored)
+        this.#digests[section] = SetDigest.open(section, own, stored, this.#audit[section].at(-1))
         continue
       }
       const digest = new SetDigest(section, own)
@@ -148,7 +149,7 @@ export class MemoryStore implements Store, KeptSets {
         if (tableOf(table).section === section) for (const row of rows.values()) digest.add(table, row)
       }
       this.#digests[section] = digest
-      this.#stored[section] = digest.encode()
+      this.#stored[section] = digest.encode(this.#audit[section].at(-1))
       begun.push(section)
     }
     return begun

@@ -5,7 +5,15 @@ import { KryptonError } from '../errors.ts'
 import { macInput, rowInput } from './mac-input.ts'
 import { compareKeys } from './row-order.ts'
 import type { Values } from './row-key.ts'
-import { type ChangeableTable, type Section, type SetDigestRow, setDigestColumns, tableOf } from './schema.ts'
+import {
+  auditColumns,
+  type ChangeableTable,
+  type Section,
+  type SetDigestRow,
+  setDigestColumns,
+  type StoredAuditRow,
+  tableOf,
+} from './schema.ts'
 
 /** What rows are digested under: derived from a version of the system integrity key. It opens nothing. */
 export interface SetDigestKey<S = Secret> {
@@ -34,7 +42,8 @@ export type SetMark = ReadonlyMap<RowSet, { readonly count: number; readonly sum
 /**
  * What the rows of a section are, all together (KEYS.md 3, 4): of each table the number of rows and the exclusive or of one keyed element for each, in one row that is written in the transaction of every change. So a
  * row that is removed whole, a removed one that is back, and an older one in the place of a newer one are told, whatever MACs they carry. What is stored is masked anew each time: sums of elements in the clear would
- * tell which rows can be put back together (MSet-XOR-Hash; `docs/decisions/0016`).
+ * tell which rows can be put back together (MSet-XOR-Hash; `docs/decisions/0016`). Its MAC is also over the newest audit row, which the same transaction writes: rows of before together with the digest of before are told by the audit
+ * records that came after, and those by whoever keeps the head of the audit.
  */
 export class SetDigest {
   readonly #section: Section
@@ -48,13 +57,13 @@ export class SetDigest {
     this.#key = key
   }
 
-  /** The digest that `row` holds. Throws 'row-mac-mismatch' when it was not written here, or under another version of the key. */
-  static open(section: Section, key: SetDigestKey, row: SetDigestRow): SetDigest {
+  /** The digest that `row` holds. Throws 'row-mac-mismatch' when it was not written here, under another version of the key, or before `newest`, the newest audit row of the section. */
+  static open(section: Section, key: SetDigestKey, row: SetDigestRow, newest: StoredAuditRow | undefined): SetDigest {
     const isOurs =
       row.section === section &&
       row.key_version === key.version &&
       row.mac.byteLength === elementBytes &&
-      verifyHmac('sha256', key.secret, macInputOf(row), row.mac)
+      verifyHmac('sha256', key.secret, macInputOf(row, newest), row.mac)
     if (!isOurs) throw changedDigest(section)
     const digest = new SetDigest(section, key)
     digest.#rowVersion = row.row_version
@@ -71,8 +80,8 @@ export class SetDigest {
     return digest
   }
 
-  /** The row of the digest as it is now, one version later than the last. */
-  encode(): SetDigestRow {
+  /** The row of the digest as it is now, one version later than the last, beside the newest audit row of its section. */
+  encode(newest: StoredAuditRow | undefined): SetDigestRow {
     this.#rowVersion++
     const nonce = randomBytes(nonceBytes)
     const parts: Uint8Array[] = []
@@ -90,7 +99,7 @@ export class SetDigest {
       sets: Buffer.concat(parts),
       row_version: this.#rowVersion,
     }
-    return { ...row, mac: hmac('sha256', this.#key.secret, macInputOf(row)) }
+    return { ...row, mac: hmac('sha256', this.#key.secret, macInputOf(row, newest)) }
   }
 
   /** A row that is there from now on. */
@@ -202,8 +211,9 @@ export function changedDigest(section: Section): KryptonError {
   )
 }
 
-function macInputOf(row: Omit<SetDigestRow, 'mac'>): Buffer {
-  return Buffer.concat([Use.mac, rowInput('set_digests', setDigestColumns, row)])
+function macInputOf(row: Omit<SetDigestRow, 'mac'>, newest: StoredAuditRow | undefined): Buffer {
+  const audit = newest === undefined ? [] : [rowInput('audit', auditColumns, newest)]
+  return Buffer.concat([Use.mac, rowInput('set_digests', setDigestColumns, row), ...audit])
 }
 
 function lengthAndName(table: ChangeableTable): Buffer {

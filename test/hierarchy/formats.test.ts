@@ -33,12 +33,14 @@ import { unseal } from '../../src/seal/seal.ts'
 import type { Columns } from '../../src/store/column.ts'
 import type { Values } from '../../src/store/row-key.ts'
 import {
+  auditColumns,
   macInput,
   objectIndex,
   type Row,
   schema,
   setDigestColumns,
   type SetDigestRow,
+  type StoredAuditRow,
   type TableName,
 } from '../../src/store/schema.ts'
 import { SetDigest } from '../../src/store/set-digest.ts'
@@ -253,7 +255,11 @@ test('a digest of all rows is this row, for these rows and no others', () => {
   const vector = named('set-digest')
   const key = setDigestKey({ cluster: vector.bytes('cluster'), systemIntegrityKeys: integrityKeys(vector) })
   const row = vector.part('row').rowOf(setDigestColumns) as unknown as SetDigestRow // column by column from the schema
-  const digest = SetDigest.open('data', key, row)
+  const newest = vector.part('audit').rowOf(auditColumns) as unknown as StoredAuditRow // as above
+  expect(() => SetDigest.open('data', key, row, { ...newest, sequence: newest.sequence + 1 })).toThrow(
+    'is missing or not as it was written',
+  )
+  const digest = SetDigest.open('data', key, row, newest)
   const counted = (table: 'clients' | 'object_index', rows: readonly Values[]) => {
     digest.walk(table)
     digest.pass(table, rows)

@@ -1,4 +1,4 @@
-import { DatabaseSync } from 'node:sqlite'
+import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { generateSecret } from '../../src/crypto/secret.ts'
@@ -11,7 +11,7 @@ import { openSqliteStore, type SqliteStore } from '../../src/store/sqlite/sqlite
 import type { Change, KeptSets, Store } from '../../src/store/store.ts'
 import { setTables } from '../../src/hierarchy/sets.ts'
 import { temporaryDirectory } from './directories.ts'
-import { clientRow, insertObject, keyOfObject, nameRow, objectRow, unitOf } from './rows.ts'
+import { auditOf, clientRow, insertObject, keyOfObject, nameRow, objectRow, unitOf } from './rows.ts'
 
 const key: SetDigestKey = { version: 1, secret: generateSecret(32, 'system') }
 const onFatal = (error: KryptonError): void => {
@@ -131,6 +131,26 @@ test('rows change only when the key of the digest is there, and only under the r
   await store.commit(unitOf([insertClient(1)]))
   expect(await differences(store)).toEqual([])
   other.secret.wipe()
+})
+
+test('rows of before with the digest of before are told by the audit that came after', async () => {
+  const old = clientRow(1)
+  await store.commit({ ...unitOf([insertClient(1)]), audit: [auditOf('ClientRevoke')] })
+  let past: Record<string, SQLInputValue> = {}
+  await edited((database) => (past = database.prepare('SELECT * FROM set_digests').get() as typeof past))
+  await store.keepSets(key, false)
+  const revoked = { ...old, state: 2, row_version: 2, mac: Buffer.alloc(36, 7) }
+  const change = { table: 'clients', kind: 'update', row: revoked, expectedVersion: 1 } as const
+  await store.commit({ ...unitOf([change]), audit: [auditOf('ClientRevoke')] })
+  await edited((database) => {
+    database.prepare('UPDATE clients SET state = 1, row_version = 1, mac = ? WHERE client = ?').run(old.mac, old.client)
+    const assignments = Object.keys(past).map((column) => `${column} = ?`)
+    database.prepare(`UPDATE set_digests SET ${assignments.join(', ')}`).run(...Object.values(past))
+  })
+  await expect(store.keepSets(key, false)).rejects.toMatchObject({ code: 'row-mac-mismatch' })
+  // With the record of the change gone too, it is the store of before: whoever keeps the head of the audit tells.
+  await edited((database) => database.exec('DELETE FROM audit WHERE sequence = (SELECT max(sequence) FROM audit)'))
+  await store.keepSets(key, false)
 })
 
 test('a digest that is gone is not begun anew, unless that is due', async () => {

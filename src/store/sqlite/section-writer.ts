@@ -2,7 +2,15 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import { KryptonError } from '../../errors.ts'
 import { keyValues, refusalOf, type RowsBefore } from '../preconditions.ts'
 import type { Values } from '../row-key.ts'
-import { type ChangeableTable, type Section, type SetDigestRow, setDigestColumns, tableOf } from '../schema.ts'
+import {
+  auditColumns,
+  type ChangeableTable,
+  type Section,
+  type SetDigestRow,
+  setDigestColumns,
+  type StoredAuditRow,
+  tableOf,
+} from '../schema.ts'
 import { changedDigest, SetDigest, type SetDifference, type SetDigestKey } from '../set-digest.ts'
 import type { Change, Unit } from '../store.ts'
 import { changeableTables, conditionSql, equalTo } from './schema-sql.ts'
@@ -25,6 +33,7 @@ export class SectionWriter {
   readonly #tables = new Map<ChangeableTable, TableStatements>()
   readonly #insertAudit: Binding
   readonly #readSets: StatementSync
+  readonly #readNewestAudit: StatementSync
   readonly #writeSets: Binding
   #digest: SetDigest | undefined
   /** True if there is a digest, whose key nobody has brought yet. */
@@ -37,6 +46,9 @@ export class SectionWriter {
     const columns = Object.keys(auditRowColumns)
     this.#insertAudit = { statement: database.prepare(insertInto('audit', columns)), columns }
     this.#readSets = database.prepare('SELECT * FROM set_digests WHERE section = ?')
+    this.#readNewestAudit = database.prepare(
+      `SELECT ${Object.keys(auditColumns).join(', ')} FROM audit ORDER BY sequence DESC LIMIT 1`,
+    )
     const setColumns = Object.keys(setDigestColumns)
     const sql = `UPDATE set_digests SET ${setColumns.map((column) => `${column} = ?`).join(', ')}`
     this.#writeSets = { statement: database.prepare(sql), columns: setColumns }
@@ -51,7 +63,7 @@ export class SectionWriter {
     const stored = this.#storedSets()
     if (stored === undefined || (stored.key_version === 0 && !mayBegin)) throw changedDigest(this.#section)
     if (stored.key_version !== 0) {
-      this.#digest = SetDigest.open(this.#section, key, stored)
+      this.#digest = SetDigest.open(this.#section, key, stored, this.#newestAudit())
       this.#isClosed = false
       return false
     }
@@ -60,7 +72,7 @@ export class SectionWriter {
     for (const [table, { all }] of this.#tables) {
       for (const row of all.statement.iterate()) digest.add(table, valuesOf(all.columns, row))
     }
-    run(this.#writeSets, digest.encode())
+    run(this.#writeSets, digest.encode(this.#newestAudit()))
     this.#database.exec('COMMIT')
     this.#digest = digest
     this.#isClosed = false
@@ -91,6 +103,12 @@ export class SectionWriter {
     this.#digest?.wipe()
   }
 
+  #newestAudit(): StoredAuditRow | undefined {
+    const row = this.#readNewestAudit.get()
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the table is strict and has these columns
+    return row as StoredAuditRow | undefined
+  }
+
   #storedSets(): SetDigestRow | undefined {
     const row = this.#readSets.get(this.#section)
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the table is strict and has these columns
@@ -119,13 +137,16 @@ export class SectionWriter {
     try {
       this.#database.exec('BEGIN IMMEDIATE')
       const outcomes = units.map((unit) => {
-        const refusal = this.#isClosed && unit.changes.length > 0 ? sealed() : refusalOf(unit, this.#before)
+        const refusal =
+          this.#isClosed && (unit.changes.length > 0 || unit.audit.length > 0)
+            ? sealed()
+            : refusalOf(unit, this.#before)
         if (refusal !== undefined) return refusal
         this.#write(unit)
-        isChanged ||= unit.changes.length > 0
+        isChanged ||= unit.changes.length > 0 || unit.audit.length > 0
         return undefined
       })
-      if (this.#digest !== undefined && isChanged) run(this.#writeSets, this.#digest.encode())
+      if (this.#digest !== undefined && isChanged) run(this.#writeSets, this.#digest.encode(this.#newestAudit()))
       this.#database.exec('COMMIT')
       return outcomes
     } catch (error) {
