@@ -121,6 +121,12 @@ export class OpenServiceKeys implements ServiceKeys {
 
   sealObject(context: ObjectContext, material: Uint8Array | Secret): Buffer {
     this.lease?.assertRunning()
+    if (this.lease?.opensOnly === true) {
+      throw new KryptonError(
+        'wrong-key-lifecycle-state',
+        'Ask the operator of this server: the keys of this system open what they hold and protect nothing new until krypton tenant enable',
+      )
+    }
     if (this.#active === undefined) {
       throw new KryptonError(
         'wrong-key-lifecycle-state',

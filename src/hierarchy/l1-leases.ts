@@ -58,6 +58,8 @@ interface Known {
   renewing: boolean
   /** Counts how often somebody has ended it: what the L1 was asked before says nothing then. */
   ends: number
+  /** Tells whoever waits for the L1 that it was ended: a lock needs nobody. */
+  onEnd: (() => void) | undefined
   /** When it is to be renewed, by the boot-time clock. */
   renewAt: number
   renewed: number | undefined
@@ -131,6 +133,7 @@ export class L1Leases implements Leases {
   end(tenant: Buffer, system: Buffer): void {
     const known = this.#of(tenant, system)
     known.ends += 1
+    known.onEnd?.()
     const { lease } = known
     if (lease === undefined) return
     this.cells.extend(lease.place.cell, { wall: 0, boot: 0 })
@@ -163,6 +166,7 @@ export class L1Leases implements Leases {
         asking: undefined,
         renewing: false,
         ends: 0,
+        onEnd: undefined,
         renewAt: 0,
         renewed: undefined,
         refusal: undefined,
@@ -176,7 +180,11 @@ export class L1Leases implements Leases {
 
   async #begin(known: Known): Promise<Lease> {
     for (;;) {
-      const lease = await this.#tryToBegin(known)
+      const ended = new Promise<undefined>((resolve) => (known.onEnd = () => resolve(undefined)))
+      const trying = this.#tryToBegin(known)
+      // One that nobody waits for any more lets go of what it gets.
+      trying.catch(() => undefined)
+      const lease = await Promise.race([trying, ended])
       if (lease !== undefined) return lease
     }
   }

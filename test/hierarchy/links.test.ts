@@ -122,13 +122,11 @@ describe('a lease', () => {
     let answer = (): void => undefined
     links.l1.waitsFor = new Promise((resolve) => (answer = resolve))
     const asking = opens(bench.threads[0]!, own[0]!)
-    const calls = links.l1.transcript.length
-    const done = links.acts[act](system, asked)
-    await new Promise(setImmediate)
-    answer()
-    await done
+    // It needs no answer either.
+    await links.acts[act](system, asked)
     expect(await asking).toBe(false)
-    expect(links.l1.transcript.length).toBeLessThanOrEqual(calls + 1)
+    answer()
+    await new Promise(setImmediate)
     for (const thread of bench.threads) expect(await opens(thread, own[0]!)).toBe(false)
   })
 
