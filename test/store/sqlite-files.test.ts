@@ -17,6 +17,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { Worker } from 'node:worker_threads'
 import { describe, expect, test, vi } from 'vitest'
 import type { KryptonError } from '../../src/errors.ts'
+import { Reader } from '../../src/store/sqlite/reader.ts'
 import { schemaVersion } from '../../src/store/schema.ts'
 import { connectSqliteStore, openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts'
 import { temporaryDirectory } from './directories.ts'
@@ -119,6 +120,17 @@ describe('a file', () => {
     mkdirSync(data)
     writeFileSync(join(data, 'data.db'), 'x'.repeat(10_000))
     await expect(openSqliteStore({ directory: data, onFatal })).rejects.toMatchObject({ code: 'store-format' })
+  })
+
+  test('keeps no file open when another one of the store cannot be', async () => {
+    const { data } = temporaryDirectory()
+    const store = await openSqliteStore({ directory: data, onFatal })
+    await store.close()
+    writeFileSync(join(data, 'data.db'), 'x'.repeat(10_000))
+    const files = (): number => readdirSync('/proc/self/fd').length
+    const before = files()
+    for (let n = 0; n < 10; n++) expect(() => new Reader(data)).toThrow(/data\.db/)
+    expect(files()).toBe(before)
   })
 
   test('that was damaged while a server died is refused', async () => {

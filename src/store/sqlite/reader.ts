@@ -26,7 +26,13 @@ export class Reader {
 
   constructor(directory: string) {
     const keys = openForReading(directory, 'keys')
-    const data = openForReading(directory, 'data')
+    let data: DatabaseSync
+    try {
+      data = openForReading(directory, 'data')
+    } catch (error) {
+      keys.close()
+      throw error
+    }
     this.#databases = { keys, data }
     this.#statements = { keys: new Statements(keys), data: new Statements(data) }
   }

@@ -105,8 +105,13 @@ export function openForReading(directory: string, section: Section): DatabaseSyn
   const path = sectionPath(directory, section)
   return opening(path, () => {
     const database = new DatabaseSync(path, { readOnly: true, timeout: limits.storeBusyMs })
-    database.exec(`PRAGMA trusted_schema = OFF; PRAGMA cache_size = -${limits.storeCacheKib}`)
-    return database
+    try {
+      database.exec(`PRAGMA trusted_schema = OFF; PRAGMA cache_size = -${limits.storeCacheKib}`)
+      return database
+    } catch (error) {
+      database.close()
+      throw error
+    }
   })
 }
 
