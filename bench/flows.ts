@@ -113,5 +113,9 @@ function section(measured: readonly { flow: Flow; window: Window }[], options: F
       ],
     },
     figures: [],
+    parts: measured.map(({ flow, window }) => ({
+      name: `${flow.scenario}, ${flow.connections} ${flow.mode}`,
+      load: window.load,
+    })),
   }
 }

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { askedOfBoth, benchAgainst } from './against.ts'
 import { benchCompare } from './compare/compare.ts'
@@ -11,11 +12,13 @@ import { benchFootprint } from './footprint.ts'
 import { benchLatency } from './latency.ts'
 import { loadCommand } from '../src/bench/command.ts'
 import { isKryptonError } from '../src/errors.ts'
+import { page } from '../src/bench/page.ts'
 import { isScenarioName } from '../src/bench/scenario.ts'
 import type { ScenarioName } from '../src/bench/scenario.ts'
 import { benchLocate } from './locate.ts'
 import { benchMicro } from './micro/main.ts'
 import type { Figure } from './figure.ts'
+import { describeMachine } from './machine.ts'
 import { saveResults } from './results.ts'
 import { kryptonExists } from './servers/krypton.ts'
 import { pykmipExists } from './servers/pykmip.ts'
@@ -49,6 +52,7 @@ interface Flags {
   objects?: string
   tenants?: string
   save: boolean
+  html?: string
 }
 
 const progressText = (text: string): void => void process.stderr.write(text)
@@ -170,6 +174,13 @@ function print(sections: readonly Section[]): void {
 
 function keep(name: string, flags: Flags, sections: readonly Section[]): void {
   if (flags.save) progress(`kept in ${saveResults(flags.quick ? `${name}-quick` : name, sections)}`)
+  if (flags.html === undefined) return
+  const { cpu, cores, memoryGiB, kernel, node, commit, time } = describeMachine()
+  const about = [`${cpu}, ${cores} cores, ${memoryGiB} GiB, ${kernel}, Node ${node}, commit ${commit}, ${time}`]
+  const tables = sections.map(({ table }) => table)
+  const measured = sections.flatMap((section) => section.parts ?? [])
+  writeFileSync(flags.html, page({ title: `Krypton's bench: ${name}`, about }, measured, tables))
+  progress(`the page is ${flags.html}`)
 }
 
 function scenarioNames(text: string): ScenarioName[] {
@@ -202,6 +213,7 @@ function common(command: Command): Command {
     .option('--quick', 'shorter windows and fewer of them: for a look, not for a record')
     .option('--seconds <n>', 'length of a window')
     .option('--no-save', 'do not keep the results in bench/results/')
+    .option('--html <file>', 'write the tables, and histograms of latency, as a page that opens without a network')
 }
 
 const program = common(new Command('bench'))

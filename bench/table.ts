@@ -1,3 +1,4 @@
+import type { Part } from '../src/bench/play.ts'
 import type { Figure } from './figure.ts'
 
 /** A table of results, printed and kept as Markdown. */
@@ -12,6 +13,8 @@ export interface Table {
 export interface Section {
   readonly table: Table
   readonly figures: readonly Figure[]
+  /** What the load generator has measured of it, for a page with histograms. */
+  readonly parts?: readonly Part[]
 }
 
 /** The table as Markdown, its columns aligned so that it is readable as it stands. */

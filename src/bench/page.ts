@@ -7,13 +7,21 @@ export interface PageHead {
   readonly about: readonly string[]
 }
 
+/** A table of results beside the parts. */
+export interface PageTable {
+  readonly title: string
+  readonly columns: readonly string[]
+  readonly rows: readonly (readonly string[])[]
+  readonly notes: readonly string[]
+}
+
 const [width, height, left, bottom, top, right] = [720, 220, 64, 36, 12, 16]
 
 /**
- * The results as one HTML page: a table, throughput against connections where several numbers were measured, and a histogram of
+ * The results as one HTML page: the tables, one of the parts, throughput against connections where several numbers were measured, and a histogram of
  * latency for each part. It has no script and asks for nothing: it opens from a disk without a network.
  */
-export function page({ title, about }: PageHead, parts: readonly Part[]): string {
+export function page({ title, about }: PageHead, parts: readonly Part[], tables: readonly PageTable[] = []): string {
   const sweep = new Set(parts.map(({ load }) => load.connections)).size > 2 ? throughput(parts) : ''
   return `<!doctype html>
 <html lang="en">
@@ -41,12 +49,24 @@ svg text { fill: var(--soft); font-size: 11px } .axis { stroke: var(--line) } .b
 <body>
 <h1>${escape(title)}</h1>
 ${about.map((line) => `<p>${escape(line)}</p>`).join('\n')}
-${overview(parts)}
+${tables.map(tableOf).join('\n')}
+${parts.length === 0 ? '' : overview(parts)}
 ${sweep}
 ${parts.map(section).join('\n')}
 </body>
 </html>
 `
+}
+
+function tableOf({ title, columns, rows, notes }: PageTable): string {
+  const cells = (row: readonly string[], tag: string): string =>
+    columns.map((_, at) => `<${tag}>${escape(row[at] ?? '')}</${tag}>`).join('')
+  return `<h2>${escape(title)}</h2>
+<div class="wide"><table><thead><tr>${cells(columns, 'th')}</tr></thead>
+<tbody>
+${rows.map((row) => `<tr>${cells(row, 'td')}</tr>`).join('\n')}
+</tbody></table></div>
+${notes.map((note) => `<p>${escape(note)}</p>`).join('\n')}`
 }
 
 function overview(parts: readonly Part[]): string {
