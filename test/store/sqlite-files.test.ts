@@ -200,6 +200,11 @@ test('a key whose record is overwritten is in none of the files any more when th
     expect(isAnywhere(row.record)).toBe(false)
     expect(reader.find('service_keys', scopeOf())).toHaveLength(50)
   }
+  // Under another key it is another record: the old one opens under the old key for as long as it is anywhere.
+  const moved = { ...rows[30]!, parent_version: 2, record: randomBytes(104), row_version: 2 }
+  const move = { table: 'service_keys', kind: 'update', row: moved, expectedVersion: 1 } as const
+  await store.commit({ section: 'keys', changes: [move], audit: [] })
+  expect([isAnywhere(rows[30]!.record), isAnywhere(moved.record)]).toEqual([false, true])
   expect(isAnywhere(rows[5]!.record)).toBe(true)
   await reader.close()
   await store.close()

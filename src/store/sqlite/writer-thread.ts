@@ -195,12 +195,9 @@ interface Queued {
   readonly unit: Uint8Array
 }
 
-/** True if a key of the hierarchy is overwritten by nothing: its version is retired. */
+/** True if the record of a key of the hierarchy is overwritten: by nothing when its version is retired, by the same key under another one when that was moved. */
 function shreds({ section, changes }: Unit): boolean {
-  return (
-    section === 'keys' &&
-    changes.some((change) => change.kind === 'update' && 'record' in change.row && change.row.record.byteLength === 0)
-  )
+  return section === 'keys' && changes.some((change) => change.kind === 'update' && 'record' in change.row)
 }
 
 function writes({ changes, audit }: Unit): boolean {
