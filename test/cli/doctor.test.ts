@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -26,6 +27,19 @@ describe('krypton doctor', () => {
     expect(findings.map(({ check }) => check)).toContain('native addon')
     expect(findings.at(-1)).toMatchObject({ check: 'files', state: 'good' })
     expect((await runCommand(['doctor', '--dir', instance])).data).toMatch(/^CHECK +STATE +FOUND/)
+  })
+
+  it('does as the environment says of the addon, also where there is no configuration', () => {
+    const bin = join(import.meta.dirname, '../../bin/krypton')
+    const env = { ...process.env, KRYPTON_NATIVE: 'off' }
+    const { stdout } = spawnSync(process.execPath, [bin, 'doctor', '-o', 'json'], { env, encoding: 'utf8' })
+    const findings = JSON.parse(stdout) as { check: string; state: string; found: string }[]
+    const [addon] = findings
+    expect(addon).toMatchObject({
+      check: 'native addon',
+      state: 'warning',
+      found: expect.stringContaining('native is off'),
+    })
   })
 
   it('does not take a directory without an instance for a healthy one', async () => {

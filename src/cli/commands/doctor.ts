@@ -34,8 +34,9 @@ export const addDoctorCommand: AddCommand = (program, terminal) => {
       const { config, file } = instanceConfig(flags, terminal)
       const asked = await findingsOfServer(config)
       const production = config.server.profile === 'production' && file !== undefined
-      const findings =
-        asked ?? (await findingsHere({ production, native: file === undefined ? 'auto' : config.native }))
+      // Without a configuration nobody requires anything, unless the environment does.
+      const isAsked = file !== undefined || terminal.environment['KRYPTON_NATIVE'] !== undefined
+      const findings = asked ?? (await findingsHere({ production, native: isAsked ? config.native : 'auto' }))
       const hasInstance = file !== undefined || asked !== undefined || existsSync(config.seal.keyFile)
       if (flags.dir !== undefined && !hasInstance)
         throw new KryptonError(
