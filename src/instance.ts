@@ -143,10 +143,12 @@ export async function acceptAnchor(config: Config, reason: string): Promise<Anch
   const instance = await open(
     config,
     () => undefined,
-    async (anchored) => {
-      const { store, place, clock } = anchored
+    async (anchored, store) => {
+      const { place, clock } = anchored
       const detail = `${(await refusalOf(anchored)) ?? 'the anchor fits'}; reason: ${reason}`
       const event = { clock, tenant: noTenant, actor, operation: 'AnchorAccept', result: 'success', detail }
+      // Nothing is written before the digests are kept: they are bound to the audit.
+      await beginSets(store, anchored.root)
       await store.commit({ section: 'keys', changes: [], audit: [auditEvent(event)] })
       written = await writeAnchor(anchored)
       anchor = place.name
@@ -178,7 +180,7 @@ async function refusalOf(anchored: Anchored): Promise<string | undefined> {
 async function open(
   config: Config,
   onFatal: (error: KryptonError) => void,
-  check: (anchored: Anchored) => Promise<void>,
+  check: (anchored: Anchored, store: SqliteStore) => Promise<void>,
 ): Promise<Instance> {
   refuseMissingData(config)
   const serverCertificate = await readServerCertificate(config.kmip)
@@ -194,7 +196,7 @@ async function open(
     try {
       refuseProductionStore(root, config)
       const anchorPlace = await anchorPlaceOf(config)
-      if (anchorPlace !== undefined) await check({ store, root, place: anchorPlace, clock: systemClock })
+      if (anchorPlace !== undefined) await check({ store, root, place: anchorPlace, clock: systemClock }, store)
       await beginSets(store, root)
       const registry = new TenantRegistry(store, keyChain, systemClock, randomIdentifier)
       const authority = await openAuthority(config.server.directory)
