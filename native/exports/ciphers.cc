@@ -22,6 +22,12 @@ Span span(const Bytes& bytes) {
   return {bytes.data, bytes.size};
 }
 
+/** Data that GCM alone authenticates: the other modes would encrypt them, to nowhere. */
+Span associated(AesMode used, const Bytes& bytes) {
+  if (used != AesMode::kGcm && bytes.size > 0) throw WrongArgument("only GCM has associated data");
+  return span(bytes);
+}
+
 }  // namespace
 
 /** (mode, key, iv, associated, data, target, tagBytes): the bytes of ciphertext; the tag, `tagBytes` long, ends the target */
@@ -34,8 +40,8 @@ napi_value encrypt(const Arguments& arguments) {
   if (used == AesMode::kGcm && tagBytes < kTagBytesMin) throw WrongArgument("GCM has tags of 12 to 16 bytes");
   const size_t room = used == AesMode::kGcm ? tagBytes : used == AesMode::kCtr ? 0 : kAesBlockBytes;
   if (target.size < data.size + room) throw WrongArgument("the target is too short");
-  return arguments.number(static_cast<double>(encrypt(used, key, span(arguments.bytes(2)), span(arguments.bytes(3)),
-                                                      data, target.data, target.data + target.size - tagBytes,
+  return arguments.number(static_cast<double>(encrypt(used, key, span(arguments.bytes(2)),
+                                                      associated(used, arguments.bytes(3)), data, target.data, target.data + target.size - tagBytes,
                                                       tagBytes)));
 }
 
@@ -51,8 +57,8 @@ napi_value decrypt(const Arguments& arguments) {
     throw WrongArgument("GCM has tags of 12 to 16 bytes");
   }
   if (target.size < dataBytes) throw WrongArgument("the target is too short");
-  return arguments.number(static_cast<double>(decrypt(used, key, span(arguments.bytes(2)), span(arguments.bytes(3)),
-                                                      {whole.data, dataBytes}, {tag.data, tag.size}, target.data)));
+  return arguments.number(static_cast<double>(decrypt(used, key, span(arguments.bytes(2)),
+                                                      associated(used, arguments.bytes(3)), {whole.data, dataBytes}, {tag.data, tag.size}, target.data)));
 }
 
 /** (isPadded, key, secret, target): the bytes of the wrapped key */

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { KryptonError } from '../errors.ts'
@@ -250,6 +250,8 @@ export function loadAddon(files: readonly string[], answers = knownAnswers): Loa
 
 function tryAddon(file: string, answers: typeof knownAnswers): LoadedAddon {
   let loaded: unknown
+  // Opening one that is cut short would end the process, without a word.
+  if (isCutShort(file)) return unused(`${file} is cut short: npm run install`)
   try {
     loaded = createRequire(import.meta.url)(file)
   } catch (error) {
@@ -265,6 +267,25 @@ function tryAddon(file: string, answers: typeof knownAnswers): LoadedAddon {
   const fault = addonFault(addon, answers)
   if (fault !== undefined) return unused(`${file} fails its self-test: ${fault}`)
   return { addon, reason: undefined }
+}
+
+const elfMagic = Buffer.from([0x7f, 0x45, 0x4c, 0x46])
+
+/** Does the file end before the table of its sections, which an ELF file of a linker has at its end? */
+function isCutShort(file: string): boolean {
+  const head = Buffer.alloc(64)
+  const descriptor = openSync(file, 'r')
+  try {
+    const { size } = fstatSync(descriptor)
+    const read = readSync(descriptor, head, 0, 64, 0)
+    // What is no ELF file the loader refuses by itself.
+    if (!elfMagic.equals(head.subarray(0, elfMagic.byteLength))) return false
+    return (
+      read < 64 || head.readBigUInt64LE(0x28) + BigInt(head.readUInt16LE(0x3a) * head.readUInt16LE(0x3c)) > BigInt(size)
+    )
+  } finally {
+    closeSync(descriptor)
+  }
 }
 
 function unused(reason: string): LoadedAddon {
@@ -296,7 +317,8 @@ function described(addon: NativeAddon): Described {
 
 function refusalsOf({ secretBytes, unlockedBytes, secretPagesError, lockError, lockLimitBytes }: Described): string[] {
   const refused: string[] = []
-  if (secretBytes === 0 && secretPagesError !== 0) {
+  // EAGAIN is the limit of locked memory, which mlock says more of.
+  if (secretBytes === 0 && secretPagesError !== 0 && errnoName(secretPagesError) !== 'EAGAIN') {
     refused.push(
       `memfd_secret was refused (${errnoName(secretPagesError)}), so mlock is used: boot Linux 5.14 or newer with secretmem.enable=1`,
     )

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
@@ -29,6 +29,15 @@ const file = (name: string, content: string): string => {
 describe('the addon is not used, and the reason is told,', () => {
   test('when there is none', () => {
     expect(loadAddon([join(directory, 'none.node')]).reason).toMatch(/was not built here: npm run install/)
+  })
+
+  test.skipIf(!existsSync(built))('when it is cut short: opening it would end the process', () => {
+    const whole = readFileSync(built)
+    for (const length of [40, 100_000, whole.byteLength - 1]) {
+      const cut = join(directory, `cut-${length}.node`)
+      writeFileSync(cut, whole.subarray(0, length))
+      expect(loadAddon([cut]).reason).toMatch(/is cut short: npm run install/)
+    }
   })
 
   test('when it does not load', () => {

@@ -117,6 +117,15 @@ function calls() {
     addon.decrypt(5, addon.secretFromBytes(0, bytes(16)), bytes(16), none, bytes(16), 16, none, 0, 0, bytes(16)),
     -1,
   )
+  const aesKey = addon.secretFromBytes(0, bytes(16))
+  for (const mode of [0, 1, 2, 4, 5]) {
+    const iv = bytes(mode === 0 || mode === 4 ? 0 : 16)
+    assert.throws(() => addon.encrypt(mode, aesKey, iv, bytes(16), bytes(32), new Uint8Array(64), 0), /associated/)
+    assert.throws(
+      () => addon.decrypt(mode, aesKey, iv, bytes(16), bytes(32), 32, none, 0, 0, new Uint8Array(64)),
+      /associated/,
+    )
+  }
   addon.fillRandom(target, 3, 250)
   addon.wipeBytes(target)
   addon.wipeStack()
