@@ -6,6 +6,7 @@ import { rowOwner } from '../../src/hierarchy/row-owner.ts'
 import { type ReportFault, scrub } from '../../src/hierarchy/scrub.ts'
 import { setTables } from '../../src/hierarchy/sets.ts'
 import { JobRun, type Progress } from '../../src/jobs/job-run.ts'
+import type { Columns } from '../../src/store/column.ts'
 import type { MemoryStore } from '../../src/store/memory.ts'
 import { rowKey } from '../../src/store/row-key.ts'
 import {
@@ -57,8 +58,10 @@ export async function rowAttacks(made: Hierarchy, everyRow: boolean): Promise<Ro
       attacks.push({ kind: 'delete', name: table, apply: (tables) => remove(tables, table, row) })
       attacks.push(inserting('insert', table, cloneOf(table, row)))
       for (const column of key) {
-        const other = all.find((one) => !same(one[column], row[column]))?.[column] ?? moved(row[column])
-        attacks.push(inserting('copy', table, { ...row, [column]: other }, column))
+        const copies = all.map((one) => ({ ...row, [column]: one[column] }))
+        // A row of the index is its key: a copy over another row of the same object may be that row, and no attack.
+        const copied = copies.find((copy) => !all.some((one) => isSame(columns, one, copy)))
+        attacks.push(inserting('copy', table, copied ?? { ...row, [column]: moved(row[column]) }, column))
       }
     }
     const older = table === 'object_index' ? undefined : past.older.get(table)
@@ -249,6 +252,10 @@ function replacing(
 }
 
 /** Puts a row in, in the place of the one that is there. */
+function isSame(columns: Columns, one: AnyRow, other: AnyRow): boolean {
+  return Object.keys(columns).every((column) => same(one[column], other[column]))
+}
+
 function inserting(kind: RowAttack['kind'], table: ChangeableTable, row: AnyRow, column?: string): RowAttack {
   return {
     kind,
