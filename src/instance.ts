@@ -138,31 +138,35 @@ export async function openInstance(config: Config, onFatal: (error: KryptonError
  * @throws KryptonError as `openInstance`, and 'config-invalid' when the configuration has no anchor
  */
 export async function acceptAnchor(config: Config, reason: string): Promise<AnchorState & { readonly anchor: string }> {
-  let written: AnchorState | undefined
-  let anchor = ''
-  const instance = await open(
+  let fault: string | undefined
+  const {
+    store,
+    root,
+    keyChain,
+    anchorPlace: place,
+  } = await open(
     config,
     () => undefined,
-    async (anchored, store) => {
-      const { place, clock } = anchored
-      const detail = `${(await refusalOf(anchored)) ?? 'the anchor fits'}; reason: ${reason}`
-      const event = { clock, tenant: noTenant, actor, operation: 'AnchorAccept', result: 'success', detail }
-      // Nothing is written before the digests are kept: they are bound to the audit.
-      await beginSets(store, anchored.root)
-      await store.commit({ section: 'keys', changes: [], audit: [auditEvent(event)] })
-      written = await writeAnchor(anchored)
-      anchor = place.name
+    async (anchored) => {
+      fault = await refusalOf(anchored)
     },
   )
-  instance.keyChain.forget()
-  await instance.store.close()
-  if (written === undefined) {
-    throw new KryptonError(
-      'config-invalid',
-      'the configuration has no anchor: set anchor.type to file, and anchor.file, or to openbao',
-    )
+  try {
+    if (place === undefined) {
+      throw new KryptonError(
+        'config-invalid',
+        'the configuration has no anchor: set anchor.type to file, and anchor.file, or to openbao',
+      )
+    }
+    const clock = systemClock
+    const detail = `${fault ?? 'the anchor fits'}; reason: ${reason}`
+    const event = { clock, tenant: noTenant, actor, operation: 'AnchorAccept', result: 'success', detail }
+    await store.commit({ section: 'keys', changes: [], audit: [auditEvent(event)] })
+    return { anchor: place.name, ...(await writeAnchor({ store, root, place, clock })) }
+  } finally {
+    keyChain.forget()
+    await store.close()
   }
-  return { anchor, ...written }
 }
 
 /** How the anchor does not fit, in words. */
@@ -180,7 +184,7 @@ async function refusalOf(anchored: Anchored): Promise<string | undefined> {
 async function open(
   config: Config,
   onFatal: (error: KryptonError) => void,
-  check: (anchored: Anchored, store: SqliteStore) => Promise<void>,
+  check: (anchored: Anchored) => Promise<void>,
 ): Promise<Instance> {
   refuseMissingData(config)
   const serverCertificate = await readServerCertificate(config.kmip)
@@ -196,7 +200,7 @@ async function open(
     try {
       refuseProductionStore(root, config)
       const anchorPlace = await anchorPlaceOf(config)
-      if (anchorPlace !== undefined) await check({ store, root, place: anchorPlace, clock: systemClock }, store)
+      if (anchorPlace !== undefined) await check({ store, root, place: anchorPlace, clock: systemClock })
       await beginSets(store, root)
       const registry = new TenantRegistry(store, keyChain, systemClock, randomIdentifier)
       const authority = await openAuthority(config.server.directory)

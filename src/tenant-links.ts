@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Link, LinkAct, LinkEffect, NewLink, RecoveryFile } from './admin/services.ts'
 import { KryptonError } from './errors.ts'
 import type { ExternalKeyProvider } from './external-keys/external-key.ts'
@@ -80,8 +81,7 @@ export class TenantLinks {
 
   /** What is below the keys of a system: what an act would touch, or keep from being served. Throws 'not-found'. */
   async foresee(tenant: string, system: string): Promise<LinkEffect> {
-    const pause = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
-    const found = await foreseeDestruction(this.#work, await this.#system(tenant, system), pause)
+    const found = await foreseeDestruction(this.#work, await this.#system(tenant, system), () => setImmediate())
     const { tenantKeys, serviceKeys, objects } = found
     return { tenantKeys, serviceKeys, objects }
   }

@@ -11,6 +11,7 @@ import { KeyState } from './key-state.ts'
 import { type KeyWork, retrying } from './key-versions.ts'
 import { type IndexedValues, MacRenewal } from './mac-renewal.ts'
 import type { RotationReason } from './rotation-jobs.ts'
+import { updateOf } from './row-mac.ts'
 
 /** Kinds of the jobs of integrity keys; the names stand in rows of jobs. */
 export const IntegrityJobKind = { Rotate: 'rotate-integrity-key', Delete: 'delete-integrity-key-version' } as const
@@ -99,7 +100,7 @@ export async function deleteIntegrityKey(work: KeyWork, policy: IntegrityPolicy,
     const current = await find()
     if (current === undefined || current.state === KeyState.Retired) return
     const gone = { state: KeyState.Retired, record: Buffer.alloc(0) }
-    await commit(work, tenant, [updateOf(work, current, gone)], { operation: 'KeyVersionDelete', row: current })
+    await commit(work, tenant, [updated(work, current, gone)], { operation: 'KeyVersionDelete', row: current })
   })
   work.at('deleted')
   await work.users.refresh({ tenant })
@@ -175,7 +176,7 @@ async function activate(work: KeyWork, tenant: Buffer, from: number): Promise<vo
   if (old.version !== from) return
   const pending = rows.find(({ state }) => state === KeyState.Pending)
   if (pending === undefined) throw new Error('the version that was to become active is gone')
-  const changes = [updateOf(work, old, { state: KeyState.Grace }), updateOf(work, pending, { state: KeyState.Active })]
+  const changes = [updated(work, old, { state: KeyState.Grace }), updated(work, pending, { state: KeyState.Active })]
   await commit(work, tenant, changes, { operation: 'KeyRotate', row: pending })
 }
 
@@ -184,21 +185,13 @@ async function letGo(work: KeyWork, tenant: Buffer, state: KeyState): Promise<vo
   const rows = (await versionsOf(work, tenant)).filter((row) => row.state === KeyState.Grace)
   const [first] = rows
   if (first === undefined) return
-  const changes = rows.map((row) => updateOf(work, row, { state }))
+  const changes = rows.map((row) => updated(work, row, { state }))
   const operation = state === KeyState.Compromised ? 'KeyCompromise' : 'KeyGraceEnd'
   await commit(work, tenant, changes, { operation, row: first })
 }
 
-function updateOf(
-  { chain }: KeyWork,
-  old: Row<'integrity_keys'>,
-  changes: Partial<Pick<Row<'integrity_keys'>, 'state' | 'record'>>,
-): Change {
-  const { mac: _, ...rest } = old
-  const next = { ...rest, ...changes, row_version: old.row_version + 1 }
-  const row = { ...next, mac: chain.system().macRow('integrity_keys', next) }
-  return { table: 'integrity_keys', kind: 'update', row, expectedVersion: old.row_version }
-}
+const updated = ({ chain }: KeyWork, old: Row<'integrity_keys'>, changes: Partial<Row<'integrity_keys'>>): Change =>
+  updateOf('integrity_keys', old, changes, chain.system())
 
 async function commit(
   { store, clock }: KeyWork,

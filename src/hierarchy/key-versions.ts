@@ -9,7 +9,7 @@ import type { Change, Store } from '../store/store.ts'
 import type { KeyChain } from './key-chain.ts'
 import { KeyState } from './key-state.ts'
 import type { AtPoint } from './rewrap.ts'
-import type { RowKeys, Unauthenticated } from './row-mac.ts'
+import { type RowKeys, type Unauthenticated, updateOf } from './row-mac.ts'
 
 /** Keys that have versions which follow each other. */
 export type VersionedTable = 'ivks' | 'tenant_keys' | 'service_keys'
@@ -200,16 +200,6 @@ async function activate<T extends VersionedTable>(
     ],
     audit: [event(work.clock, key, pending, state === KeyState.Compromised ? 'KeyCompromise' : 'KeyRotate', 'system')],
   })
-}
-
-/** The change of a version's row to one with some columns changed. */
-export function updateOf<T extends VersionedTable>(table: T, old: Row<T>, changes: object, keys: RowKeys): Change {
-  const { mac: _, ...rest } = old
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the row as it was, with columns of their own kinds
-  const next = { ...rest, ...changes, row_version: old.row_version + 1 } as unknown as Unauthenticated<T>
-  const row = { ...next, mac: keys.macRow(table, next) }
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a row of T, for the table T
-  return { table, kind: 'update', row, expectedVersion: old.row_version } as unknown as Change
 }
 
 function event<T extends VersionedTable>(

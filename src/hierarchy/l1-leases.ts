@@ -11,6 +11,7 @@ import { HeldLeases, Lease, type Leases, systemText } from './lease.ts'
 import { LeaseCells, type LeaseEnd } from './lease-cells.ts'
 import { linkContext, linkKey, LinkMode, LinkSwitch, newestLink, openCredentials } from './link-key.ts'
 import type { WrappingKey } from './root-keys.ts'
+import { wipeWrappingKeys } from './wrapping-keys.ts'
 
 /** What is known of the lease of a system, for status. */
 export interface LeaseReport {
@@ -204,12 +205,12 @@ export class L1Leases implements Leases {
       await this.#parts.checkRows()
       const linkKeys = await this.#open(links.filter(({ state }) => opens(state)))
       if (known.ends !== ends) {
-        for (const { secret } of linkKeys.values()) secret.wipe()
+        wipeWrappingKeys({ byVersion: linkKeys })
         return undefined
       }
       const place = this.cells.begin(endOf(newest, begun))
       if (place === undefined) {
-        for (const { secret } of linkKeys.values()) secret.wipe()
+        wipeWrappingKeys({ byVersion: linkKeys })
         throw new KryptonError(
           'overloaded',
           `more than ${limits.leasesMax} linked systems are in use: use another server`,
@@ -237,7 +238,7 @@ export class L1Leases implements Leases {
       if (newest === undefined || isLocked(newest)) return this.end(tenant, system)
       await this.#parts.checkRows()
       const linkKeys = await this.#open([newest])
-      for (const { secret } of linkKeys.values()) secret.wipe()
+      wipeWrappingKeys({ byVersion: linkKeys })
       // It may have ended meanwhile: nothing brings that one back.
       if (known.lease !== lease || !this.cells.isRunning(lease.place)) return
       this.cells.extend(lease.place.cell, endOf(newest, begun))
@@ -288,7 +289,7 @@ export class L1Leases implements Leases {
       for (const link of links) opened.set(link.version, await this.#openOne(link))
       return opened
     } catch (error) {
-      for (const { secret } of opened.values()) secret.wipe()
+      wipeWrappingKeys({ byVersion: opened })
       throw error
     }
   }

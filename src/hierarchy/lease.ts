@@ -3,6 +3,7 @@ import { isExternalKeyRefusal } from '../external-keys/external-key.ts'
 import type { MaybePromise } from '../store/store.ts'
 import type { LeaseCells, LeasePlace } from './lease-cells.ts'
 import type { WrappingKey } from './root-keys.ts'
+import { wipeWrappingKeys } from './wrapping-keys.ts'
 
 /** What hangs on a lease and ends with it. */
 interface Wipeable {
@@ -71,7 +72,7 @@ export class Lease {
   wipe(): void {
     for (const reference of this.#held) reference.deref()?.wipe()
     this.#held.clear()
-    for (const { secret } of this.linkKeys.values()) secret.wipe()
+    wipeWrappingKeys({ byVersion: this.linkKeys })
   }
 }
 

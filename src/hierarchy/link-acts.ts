@@ -23,7 +23,7 @@ import { rebuildTenantKeys } from './link-repair.ts'
 import { type RecoveryFile, sealRecoveryFile } from './recovery-file.ts'
 import { rotationJob } from './rotation-jobs.ts'
 import type { WrappingKey } from './root-keys.ts'
-import type { Unauthenticated } from './row-mac.ts'
+import { updateOf } from './row-mac.ts'
 import { tenantKeyOf } from './versioned-keys.ts'
 import { Purpose, sealRecord } from './wrapped-key.ts'
 import { wipeWrappingKeys } from './wrapping-keys.ts'
@@ -131,20 +131,16 @@ export class LinkActs {
   async rotate(system: SystemOfKeys, asked: Asked): Promise<void> {
     const newest = await this.#usable(system)
     const { chain } = this.#work
-    const owner = { cluster: chain.cluster, ...system }
     const external = await this.#leases.external(newest)
     let wrapped: ExternallyWrapped
     let check_value: Buffer
     try {
-      const secret = await external.unwrap(externallyWrapped(newest), linkContext(owner, newest), 'wrapping')
-      const key = linkKey(newest, secret)
+      const key = await this.#opened(external, system, newest, externallyWrapped(newest))
       try {
-        const tenantKeys = await chain.tenant(system.tenant)
-        if (!tenantKeys.fitsCheckValue(key, newest.check_value)) throw anotherKey()
         wrapped = await this.#wrap(external, system, key)
-        check_value = tenantKeys.checkValue(key)
+        check_value = (await chain.tenant(system.tenant)).checkValue(key)
       } finally {
-        secret.wipe()
+        key.secret.wipe()
       }
     } finally {
       external.wipe()
@@ -166,10 +162,7 @@ export class LinkActs {
         const key = opened.byVersion.get(row.version)
         if (key === undefined) continue
         tenantKeys.verifyRow('linked_keys', row)
-        const { mac: _, ...rest } = row
-        const next = { ...rest, check_value: tenantKeys.checkValue(key), row_version: row.row_version + 1 }
-        const signed = { ...next, mac: tenantKeys.macRow('linked_keys', next) }
-        changes.push({ table: 'linked_keys', kind: 'update', row: signed, expectedVersion: row.row_version })
+        changes.push(updateOf('linked_keys', row, { check_value: tenantKeys.checkValue(key) }, tenantKeys))
       }
       await store.commit({ section: 'keys', changes, audit: [] })
     } finally {
@@ -280,10 +273,8 @@ export class LinkActs {
     const owner = { cluster: chain.cluster, ...system }
     const external = this.#open(request)
     try {
-      const secret = await external.unwrap(externallyWrapped(newest), linkContext(owner, newest), 'wrapping')
-      const fits = (await chain.tenant(system.tenant)).fitsCheckValue(linkKey(newest, secret), newest.check_value)
+      const { secret } = await this.#opened(external, system, newest, externallyWrapped(newest))
       secret.wipe()
-      if (!fits) throw anotherKey()
     } finally {
       external.wipe()
     }
@@ -311,17 +302,31 @@ export class LinkActs {
   /** S as the L1 has wrapped it, opened by it again: what does not come back as it was is not used. */
   async #wrap(external: ExternalKey, system: SystemOfKeys, key: WrappingKey): Promise<ExternallyWrapped> {
     const { chain } = this.#work
-    const link = { key_id: key.keyId, version: key.version }
-    const context = linkContext({ cluster: chain.cluster, ...system }, link)
-    const wrapped = await external.wrap(key.secret, context)
-    const secret = await external.unwrap(wrapped, context, 'wrapping')
-    try {
-      const tenantKeys = await chain.tenant(system.tenant)
-      if (!tenantKeys.fitsCheckValue(linkKey(link, secret), tenantKeys.checkValue(key))) throw anotherKey()
-    } finally {
-      secret.wipe()
-    }
+    const check_value = (await chain.tenant(system.tenant)).checkValue(key)
+    const link = { key_id: key.keyId, version: key.version, check_value }
+    const wrapped = await external.wrap(key.secret, linkContext({ cluster: chain.cluster, ...system }, link))
+    const { secret } = await this.#opened(external, system, link, wrapped)
+    secret.wipe()
     return wrapped
+  }
+
+  /** S as the L1 opens it, which must have its check value: the caller wipes it. Throws 'external-key-mismatch', one of `externalKeyRefusals`. */
+  async #opened(
+    external: ExternalKey,
+    system: SystemOfKeys,
+    link: Pick<Row<'l1_links'>, 'version' | 'check_value'> & { readonly key_id: Uint8Array },
+    wrapped: ExternallyWrapped,
+  ): Promise<WrappingKey> {
+    const { chain } = this.#work
+    const tenantKeys = await chain.tenant(system.tenant)
+    const secret = await external.unwrap(wrapped, linkContext({ cluster: chain.cluster, ...system }, link), 'wrapping')
+    const key = linkKey(link, secret)
+    if (tenantKeys.fitsCheckValue(key, link.check_value)) return key
+    secret.wipe()
+    throw new KryptonError(
+      'external-key-mismatch',
+      'the L1 gives back another key than it was given: it is not used; ask its provider',
+    )
   }
 
   #open({ provider: type, key, settings, credentials }: NewLink): ExternalKey {
@@ -372,7 +377,7 @@ export class LinkActs {
   }
 
   async #changed(before: Row<'l1_links'>, after: Row<'l1_links'>): Promise<Change> {
-    return linkUpdate(before, after, await this.#work.chain.tenant(before.tenant))
+    return updateOf('l1_links', before, after, await this.#work.chain.tenant(before.tenant))
   }
 
   /** What was open under the link as it was is used no more, in any thread. */
@@ -416,24 +421,13 @@ export async function retireOldLinks({ chain, store, clock, users }: KeyWork, sy
   const keys = await chain.tenant(system.tenant)
   const none = Buffer.alloc(0)
   const changes = old.map((row) =>
-    linkUpdate(row, { ...row, state: KeyState.Retired, record: none, wrapped: none }, keys),
+    updateOf('l1_links', row, { state: KeyState.Retired, record: none, wrapped: none }, keys),
   )
   const { tenant } = system
   const detail = `versions ${old.map(({ version }) => version).join(', ')} of its link key`
   const event = { clock, tenant, actor: 'system', operation: 'LinkKeyRetire', object: system.system }
   await store.commit({ section: 'keys', changes, audit: [auditEvent({ ...event, result: 'success', detail })] })
   await users.refresh(system)
-}
-
-function linkUpdate(
-  before: Row<'l1_links'>,
-  changed: Unauthenticated<'l1_links'>,
-  keys: { macRow(table: 'l1_links', row: Unauthenticated<'l1_links'>): Buffer },
-): Change {
-  const { mac: _, ...after } = { mac: before.mac, ...changed }
-  const next = { ...after, row_version: before.row_version + 1 }
-  const row = { ...next, mac: keys.macRow('l1_links', next) }
-  return { table: 'l1_links', kind: 'update', row, expectedVersion: before.row_version }
 }
 
 function checkRequest({ key, leaseSeconds, settings, credentials }: NewLink): void {
@@ -473,11 +467,4 @@ function externallyWrapped({ wrapped_by: keyId, mechanism, wrapped: ciphertext }
 
 function columnsOf({ keyId, mechanism, ciphertext }: ExternallyWrapped) {
   return { wrapped_by: Buffer.from(keyId), mechanism, wrapped: Buffer.from(ciphertext) }
-}
-
-function anotherKey(): KryptonError {
-  return new KryptonError(
-    'external-key-mismatch',
-    'the L1 gives back another key than it was given: it is not used; ask its provider',
-  )
 }

@@ -3,6 +3,7 @@ import type { Secret } from '../crypto/secret.ts'
 import { KryptonError } from '../errors.ts'
 import { idBytes } from '../store/column.ts'
 import { macInput, type Row, type TableName, tableOf } from '../store/schema.ts'
+import type { Change } from '../store/store.ts'
 
 /** A row without its MAC. */
 export type Unauthenticated<T extends TableName> = Omit<Row<T>, 'mac'>
@@ -13,6 +14,21 @@ export interface RowKeys {
   macRow<T extends TableName>(table: T, row: Unauthenticated<T>): Buffer
   /** Throws 'row-mac-mismatch', which names the row by its identifiers, when it is not as it was written here. */
   verifyRow<T extends TableName>(table: T, row: Row<T>): void
+}
+
+/** The change of a row to one with some columns changed, one version later. */
+export function updateOf<T extends TableName>(
+  table: T,
+  old: Row<T>,
+  changes: object,
+  keys: Pick<RowKeys, 'macRow'>,
+): Change {
+  const { mac: _, ...rest } = { ...old, ...changes }
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the row as it was, with columns of their own kinds
+  const next = { ...rest, row_version: old.row_version + 1 } as unknown as Unauthenticated<T>
+  const row = { ...next, mac: keys.macRow(table, next) }
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a row of T, for the table T
+  return { table, kind: 'update', row, expectedVersion: old.row_version } as unknown as Change
 }
 
 /** Row MACs under the versions of one integrity key: new rows under the active one, old rows under the one they name. */

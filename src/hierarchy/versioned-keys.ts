@@ -10,7 +10,7 @@ import { activeLink } from './link-key.ts'
 import type { KeyWork, SystemOfKeys, VersionedKey, VersionedTable } from './key-versions.ts'
 import type { KeyAddress } from './rotation-jobs.ts'
 import type { WrappingKey } from './root-keys.ts'
-import type { RowKeys } from './row-mac.ts'
+import { type RowKeys, updateOf } from './row-mac.ts'
 import { newServiceKey } from './service-key.ts'
 import { newTenantKey } from './tenant-key.ts'
 import { wipeWrappingKeys } from './wrapping-keys.ts'
@@ -77,10 +77,7 @@ function linkKeyOf(lease: Lease, { version }: Row<'l1_links'>): WrappingKey {
 /** The row of a linked Tenant Key that goes, its copy overwritten. */
 export function withoutRecord(row: Row<'linked_keys'>, keys: RowKeys): Change {
   keys.verifyRow('linked_keys', row)
-  const { mac: _, ...rest } = row
-  const gone = { ...rest, record: Buffer.alloc(0), row_version: row.row_version + 1 }
-  const authenticated = { ...gone, mac: keys.macRow('linked_keys', gone) }
-  return { table: 'linked_keys', kind: 'update', row: authenticated, expectedVersion: row.row_version }
+  return updateOf('linked_keys', row, { record: Buffer.alloc(0) }, keys)
 }
 
 /** The Service Key (L3) of a service. */

@@ -35,9 +35,7 @@ export function setRequested(
 ): void {
   let instances = 0
   for (const { name, attributeName, value } of requested) {
-    if (isOperators(name)) {
-      throw new KryptonError('invalid-field', `Leave out ${attributeName}: it is the operator's to set`)
-    }
+    refuseOperators(name, attributeName)
     const definition = attributeDefinition(name)
     if (definition !== undefined) {
       if (name === 'objectType' && value === objectType) continue
@@ -163,8 +161,14 @@ export function checkAttributesSize(after: ManagedObject, before?: ManagedObject
   )
 }
 
+/** Refuses to make an object with what an operator decides. @throws KryptonError invalid-field */
+export function refuseOperators(name: string, attributeName: string): void {
+  if (!isOperators(name)) return
+  throw new KryptonError('invalid-field', `Leave out ${attributeName}: it is the operator's to set`)
+}
+
 /** Says what an operator has decided: no client sets it. */
-export function isOperators(name: string): boolean {
+function isOperators(name: string): boolean {
   return name === certificateAuthorityAttribute
 }
 

@@ -10,7 +10,7 @@ import {
   checkDates,
   checkedValue,
   checkLinks,
-  isOperators,
+  refuseOperators,
   tooMany,
 } from './attributes.ts'
 import { ManagedObject } from './managed-object.ts'
@@ -90,9 +90,7 @@ export function importedObject(imported: ImportedObject): ManagedObject {
 function setImported(attributes: Attributes, { objectType, requested }: ImportedObject): void {
   if (requested.length > limits.attributeInstancesMax) throw tooMany()
   for (const { name, attributeName, index, value } of requested) {
-    if (isOperators(name)) {
-      throw new KryptonError('invalid-field', `Leave out ${attributeName}: it is the operator's to set`)
-    }
+    refuseOperators(name, attributeName)
     const definition = attributeDefinition(name)
     if (definition !== undefined && !appliesTo(name, objectType)) {
       throw new KryptonError('invalid-field', `Leave out ${attributeName}: an object of this type has none`)

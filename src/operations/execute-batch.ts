@@ -170,14 +170,6 @@ class Execution {
     return answers.finally(() => this.#services.unfinishedAnswers.release(this.#client(), this.#heldBytes))
   }
 
-  /** Counts the answers so far, before others are let on. @throws KryptonError overloaded */
-  #hold(): void {
-    const bytes = this.#answerBytes - this.#heldBytes
-    if (this.#turn === undefined || bytes <= 0) return
-    this.#services.unfinishedAnswers.hold(this.#client(), bytes)
-    this.#heldBytes = this.#answerBytes
-  }
-
   #client(): string {
     return this.#principal.client.toString('latin1')
   }
@@ -204,10 +196,13 @@ class Execution {
     return undefined
   }
 
-  /** False when the answers so far are too many to wait with: that refuses the request. */
+  /** Counts the answers so far, before others are let on. False when they are too many to wait with: that refuses the request. */
   #isHeld(): boolean {
+    const bytes = this.#answerBytes - this.#heldBytes
+    if (this.#turn === undefined || bytes <= 0) return true
     try {
-      this.#hold()
+      this.#services.unfinishedAnswers.hold(this.#client(), bytes)
+      this.#heldBytes = this.#answerBytes
       return true
     } catch (error) {
       this.#refusal = error
