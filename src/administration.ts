@@ -215,11 +215,11 @@ export class Administration implements AdminServices {
   }
 
   listKeys(tenant?: string): Promise<KeyVersion[]> {
-    return this.#keyJobs.versions(tenant)
+    return this.#keyJobs.views.all(tenant)
   }
 
   showKey(key: string): Promise<KeyVersion[]> {
-    return this.#keyJobs.versionsWithReferences(key)
+    return this.#keyJobs.views.withReferences(key)
   }
 
   async rotateKey(key: string): Promise<Job> {
@@ -235,7 +235,7 @@ export class Administration implements AdminServices {
   }
 
   relatedKeys(key: string, which: 'ancestors' | 'descendants'): Promise<KeyVersion[]> {
-    return this.#keyJobs.related(key, which)
+    return this.#keyJobs.views.related(key, which)
   }
 
   async announceKey(key: string): Promise<KeyVersion[]> {
@@ -261,33 +261,33 @@ export class Administration implements AdminServices {
   }
 
   async breakGlass({ key, minutes, reason }: NewGrant): Promise<Grant> {
-    const grant = await this.#keyJobs.breakGlass(key, { minutes, reason, actor })
+    const grant = await this.#keyJobs.grants.make(key, { minutes, reason, actor })
     this.#log.warn('compromised keys are opened for a time', { key, minutes, reason, grant: grant.id })
     return grant
   }
 
   listGrants(): Promise<Grant[]> {
-    return this.#keyJobs.grants()
+    return this.#keyJobs.grants.list()
   }
 
   async endGrant(id: string): Promise<Grant> {
-    const grant = await this.#keyJobs.endGrant(id, actor)
+    const grant = await this.#keyJobs.grants.end(id, actor)
     this.#log.info('a grant has ended', { key: grant.key, grant: id })
     return grant
   }
 
   async noteBackup({ name, until }: NewBackup): Promise<Backup> {
-    const backup = await this.#keyJobs.noteBackup(name, until, actor)
+    const backup = await this.#keyJobs.backups.note(name, until, actor)
     this.#log.info('backup noted', { backup: name, until: backup.until })
     return backup
   }
 
   listBackups(): Promise<Backup[]> {
-    return this.#keyJobs.backups()
+    return this.#keyJobs.backups.list()
   }
 
   async forgetBackup(name: string): Promise<Backup> {
-    const backup = await this.#keyJobs.forgetBackup(name, actor)
+    const backup = await this.#keyJobs.backups.forget(name, actor)
     this.#log.info('backup forgotten', { backup: name })
     return backup
   }

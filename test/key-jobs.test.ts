@@ -50,7 +50,7 @@ const done = async (): Promise<void> => {
     await new Promise((resolve) => setTimeout(resolve, 1))
 }
 const shown = async (key: string) =>
-  (await jobs.versionsWithReferences(key)).map(({ version, state, processing }) => [version, state, processing])
+  (await jobs.views.withReferences(key)).map(({ version, state, processing }) => [version, state, processing])
 
 describe('an announced key', () => {
   test('is made once for its name and stays as it is; a client finds its service there when it is active', async () => {
@@ -68,7 +68,7 @@ describe('an announced key', () => {
     const keys = { issuerKeyHash: randomBytes(32), leafKeyHash: randomBytes(32) }
     await registry.createClient({ tenant: 'acme', system: 'second', service: 'orders', name: 'one', ...keys }, 'system')
     expect(await shown('acme/second/orders')).toEqual([[1, 'active', 'usable']])
-    const names = (await jobs.related('acme/second', 'descendants')).map(({ key }) => key)
+    const names = (await jobs.views.related('acme/second', 'descendants')).map(({ key }) => key)
     expect(names).toEqual(['acme/second/orders'])
   })
 })
@@ -144,23 +144,23 @@ describe('a compromise', () => {
 
 describe('what waits for an operator', () => {
   test('is told: grants that are open, and backups whose time is over', async () => {
-    const { id } = await jobs.breakGlass('acme/default', { minutes: 5, reason: 'x', actor: 'operator:ada' })
-    await expect(jobs.breakGlass('ivk', { minutes: 5, reason: 'x', actor: 'operator:ada' })).rejects.toMatchObject({
+    const { id } = await jobs.grants.make('acme/default', { minutes: 5, reason: 'x', actor: 'operator:ada' })
+    await expect(jobs.grants.make('ivk', { minutes: 5, reason: 'x', actor: 'operator:ada' })).rejects.toMatchObject({
       code: 'invalid-field',
     })
-    expect(await jobs.grants()).toMatchObject([{ id, key: 'acme/default', reason: 'x', actor: 'operator:ada' }])
+    expect(await jobs.grants.list()).toMatchObject([{ id, key: 'acme/default', reason: 'x', actor: 'operator:ada' }])
     expect(jobs.summary().grants).toBe(1)
-    await jobs.endGrant(id, 'operator:ada')
+    await jobs.grants.end(id, 'operator:ada')
     expect(jobs.summary().grants).toBe(0)
-    await jobs.noteBackup('nightly', new Date(clock.now() + 86_400_000).toISOString(), 'operator:ada')
-    await expect(jobs.noteBackup('x', '2030-99-99T00:00:00Z', 'operator:ada')).rejects.toMatchObject({
+    await jobs.backups.note('nightly', new Date(clock.now() + 86_400_000).toISOString(), 'operator:ada')
+    await expect(jobs.backups.note('x', '2030-99-99T00:00:00Z', 'operator:ada')).rejects.toMatchObject({
       code: 'invalid-field',
     })
-    await jobs.noteBackup('weekly', new Date(clock.now() + 864_000_000).toISOString(), 'operator:ada')
+    await jobs.backups.note('weekly', new Date(clock.now() + 864_000_000).toISOString(), 'operator:ada')
     clock.advance(2 * 86_400_000)
-    await jobs.forgetBackup('weekly', 'operator:ada')
+    await jobs.backups.forget('weekly', 'operator:ada')
     expect(jobs.warnings()).toEqual([expect.stringMatching(/^backup nightly was to be gone by now/)])
-    await jobs.forgetBackup('nightly', 'operator:ada')
+    await jobs.backups.forget('nightly', 'operator:ada')
     expect(jobs.warnings()).toEqual([])
   })
 })

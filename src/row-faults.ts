@@ -1,0 +1,96 @@
+import { setImmediate } from 'node:timers/promises'
+import { auditEvent } from './audit/audit-event.ts'
+import { dateTime } from './clock.ts'
+import type { Config } from './config.ts'
+import { isKryptonError } from './errors.ts'
+import { noTenant } from './hierarchy/key-record.ts'
+import type { KeyWork } from './hierarchy/key-versions.ts'
+import { scrub, scrubKind } from './hierarchy/scrub.ts'
+import { lookAtSets, smallSetTables } from './hierarchy/sets.ts'
+import { type JobRow, JobState } from './jobs/job.ts'
+import type { JobRun } from './jobs/job-run.ts'
+import { limits } from './limits.ts'
+import type { KeptSets, Store } from './store/store.ts'
+import type { Log } from './telemetry/log.ts'
+
+/** What the looks at rows work with. */
+export interface RowFaultsParts {
+  readonly work: KeyWork & { readonly store: Store & KeptSets }
+  readonly policy: Config['scrub']
+  readonly log: Log
+}
+
+/** Rows that somebody has changed from outside: looked for with every look at the keys and by the rounds of the scrubber, told to the operator and to the audit. */
+export class RowFaults {
+  readonly #parts: RowFaultsParts
+  readonly #startedAt: number
+  #scrubFault: string | undefined
+  #setFaults: readonly string[] = []
+
+  constructor(parts: RowFaultsParts) {
+    this.#parts = parts
+    this.#startedAt = dateTime(parts.work.clock)
+  }
+
+  /** Takes up what the last round of an earlier run has found; `jobs` are those that are kept, the newest first. */
+  start(jobs: readonly JobRow[]): void {
+    const last = lastRound(jobs)
+    if (last?.state === JobState.Failed) this.#scrubFault = scrubWarning(last)
+  }
+
+  /** What was found, for the operator. */
+  warnings(): string[] {
+    return [...(this.#scrubFault === undefined ? [] : [this.#scrubFault]), ...this.#setFaults]
+  }
+
+  /** A round of the scrubber: the kind of its job. */
+  async scrub(run: JobRun): Promise<string> {
+    const { work, log } = this.#parts
+    try {
+      const result = await scrub(work, work.store, (message, error) => log.error(message, error), run)
+      this.#scrubFault = undefined
+      return result
+    } catch (error) {
+      if (isKryptonError(error, 'row-mac-mismatch')) {
+        this.#scrubFault = scrubWarning({ detail: error.message })
+        await this.#audit(error.message)
+      }
+      throw error
+    }
+  }
+
+  /** Whether another round is due. */
+  isScrubDue(jobs: readonly JobRow[]): boolean {
+    const { work, policy } = this.#parts
+    const ended = lastRound(jobs)?.ended
+    const due =
+      typeof ended === 'number' ? ended + policy.everyHours * 3_600 : this.#startedAt + limits.scrubFirstSeconds
+    return dateTime(work.clock) >= due
+  }
+
+  /** Who is trusted, what a key is: that no row was removed or put back is looked at with every look at the keys. What is new of it is told. */
+  async lookAtSets(): Promise<void> {
+    const { work, log } = this.#parts
+    const faults = await lookAtSets(work.store, smallSetTables, () => setImmediate())
+    const known = new Set(this.#setFaults)
+    this.#setFaults = faults.map(({ message }) => message)
+    for (const fault of faults) {
+      if (known.has(fault.message)) continue
+      log.error('the rows of a table are not those that were written', fault)
+      await this.#audit(fault.message)
+    }
+  }
+
+  async #audit(detail: string): Promise<void> {
+    const { clock, store } = this.#parts.work
+    const event = { clock, tenant: noTenant, actor: 'system', operation: 'IntegrityFault', result: 'failed', detail }
+    await store.commit({ section: 'data', changes: [], audit: [auditEvent(event)] })
+  }
+}
+
+/** The last round that has ended, so far as jobs are kept. */
+function lastRound(jobs: readonly JobRow[]): JobRow | undefined {
+  return jobs.find(({ kind, ended }) => kind === scrubKind && ended !== null)
+}
+
+const scrubWarning = ({ detail }: { readonly detail: string }): string => `the last look at every row: ${detail}`
