@@ -11,6 +11,7 @@ import { benchForeign } from './foreign.ts'
 import { benchFootprint } from './footprint.ts'
 import { benchLatency } from './latency.ts'
 import { loadCommand } from '../src/bench/command.ts'
+import { checkWritable, count, someSeconds } from '../src/bench/flag-values.ts'
 import { isKryptonError } from '../src/errors.ts'
 import { page } from '../src/bench/page.ts'
 import { isScenarioName } from '../src/bench/scenario.ts'
@@ -45,12 +46,12 @@ Tables are printed and kept in bench/results/. Goals stand beside the figures an
 
 interface Flags {
   quick?: true
-  pairs?: string
-  seconds?: string
+  pairs?: number
+  seconds?: number
   only?: string
   dir?: string
-  objects?: string
-  tenants?: string
+  objects?: number
+  tenants?: number
   save: boolean
   html?: string
 }
@@ -64,8 +65,8 @@ const parts = {
   cost: (flags: Flags) =>
     benchCost({
       quick: flags.quick ?? false,
-      pairs: Number(flags.pairs ?? (flags.quick ? 3 : 7)),
-      seconds: Number(flags.seconds ?? (flags.quick ? 0.8 : 1.5)),
+      pairs: flags.pairs ?? (flags.quick ? 3 : 7),
+      seconds: flags.seconds ?? (flags.quick ? 0.8 : 1.5),
       objects: 1000,
       warmupSeconds: warmupSeconds(flags),
       onProgress: progress,
@@ -73,14 +74,14 @@ const parts = {
   compare: (flags: Flags) =>
     benchCompare({
       rounds: flags.quick ? 1 : 3,
-      seconds: Number(flags.seconds ?? (flags.quick ? 1 : 3)),
+      seconds: flags.seconds ?? (flags.quick ? 1 : 3),
       warmupSeconds: warmupSeconds(flags),
       onProgress: progress,
     }).then((section) => [section]),
   flows: (flags: Flags) =>
     benchFlows({
       quick: flags.quick ?? false,
-      seconds: Number(flags.seconds ?? (flags.quick ? 1 : 5)),
+      seconds: flags.seconds ?? (flags.quick ? 1 : 5),
       warmupSeconds: warmupSeconds(flags),
       onProgress: progress,
     }).then((section) => [section]),
@@ -88,16 +89,16 @@ const parts = {
     benchForeign({ requests: flags.quick ? 2_000 : 20_000, onProgress: progress }).then((section) => [section]),
   locate: (flags: Flags) =>
     benchLocate({
-      objects: Number(flags.objects ?? (flags.quick ? 20_000 : 1_000_000)),
+      objects: flags.objects ?? (flags.quick ? 20_000 : 1_000_000),
       pairs: flags.quick ? 2 : 5,
-      seconds: Number(flags.seconds ?? (flags.quick ? 0.8 : 1.5)),
+      seconds: flags.seconds ?? (flags.quick ? 0.8 : 1.5),
       warmupSeconds: warmupSeconds(flags),
       onProgress: progress,
     }).then((section) => [section]),
   durable: (flags: Flags) =>
     benchDurable({
       rounds: flags.quick ? 2 : 5,
-      seconds: Number(flags.seconds ?? (flags.quick ? 0.8 : 2)),
+      seconds: flags.seconds ?? (flags.quick ? 0.8 : 2),
       directory: flags.dir,
       warmupSeconds: warmupSeconds(flags),
       onProgress: progress,
@@ -106,37 +107,37 @@ const parts = {
     benchConnections({
       rounds: flags.quick ? 1 : 3,
       held: flags.quick ? 500 : 10_000,
-      seconds: Number(flags.seconds ?? (flags.quick ? 0.8 : 1.5)),
+      seconds: flags.seconds ?? (flags.quick ? 0.8 : 1.5),
       onProgress: progress,
     }).then((section) => [section]),
   latency: (flags: Flags) =>
     benchLatency({
-      seconds: Number(flags.seconds ?? (flags.quick ? 1 : 5)),
+      seconds: flags.seconds ?? (flags.quick ? 1 : 5),
       warmupSeconds: warmupSeconds(flags),
       onProgress: progress,
     }).then((section) => [section]),
   footprint: (flags: Flags) =>
     benchFootprint({
       starts: flags.quick ? 3 : 7,
-      objects: Number(flags.objects ?? 0),
+      objects: flags.objects ?? 0,
       onProgress: progress,
     }).then((section) => [section]),
   tenants: (flags: Flags) =>
     benchTenants({
-      tenants: Number(flags.tenants ?? (flags.quick ? 50 : 1000)),
-      objects: Number(flags.objects ?? (flags.quick ? 200 : 1000)),
+      tenants: flags.tenants ?? (flags.quick ? 50 : 1000),
+      objects: flags.objects ?? (flags.quick ? 200 : 1000),
       rounds: flags.quick ? 3 : 7,
       onProgress: progress,
     }).then((section) => [section]),
   threads: (flags: Flags) =>
     benchThreads({
       pairs: flags.quick ? 2 : 5,
-      seconds: Number(flags.seconds ?? (flags.quick ? 0.8 : 1.5)),
+      seconds: flags.seconds ?? (flags.quick ? 0.8 : 1.5),
       warmupSeconds: warmupSeconds(flags),
       onProgress: progress,
     }).then((section) => [section]),
   micro: (flags: Flags) =>
-    benchMicro({ seconds: Number(flags.seconds ?? (flags.quick ? 0.15 : 2)), only: flags.only, onProgress: progress }),
+    benchMicro({ seconds: flags.seconds ?? (flags.quick ? 0.15 : 2), only: flags.only, onProgress: progress }),
 } satisfies Record<string, (flags: Flags) => Promise<Section[]>>
 
 const allParts = [
@@ -153,6 +154,7 @@ const allParts = [
 ] as const
 
 async function run(name: string, names: readonly (keyof typeof parts)[], flags: Flags): Promise<void> {
+  if (flags.html !== undefined) checkWritable('--html', flags.html)
   const sections: Section[] = []
   for (const part of names) {
     const missing = whatIsMissing(part)
@@ -211,7 +213,7 @@ function part(name: keyof typeof parts, description: string): Command {
 function common(command: Command): Command {
   return command
     .option('--quick', 'shorter windows and fewer of them: for a look, not for a record')
-    .option('--seconds <n>', 'length of a window')
+    .option('--seconds <n>', 'length of a window', someSeconds)
     .option('--no-save', 'do not keep the results in bench/results/')
     .option('--html <file>', 'write the tables, and histograms of latency, as a page that opens without a network')
 }
@@ -232,6 +234,7 @@ const program = common(new Command('bench'))
     part('cost', 'server CPU a request, as a multiple of a bare TLS echo of the same bytes').option(
       '--pairs <n>',
       'pairs of windows in each row',
+      count,
     ),
   )
   .addCommand(part('flows', "what MongoDB's clients do from end to end, and Gets at a given rate"))
@@ -240,6 +243,7 @@ const program = common(new Command('bench'))
     part('locate', 'Locate by name among a million objects beside one among a thousand').option(
       '--objects <n>',
       'objects of the large server',
+      count,
     ),
   )
   .addCommand(part('compare', "Krypton and PyKMIP's server side by side"))
@@ -255,12 +259,13 @@ const program = common(new Command('bench'))
     part('footprint', 'start and memory of the compiled package').option(
       '--objects <n>',
       'also with so many objects, which takes a while to make',
+      count,
     ),
   )
   .addCommand(
     part('tenants', 'Gets of objects that are not cached, and memory, among a thousand tenants')
-      .option('--tenants <n>', 'how many')
-      .option('--objects <n>', 'of each'),
+      .option('--tenants <n>', 'how many', count)
+      .option('--objects <n>', 'of each', count),
   )
   .addCommand(part('threads', 'two listener threads beside one'))
   .addCommand(
@@ -268,13 +273,14 @@ const program = common(new Command('bench'))
       new Command('against')
         .description('what a request costs here and at another commit, both alternating with the echo')
         .argument('<commit>', 'built in a worktree in the temporary folder')
-        .option('--rounds <n>', 'windows of each')
+        .option('--rounds <n>', 'windows of each', count)
         .option('--scenarios <names>', `with commas between; else ${askedOfBoth.join(',')}`),
-    ).action(async (commit: string, flags: Flags & { rounds?: string; scenarios?: string }) => {
+    ).action(async (commit: string, flags: Flags & { rounds?: number; scenarios?: string }) => {
+      if (flags.html !== undefined) checkWritable('--html', flags.html)
       const section = await benchAgainst({
         commit,
-        rounds: Number(flags.rounds ?? (flags.quick ? 3 : 12)),
-        seconds: Number(flags.seconds ?? (flags.quick ? 0.8 : 1.5)),
+        rounds: flags.rounds ?? (flags.quick ? 3 : 12),
+        seconds: flags.seconds ?? (flags.quick ? 0.8 : 1.5),
         warmupSeconds: warmupSeconds(flags),
         scenarios: flags.scenarios === undefined ? askedOfBoth : scenarioNames(flags.scenarios),
         onProgress: progress,

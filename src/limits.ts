@@ -420,6 +420,19 @@ export const limits = {
   storeProbeMax: 1_000,
   /** Records and attributes of a page of objects, before its last one: 256 keys have a tenth of it, four large objects fill it. */
   storeLocateBytesMax: 2 * 1024 * 1024,
+  // bench
+  /** A run, its warm-up, or the wait for an answer: a day. Node's timers end at 24 days, and one that is longer fires at once. */
+  benchSecondsMax: 24 * 60 * 60,
+  /** Tasks a second that are planned: ten times what one server answers; each that is late is remembered. */
+  benchRateMax: 1_000_000,
+  /** Objects that are made before, each remembered by its identifier. */
+  benchCountMax: 10_000_000,
+  /** Connections of a generator: each has a buffer of 64 KiB, and one address has fewer ports. */
+  benchConnectionsMax: 65_536,
+  /** Requests in flight on a connection: servers take fewer and let the rest wait. */
+  benchDepthMax: 1_024,
+  /** Client processes: several for each core of a large machine. */
+  benchProcessesMax: 512,
 } as const
 
 /**

@@ -1,13 +1,29 @@
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, Option } from 'commander'
 import { existsSync, writeFileSync } from 'node:fs'
 import { arch, availableParallelism } from 'node:os'
 import { KryptonError } from '../errors.ts'
+import {
+  checkWritable,
+  connections,
+  cores,
+  count,
+  depth,
+  host,
+  listOfConnections,
+  milliseconds,
+  port,
+  processes,
+  rate,
+  seconds,
+  someSeconds,
+} from './flag-values.ts'
 import type { Progress } from './generator.ts'
 import { modes } from './modes.ts'
 import type { Mode } from './modes.ts'
 import { page } from './page.ts'
 import { isPlayName, play, playNames, playTable } from './play.ts'
 import { describe } from './report.ts'
+import { checkTarget } from './target.ts'
 import type { Target } from './target.ts'
 
 interface Flags {
@@ -48,8 +64,8 @@ export interface Writer {
 export function loadCommand(name: string, called: string, { writeData, writeTalk }: Writer): Command {
   return new Command(name)
     .description('send what KMIP clients send to any server, and measure how it answers')
-    .option('--host <host>', 'name or address of the server', '127.0.0.1')
-    .option('--port <port>', 'its KMIP port', number, 5696)
+    .option('--host <host>', 'name or address of the server', host, '127.0.0.1')
+    .option('--port <port>', 'its KMIP port', port, 5696)
     .requiredOption('--cert <file>', 'client certificate, PEM; repeated for clients of other tenants', gather)
     .requiredOption('--cert-key <file>', "the certificate's private key, PEM; repeated in the same order", gather)
     .requiredOption('--ca <file>', "certificate of the server's CA, PEM")
@@ -60,17 +76,17 @@ export function loadCommand(name: string, called: string, { writeData, writeTalk
     .option(
       '--connections <n>',
       "connections, or clients that connect for each request (default: the scenario's)",
-      whole,
+      connections,
     )
-    .option('--sweep <list>', 'numbers of connections, measured one after the other: 1,4,16,64', numbers)
-    .option('--depth <n>', 'requests in flight on a connection, when pipelined', whole, 8)
-    .option('--processes <n>', 'client processes, which share the connections', whole, 1)
-    .option('--rate <n>', 'open loop: begin so many tasks a second, come what may (closed loop without it)', positive)
-    .option('--duration <seconds>', 'how long it counts', positive, 10)
-    .option('--warmup <seconds>', 'how long it runs before', number, 1)
-    .option('--objects <n>', 'objects made before the clock starts', whole, 100)
-    .option('--timeout <ms>', 'after this a request has failed', positive, 10_000)
-    .option('--cpus <list>', 'cores of the client processes, as for taskset')
+    .option('--sweep <list>', 'numbers of connections, measured one after the other: 1,4,16,64', listOfConnections)
+    .option('--depth <n>', 'requests in flight on a connection, when pipelined', depth, 8)
+    .option('--processes <n>', 'client processes, which share the connections', processes, 1)
+    .option('--rate <n>', 'open loop: begin so many tasks a second, come what may (closed loop without it)', rate)
+    .option('--duration <seconds>', 'how long it counts', someSeconds, 10)
+    .option('--warmup <seconds>', 'how long it runs before', seconds, 1)
+    .option('--objects <n>', 'objects made before the clock starts', count, 100)
+    .option('--timeout <ms>', 'after this a request has failed', milliseconds, 10_000)
+    .option('--cpus <list>', 'cores of the client processes, as for taskset', cores)
     .option('--clean', 'destroy the objects made before, at the end')
     .option('--json', 'print the result as JSON')
     .option('--html <file>', 'write the result as a page with pictures as well')
@@ -78,6 +94,7 @@ export function loadCommand(name: string, called: string, { writeData, writeTalk
     .action(async (flags: Flags) => {
       const { scenario } = flags
       if (!isPlayName(scenario)) throw new KryptonError('usage', `there is no scenario ${scenario}`)
+      if (flags.html !== undefined) checkWritable('--html', flags.html)
       const progress = ({ elapsedSeconds, answered, failed }: Progress): void =>
         writeTalk(
           `${elapsedSeconds.toFixed(0)} s: ${answered} answered, ${failed} failed, ${Math.round(answered / elapsedSeconds)} requests/s\n`,
@@ -96,7 +113,7 @@ export function loadCommand(name: string, called: string, { writeData, writeTalk
           `KMIP server ${flags.host}:${flags.port}, ${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC`,
           `Generator: Node ${process.version} on ${arch()}, ${availableParallelism()} cores. Its own share, some 10 to 20 µs a request, is in every latency.`,
         ]
-        writeFileSync(flags.html, page({ title: `krypton bench: ${scenario}`, about }, parts))
+        writePage(flags.html, page({ title: `krypton bench: ${scenario}`, about }, parts))
         writeTalk(`page: ${flags.html}\n`)
       }
       if (parts.some(({ load }) => load.failed > 0))
@@ -109,6 +126,18 @@ export function loadCommand(name: string, called: string, { writeData, writeTalk
     })
 }
 
+/** It was looked at before the run, but disks fill up. */
+function writePage(file: string, text: string): void {
+  try {
+    writeFileSync(file, text)
+  } catch (cause) {
+    const { message } = cause as Error // what a file system throws is one
+    throw new KryptonError('bench-failed', `the page could not be written (${message}): the figures stand above`, {
+      cause,
+    })
+  }
+}
+
 function targetsOf(flags: Flags): Target[] {
   if (flags.cert.length !== flags.certKey.length)
     throw new KryptonError(
@@ -117,7 +146,7 @@ function targetsOf(flags: Flags): Target[] {
     )
   for (const file of [...flags.cert, ...flags.certKey, flags.ca])
     if (!existsSync(file)) throw new KryptonError('usage', `${file} is not there: give a file in PEM form`)
-  return flags.cert.map((certFile, index) => ({
+  const targets = flags.cert.map((certFile, index) => ({
     host: flags.host,
     port: flags.port,
     certFile,
@@ -126,6 +155,8 @@ function targetsOf(flags: Flags): Target[] {
     insecure: flags.insecure,
     tls: flags.tls,
   }))
+  targets.forEach(checkTarget)
+  return targets
 }
 
 function helpOf(called: string): string {
@@ -148,30 +179,4 @@ A run is INVALID when the generator was the bottleneck. Failed requests and an I
 
 function gather(value: string, before: string[] | undefined): string[] {
   return [...(before ?? []), value]
-}
-
-function number(text: string): number {
-  const value = Number(text)
-  if (text.trim() === '' || !Number.isFinite(value) || value < 0)
-    throw new InvalidArgumentError('It must be a number, 0 or more.')
-  return value
-}
-
-function positive(text: string): number {
-  const value = number(text)
-  if (value === 0) throw new InvalidArgumentError('It must be a number above 0.')
-  return value
-}
-
-function whole(text: string): number {
-  const value = positive(text)
-  if (!Number.isInteger(value)) throw new InvalidArgumentError('It must be a whole number from 1 on.')
-  return value
-}
-
-function numbers(text: string): number[] {
-  const list = text.split(',').map(number)
-  if (list.some((value) => value < 1 || !Number.isInteger(value)))
-    throw new InvalidArgumentError('It must be whole numbers from 1 on, with commas.')
-  return list
 }

@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { availableParallelism } from 'node:os'
+import { KryptonError } from '../errors.ts'
 import { LatencyHistogram } from './latency-histogram.ts'
 import type { LatencySummary } from './latency-histogram.ts'
 import { destroyObjects, loadObjects } from './load-objects.ts'
@@ -217,7 +218,7 @@ class ClientProcess {
     this.#child.on('message', (message: FromClient) => this.#hear(message))
     this.lost = new Promise((_, reject) => {
       const end = (why: string): void => {
-        const error = new Error(`a client process ended: ${why}`)
+        const error = new KryptonError('bench-failed', `a client process ended: ${why}`)
         this.#reject?.(error)
         reject(error)
       }
@@ -238,7 +239,7 @@ class ClientProcess {
 
   async stop(): Promise<ClientResult> {
     const answer = await this.#ask({ kind: 'stop' })
-    if (answer.kind !== 'result') throw new Error('a client process gave no result')
+    if (answer.kind !== 'result') throw new KryptonError('bench-failed', 'a client process gave no result')
     return answer.result
   }
 
@@ -262,7 +263,7 @@ class ClientProcess {
         this.failed = message.failed
         break
       case 'error':
-        this.#reject?.(new Error(message.message))
+        this.#reject?.(new KryptonError('bench-failed', `a client process says: ${message.message}`))
         break
       case 'connected':
       case 'result':

@@ -46,7 +46,7 @@ export async function loadMany(target: Target, count: number): Promise<void> {
       next = Math.min(count, first + batchItems)
       const names = Array.from({ length: next - first }, (_, index) => objectName(first + index, `${run}-crowd`))
       const refused = refusedItem(await exchange(createKeys(names)), names.length)
-      if (refused !== undefined) throw new Error(`the objects could not be loaded: ${refused}`)
+      if (refused !== undefined) throw new KryptonError('bench-failed', `the objects could not be loaded: ${refused}`)
     }
   })
 }
@@ -59,7 +59,8 @@ export async function destroyObjects(target: Target, objects: readonly LoadedObj
       await exchange(revoke(object.identifier))
       const frame = await exchange(destroy(object.identifier))
       const checked = checkAnswer(frame, { operation: Operation.Destroy })
-      if (typeof checked === 'string') throw new Error(`an object could not be destroyed: ${checked}`)
+      if (typeof checked === 'string')
+        throw new KryptonError('bench-failed', `an object could not be destroyed: ${checked}`)
     }
   })
 }
@@ -83,7 +84,7 @@ export async function servedOperations(target: Target): Promise<Set<number>> {
   await withConnections(target, 1, async (exchange) => {
     const frame = await exchange(queryOperations())
     const payload = checkAnswer(frame, { operation: Operation.Query })
-    if (typeof payload === 'string') throw new Error(`Query was not answered: ${payload}`)
+    if (typeof payload === 'string') throw new KryptonError('bench-failed', `Query was not answered: ${payload}`)
     found = operationsIn(frame, payload)
   })
   return found

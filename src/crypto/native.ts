@@ -249,24 +249,24 @@ export function loadAddon(files: readonly string[], answers = knownAnswers): Loa
 }
 
 function tryAddon(file: string, answers: typeof knownAnswers): LoadedAddon {
-  let loaded: unknown
-  // Opening one that is cut short would end the process, without a word.
-  if (isCutShort(file)) return unused(`${file} is cut short: npm run install`)
   try {
-    loaded = createRequire(import.meta.url)(file)
+    // Opening one that is cut short would end the process, without a word.
+    if (isCutShort(file)) return unused(`${file} is cut short: npm run install`)
+    // The cast is checked by the version, which changes with the functions, and by their names.
+    const addon = (createRequire(import.meta.url)(file) ?? {}) as NativeAddon
+    if (addon.interfaceVersion !== interfaceVersion) return unused(`${file} is of another version: npm run install`)
+    const missing = functionNames.filter((name) => typeof addon[name] !== 'function')
+    if (missing.length > 0) return unused(`${file} has no ${missing.slice(0, 3).join(', ')}: npm run install`)
+    const { openSslOfBuild, openSslRunning } = described(addon)
+    if (openSslOfBuild >>> 28 !== openSslRunning >>> 28 || openSslOfBuild >>> 20 > openSslRunning >>> 20) {
+      return unused(`${file} was built for another OpenSSL than this Node has: npm run install`)
+    }
+    const fault = addonFault(addon, answers)
+    if (fault !== undefined) return unused(`${file} fails its self-test: ${fault}`)
+    return { addon, reason: undefined }
   } catch (error) {
     return unused(`${file} does not load: ${error instanceof Error ? error.message : String(error)}`)
   }
-  // The cast is checked by the version, which changes with the functions.
-  const addon = loaded as NativeAddon
-  if (addon.interfaceVersion !== interfaceVersion) return unused(`${file} is of another version: npm run install`)
-  const { openSslOfBuild, openSslRunning } = described(addon)
-  if (openSslOfBuild >>> 28 !== openSslRunning >>> 28 || openSslOfBuild >>> 20 > openSslRunning >>> 20) {
-    return unused(`${file} was built for another OpenSSL than this Node has: npm run install`)
-  }
-  const fault = addonFault(addon, answers)
-  if (fault !== undefined) return unused(`${file} fails its self-test: ${fault}`)
-  return { addon, reason: undefined }
 }
 
 const elfMagic = Buffer.from([0x7f, 0x45, 0x4c, 0x46])
@@ -359,6 +359,43 @@ const describedNames = [
   'openSslOfBuild',
   'openSslRunning',
 ] as const
+
+/** All that an addon of this version has; one that is missing here does not compile. */
+const functionNames = Object.keys({
+  generateSecret: true,
+  secretFromBytes: true,
+  duplicateSecret: true,
+  secretLength: true,
+  copySecret: true,
+  releaseSecret: true,
+  fillRandom: true,
+  wipeBytes: true,
+  wipeStack: true,
+  equalBytes: true,
+  hmac: true,
+  verifyHmac: true,
+  deriveSecret: true,
+  deriveIdentifier: true,
+  deriveBytes: true,
+  sealRecord: true,
+  openRecord: true,
+  encrypt: true,
+  decrypt: true,
+  wrapKey: true,
+  unwrapKey: true,
+  parseKey: true,
+  describeKey: true,
+  releaseKey: true,
+  signWithKey: true,
+  verifyWithKey: true,
+  decryptWithKey: true,
+  describe: true,
+  hardenProcess: true,
+  describeProcess: true,
+} satisfies Record<keyof Omit<NativeAddon, 'interfaceVersion'>, true>) as readonly Exclude<
+  keyof NativeAddon,
+  'interfaceVersion'
+>[]
 
 /** That of `native/addon.cc`. */
 const interfaceVersion = 4

@@ -24,35 +24,45 @@ export function inspectionsOf({ execArgv, environment }: NodeSettings): Inspecti
     const shows = whatFlagShows(flag)
     return shows === undefined ? [] : [{ flag, shows, remedy }]
   })
-  for (const variable of ['NODE_DEBUG', 'NODE_DEBUG_NATIVE']) {
+  for (const [variable, shows] of variables) {
     const value = environment[variable] ?? ''
-    if (value !== '')
-      found.push({
-        flag: `${variable}=${value}`,
-        shows: 'prints what streams and sockets carry',
-        remedy: `unset ${variable}`,
-      })
+    if (value !== '') found.push({ flag: `${variable}=${value}`, shows, remedy: `unset ${variable}` })
   }
   return found
 }
 
+const variables = [
+  ['NODE_DEBUG', 'prints what streams and sockets carry'],
+  ['NODE_DEBUG_NATIVE', 'prints what streams and sockets carry'],
+  ['NODE_V8_COVERAGE', 'writes a profile of what runs into files'],
+] as const
+
 /** Node takes underscores for hyphens, and a value after `=`. */
 function whatFlagShows(flag: string): string | undefined {
   const name = flag.split('=', 1)[0]?.replaceAll('_', '-') ?? ''
-  return families.find(({ begins }) => name.startsWith(begins))?.shows
+  return families.find(({ flags }) => flags.test(name))?.shows
 }
 
-/** A family is named by how its flags begin. `--report-` has the reports on signals, on fatal errors and their places. */
-const families: readonly { readonly begins: string; readonly shows: string }[] = [
-  { begins: '--inspect', shows: 'lets others read every object' },
-  { begins: '--heapsnapshot', shows: 'writes the whole heap into a file' },
-  { begins: '--heap-prof', shows: 'writes a profile of the heap into a file' },
-  { begins: '--cpu-prof', shows: 'writes a profile of what runs into a file' },
-  { begins: '--report-', shows: 'writes reports about the process into files' },
-  { begins: '--tls-keylog', shows: 'writes the keys of TLS connections into a file' },
-  { begins: '--trace-tls', shows: 'prints what TLS connections carry' },
-  { begins: '--experimental-config-file', shows: 'takes more such flags from a file' },
-  { begins: '--experimental-default-config-file', shows: 'takes more such flags from a file' },
+/**
+ * Flags of Node and of V8, by how they begin; `$` ends one that has longer namesakes which show nothing. `--report-` has the reports on
+ * signals, on fatal errors and their places. test/process/inspection.test.ts goes through all that the Node which runs it has.
+ */
+const families: readonly { readonly flags: RegExp; readonly shows: string }[] = [
+  { flags: /^--(?:inspect|debug-port$)/, shows: 'lets others read every object' },
+  { flags: /^--(?:heapsnapshot-|heap-snapshot-on-|build-snapshot)/, shows: 'writes the whole heap into a file' },
+  { flags: /^--abort-on-uncaught-exception$/, shows: 'writes the whole memory into a core file at an error' },
+  { flags: /^--heap-prof(?:-|$)/, shows: 'writes a profile of the heap into a file' },
+  {
+    flags: /^--(?:cpu-prof|prof$|prof-cpp|ll-prof|perf-|perfetto-)/,
+    shows: 'writes a profile of what runs into a file',
+  },
+  { flags: /^--(?:trace-event|log$|log-|logfile)/, shows: 'writes down in a file what happens in the process' },
+  { flags: /^--report-/, shows: 'writes reports about the process into files' },
+  { flags: /^--tls-keylog/, shows: 'writes the keys of TLS connections into a file' },
+  { flags: /^--trace-tls/, shows: 'prints what TLS connections carry' },
+  { flags: /^--trace(?:-wasm|-wasm-memory)?$/, shows: 'prints calls, and what is passed or written' },
+  { flags: /^--gdbjit/, shows: 'shows other programs what runs' },
+  { flags: /^--experimental(?:-default)?-config-file/, shows: 'takes more such flags from a file' },
 ]
 
 /** NODE_OPTIONS as Node cuts it: at blanks, but not between double quotes, where a backslash takes the next character as it is. */

@@ -13,23 +13,23 @@ async function copies(native: 'required' | 'off'): Promise<Record<string, number
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   const found: Record<string, number> = {}
-  let turned: Buffer | undefined
+  let key: Buffer | undefined
   for await (const line of createInterface(child.stdout)) {
-    if (turned === undefined) {
-      turned = Buffer.from(line, 'hex')
+    if (key === undefined) {
+      // It comes with every bit turned, so that it is nowhere in the clear over there but where it is used.
+      key = Buffer.from(line, 'hex').map((byte) => byte ^ 0xff) as Buffer
       continue
     }
-    found[line] = copiesIn(child.pid!, turned)
+    found[line] = copiesIn(child.pid!, key)
     child.stdin.write('\n')
   }
   return found
 }
 
-/** How often the bytes whose every bit is turned in `turned` stand in the memory of a process. */
-function copiesIn(pid: number, turned: Buffer): number {
+/** How often the key stands in the memory of a process. */
+function copiesIn(pid: number, key: Buffer): number {
   const memory = openSync(`/proc/${pid}/mem`, 'r')
   const chunk = Buffer.alloc(1024 * 1024)
-  const words = new Int32Array(chunk.buffer)
   let found = 0
   for (const line of readFileSync(`/proc/${pid}/maps`, 'latin1').split('\n')) {
     const [, from, to] = /^([0-9a-f]+)-([0-9a-f]+) r(?!.*\[v)/.exec(line) ?? []
@@ -42,9 +42,8 @@ function copiesIn(pid: number, turned: Buffer): number {
       } catch {
         break // pages that nobody can read this way: memfd_secret
       }
-      for (let i = 0; i < words.length; i++) words[i]! ^= -1
       const part = chunk.subarray(0, read)
-      for (let hit = part.indexOf(turned); hit >= 0; hit = part.indexOf(turned, hit + 1)) {
+      for (let hit = part.indexOf(key); hit >= 0; hit = part.indexOf(key, hit + 1)) {
         // What stands at the end of a chunk stands at the beginning of the next one too.
         if (hit < chunk.length - 64) found++
       }

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
@@ -46,6 +47,23 @@ describe('the addon is not used, and the reason is told,', () => {
 
   test('when it is of another version', () => {
     expect(loadAddon([file('old.cjs', 'exports.interfaceVersion = 0')]).reason).toMatch(/of another version/)
+  })
+
+  test.skipIf(!existsSync(built))('when it is of this version and has not its functions, or none at all', () => {
+    const { interfaceVersion } = createRequire(import.meta.url)(built) as NativeAddon
+    const bare = `exports.interfaceVersion = ${interfaceVersion}`
+    expect(loadAddon([file('bare.cjs', bare)]).reason).toMatch(
+      /bare\.cjs has no generateSecret, secretFromBytes, duplicateSecret: npm run install$/,
+    )
+    const whole = `Object.assign(exports, require(${JSON.stringify(built)}))`
+    expect(loadAddon([file('whole.cjs', whole)]).reason).toBeUndefined()
+    expect(loadAddon([file('less.cjs', `${whole}; exports.unwrapKey = 1`)]).reason).toMatch(/has no unwrapKey: /)
+    expect(loadAddon([file('nothing.cjs', 'module.exports = null')]).reason).toMatch(/of another version/)
+  })
+
+  test.skipIf(!existsSync(built))('when a function of it that says what it is made of fails', () => {
+    const fails = `Object.assign(exports, require(${JSON.stringify(built)}), { describe() { throw new Error('x') } })`
+    expect(loadAddon([file('fails.cjs', fails)]).reason).toMatch(/fails\.cjs does not load: x$/)
   })
 
   test('unless another one is good', () => {

@@ -33,16 +33,19 @@ async function withServer(
 const proc = (server: TestProcess, file: string): string => readFileSync(`/proc/${server.pid}/${file}`, 'utf8')
 
 describe('a server of production', () => {
-  it.each([
-    ['--inspect=0', /--inspect=0 lets others read every object: take --inspect=0 out of the variable NODE_OPTIONS/],
-    ['--heapsnapshot-signal=SIGUSR2', /--heapsnapshot-signal=SIGUSR2 writes the whole heap into a file/],
-    ['--report-on-signal --report-directory=/tmp', /--report-on-signal writes .*\n.*--report-directory=\/tmp writes/],
-  ])('does not start with %s, and says what to do', async (options, message) => {
+  it('does not start with a switch that shows memory, names each and says what to do', async () => {
+    const options = ['--inspect=0', '--heapsnapshot-signal=SIGUSR2', '--report-on-signal --report-directory=/tmp']
     const { code, stdout, stderr } = await run(process.execPath, [bin, ...serverArguments], {
-      env: { NODE_OPTIONS: options },
+      env: { NODE_OPTIONS: [...options, '--abort-on-uncaught-exception'].join(' ') },
     })
     expect([code, stdout]).toEqual([2, ''])
-    expect(stderr).toMatch(message)
+    for (const line of [
+      /--inspect=0 lets others read every object: take --inspect=0 out of the variable NODE_OPTIONS\n/,
+      /--heapsnapshot-signal=SIGUSR2 writes the whole heap into a file: take /,
+      /--report-on-signal writes .*\n.*--report-directory=\/tmp writes /,
+      /--abort-on-uncaught-exception writes the whole memory into a core file at an error: take /,
+    ])
+      expect(stderr).toMatch(line)
   })
 
   it('does not start under a profiler that stands on the command line', async () => {
@@ -76,61 +79,15 @@ describe('a server of production', () => {
     expect(log).toMatch(/"msg":"stopped"/)
   })
 
-  it('opens no inspector on SIGUSR1 when it is started in another way', async () => {
+  it('is as closed when it is started in another way, and says on every way who holds keys', async () => {
     const log = await withServer([source], async (server) => {
       process.kill(server.pid, 'SIGUSR1')
       await server.until(() => (server.stderr.includes('SIGUSR1 was ignored') ? true : undefined), 'the log line')
-      await runWell(process.execPath, [bin, 'status', '--dir', instance])
+      looksClosed(server)
+      await saysWhoHoldsKeys(server)
     })
     expect(log).not.toMatch(/Debugger listening/)
     expect(log).toMatch(/"msg":"stopped"/)
-  })
-
-  it('makes files for its owner alone, has no core file, and is not dumpable', async () => {
-    await withServer([source], (server) => {
-      expect(/^Umask:\s+(\S+)$/m.exec(proc(server, 'status'))?.[1]).toBe('0077')
-      if (memoryReport().making === 'native')
-        expect(/^Max core file size\s+(\S+)\s+(\S+)/m.exec(proc(server, 'limits'))?.slice(1)).toEqual(['0', '0'])
-      const readable = filesBelow(instance).filter((file) => (statSync(file).mode & 0o077) !== 0)
-      expect(readable.map((file) => file.slice(instance.length + 1)).toSorted()).toEqual([
-        'ca.pem',
-        'krypton.yaml',
-        'server.pem',
-      ])
-    })
-  })
-
-  it('says on every way who holds keys, and to krypton doctor what is not as it should be', async () => {
-    await withServer([source], async (server) => {
-      const isNative = memoryReport().making === 'native'
-      // The command prints one document of this form.
-      const { addresses, keys } = JSON.parse(server.stdout) as { addresses: { health: { port: number } }; keys: string }
-      expect(keys).toMatch(isNative ? /^held by the native addon, in locked memory/ : /^held by JavaScript/)
-      const health = `http://127.0.0.1:${addresses.health.port}`
-      const ready = (await (await fetch(`${health}/readyz`)).json()) as {
-        native: string
-        memory: { lockedBytes: number }
-      }
-      expect(ready.native).toBe(isNative ? 'on' : 'off')
-      expect(ready.memory.lockedBytes > 0).toBe(isNative)
-      const metrics = await (await fetch(`${health}/metrics`)).text()
-      expect(metrics).toMatch(isNative ? /^krypton_native_addon_in_use 1$/m : /^krypton_native_addon_in_use 0$/m)
-      expect(metrics).toMatch(
-        isNative ? /^krypton_secret_slots_in_use\{class="wrapping"\} [1-9]/m : /^krypton_secret_slots 0$/m,
-      )
-      const status = await runWell(process.execPath, [bin, 'status', '--dir', instance])
-      expect(status).toMatch(isNative ? /^memory\.lockedBytes +[1-9]/m : /^memory\.lockedBytes +0$/m)
-      const findings = await run(process.execPath, [bin, 'doctor', '--dir', instance, '--json'])
-      expect([findings.code, findings.stderr]).toEqual([0, 'The server answered.\n'])
-      const states = new Map(
-        (JSON.parse(findings.stdout) as { check: string; state: string }[]).map(({ check, state }) => [check, state]),
-      )
-      for (const check of ['native addon', 'other processes'])
-        expect([check, states.get(check)]).toEqual([check, isNative ? 'good' : 'warning'])
-      // Without the addon it is as the shell has it.
-      if (isNative) expect(states.get('core files')).toBe('good')
-      expect([states.get('switches of Node'), states.get('files')]).toEqual(['good', 'good'])
-    })
   })
 
   it('ends with 1 by an error that nobody caught, told in one line of its log without what hangs on the error', async () => {
@@ -162,6 +119,51 @@ describe('a development server', () => {
     expect(server.stderr).toMatch(/"level":"warn".*keys are exposed: --report-uncaught-exception/)
   })
 })
+
+/** Files for its owner alone, no core file, and not dumpable. */
+function looksClosed(server: TestProcess): void {
+  expect(/^Umask:\s+(\S+)$/m.exec(proc(server, 'status'))?.[1]).toBe('0077')
+  if (memoryReport().making === 'native')
+    expect(/^Max core file size\s+(\S+)\s+(\S+)/m.exec(proc(server, 'limits'))?.slice(1)).toEqual(['0', '0'])
+  const readable = filesBelow(instance).filter((file) => (statSync(file).mode & 0o077) !== 0)
+  expect(readable.map((file) => file.slice(instance.length + 1)).toSorted()).toEqual([
+    'ca.pem',
+    'krypton.yaml',
+    'server.pem',
+  ])
+}
+
+/** Ready page, metrics, status and krypton doctor, which says too what is not as it should be. */
+async function saysWhoHoldsKeys(server: TestProcess): Promise<void> {
+  const isNative = memoryReport().making === 'native'
+  // The command prints one document of this form.
+  const { addresses, keys } = JSON.parse(server.stdout) as { addresses: { health: { port: number } }; keys: string }
+  expect(keys).toMatch(isNative ? /^held by the native addon, in locked memory/ : /^held by JavaScript/)
+  const health = `http://127.0.0.1:${addresses.health.port}`
+  const ready = (await (await fetch(`${health}/readyz`)).json()) as {
+    native: string
+    memory: { lockedBytes: number }
+  }
+  expect(ready.native).toBe(isNative ? 'on' : 'off')
+  expect(ready.memory.lockedBytes > 0).toBe(isNative)
+  const metrics = await (await fetch(`${health}/metrics`)).text()
+  expect(metrics).toMatch(isNative ? /^krypton_native_addon_in_use 1$/m : /^krypton_native_addon_in_use 0$/m)
+  expect(metrics).toMatch(
+    isNative ? /^krypton_secret_slots_in_use\{class="wrapping"\} [1-9]/m : /^krypton_secret_slots 0$/m,
+  )
+  const status = await runWell(process.execPath, [bin, 'status', '--dir', instance])
+  expect(status).toMatch(isNative ? /^memory\.lockedBytes +[1-9]/m : /^memory\.lockedBytes +0$/m)
+  const findings = await run(process.execPath, [bin, 'doctor', '--dir', instance, '--json'])
+  expect([findings.code, findings.stderr]).toEqual([0, 'The server answered.\n'])
+  const states = new Map(
+    (JSON.parse(findings.stdout) as { check: string; state: string }[]).map(({ check, state }) => [check, state]),
+  )
+  for (const check of ['native addon', 'other processes'])
+    expect([check, states.get(check)]).toEqual([check, isNative ? 'good' : 'warning'])
+  // Without the addon it is as the shell has it.
+  if (isNative) expect(states.get('core files')).toBe('good')
+  expect([states.get('switches of Node'), states.get('files')]).toEqual(['good', 'good'])
+}
 
 /** bin/krypton under an older Node has the server as its child. */
 function serverPid(server: TestProcess): number {

@@ -12,8 +12,8 @@ import type { SlowOrder, SlowReport } from './slow-process.ts'
  * npm run slow-clients -- --clients 5000 [--kind 'never reads'] [--cut-within 15]
  *
  * For each way to be slow: so many slow clients beside 8 fast ones on the real listener. All slow ones must be cut within 15 s and the server
- * must stay under 1 GB; the fast clients' p99 beside them is reported as a multiple of what it was before. First a listener without timeouts
- * must fail the same check, or the check is worth nothing. Each slow client is a file descriptor here and one in the server: ulimit -n.
+ * must stay under 1 GB; the fast clients' p99 beside them is reported as a multiple of what it was before. A listener without timeouts
+ * must fail the same check, or the check is worth nothing: three clients of it are watched beside. Each slow client is a file descriptor here and one in the server: ulimit -n.
  * --cut-within gives a machine that stands still for seconds at a time more than 15: being cut at all is what CI asks.
  */
 const residentBytesMax = 1e9
@@ -45,14 +45,17 @@ if (openFilesMax < clientCount + 200) {
   process.exit(2)
 }
 
-const controlFound = await findPlantedDefect()
-process.stdout.write(`control, no timeouts: ${controlFound ? 'found' : 'NOT FOUND'}\n`)
-let ok = controlFound
+// It waits for longer than anybody may live, and does nothing meanwhile.
+const control = findPlantedDefect()
+let ok = true
 for (const kind of Object.keys(slowKinds)) {
   if (values.kind !== undefined && values.kind !== kind) continue
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of a literal are those of its type
   if (!(await runKind(kind as SlowKind))) ok = false
 }
+const controlFound = await control
+process.stdout.write(`control, no timeouts: ${controlFound ? 'found' : 'NOT FOUND'}\n`)
+if (!controlFound) ok = false
 process.stdout.write(ok ? 'slow clients: ok\n' : 'slow clients: FAILED\n')
 process.exitCode = ok ? 0 : 1
 

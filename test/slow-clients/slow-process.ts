@@ -21,6 +21,8 @@ export interface SlowReport {
 process.on('message', (order: SlowOrder) => {
   void run(order).then((report) => process.send!(report))
 })
+// The report was taken: nobody waits any more for whoever is left.
+process.on('disconnect', () => process.exit(0))
 
 async function run({ server, kind, count, patienceMs }: SlowOrder): Promise<SlowReport> {
   const target = newTarget(server)
