@@ -37,10 +37,8 @@ import { verifyClientCertificate } from './certificates/verify-client-certificat
 import type { Clock } from './clock.ts'
 import { readCertificate } from './crypto/x509-certificate.ts'
 import { isKryptonError, KryptonError } from './errors.ts'
-import { nearest } from './config/refusal.ts'
 import type { Instance } from './instance.ts'
 import type { KeyJobs } from './key-jobs.ts'
-import { enumTables } from './kmip/enums.ts'
 import { limits } from './limits.ts'
 import { distinguishedName } from './objects/certificate-names.ts'
 import {
@@ -49,13 +47,11 @@ import {
   useCertificateAuthority,
 } from './operations/certificate-authority.ts'
 import type { CertificateIssuer } from './operations/certificate-issuer.ts'
-import { handlerOf } from './operations/index.ts'
+import { operationName, operationNamed, roleNamed, roleView, ruleOf } from './role-names.ts'
 import type { ServiceActs } from './service-acts.ts'
 import type { Log } from './telemetry/log.ts'
 import type { TenantLinks } from './tenant-links.ts'
 import { type Client, type KeyIdentity, RecordState, type Tenant } from './tenants/records.ts'
-import type { Role, RoleRule } from './tenants/role.ts'
-import type { RoleName } from './tenants/tenant-registry.ts'
 
 /** What an administration works with. */
 export interface AdministrationParts {
@@ -121,8 +117,8 @@ export class Administration implements AdminServices {
     }
     const role = roleName === undefined ? undefined : roleNamed(roleName)
     const { issued, identity } = await this.#certificate(request.name, csr)
-    const client = await registry
-      .createClient({ ...request, ...identity, operations: allowed, role }, actor)
+    const client = await registry.clients
+      .create({ ...request, ...identity, operations: allowed, role }, actor)
       .catch((error: unknown) => this.#nameIsTaken(request.tenant, request.name, error))
     const { tenantName: tenant, systemName: system, serviceName: service, name } = client
     this.#log.info('client added', { tenant, system, service, client: name })
@@ -137,8 +133,8 @@ export class Administration implements AdminServices {
 
   async listClients(tenant: string): Promise<ClientView[]> {
     const { registry } = this.#instance
-    const credentials = await registry.listCredentials(tenant)
-    return byName(await registry.listClients(tenant)).map((client) => {
+    const credentials = await registry.credentials.list(tenant)
+    return byName(await registry.clients.list(tenant)).map((client) => {
       const view = this.#clientView(client)
       const type = credentials.get(view.id)
       return type === undefined ? view : { ...view, credential: credentialName(type) }
@@ -146,13 +142,13 @@ export class Administration implements AdminServices {
   }
 
   async revokeClient(tenant: string, name: string): Promise<ClientView> {
-    const client = await this.#instance.registry.revokeClient(tenant, name, actor)
+    const client = await this.#instance.registry.clients.revoke(tenant, name, actor)
     this.#log.info('client revoked', { tenant, client: name })
     return this.#clientView(client)
   }
 
   async setClientRole(tenant: string, name: string, role: string): Promise<ClientView> {
-    const client = await this.#instance.registry.setClientRole(tenant, name, roleNamed(role), actor)
+    const client = await this.#instance.registry.clients.setRole(tenant, name, roleNamed(role), actor)
     this.#log.info('client has another role', { tenant, client: name, role })
     return this.#clientView(client)
   }
@@ -163,13 +159,13 @@ export class Administration implements AdminServices {
       throw new KryptonError('invalid-field', 'send a verifier of this version: krypton client credential add makes it')
     }
     const credential = { type: credentialKinds[type], verifier: bytes }
-    await this.#instance.registry.setCredential(tenant, name, credential, actor)
+    await this.#instance.registry.credentials.set(tenant, name, credential, actor)
     this.#log.info('client needs a credential', { tenant, client: name, type })
     return this.#client(tenant, name)
   }
 
   async removeCredential(tenant: string, name: string): Promise<ClientView> {
-    await this.#instance.registry.removeCredential(tenant, name, actor)
+    await this.#instance.registry.credentials.remove(tenant, name, actor)
     this.#log.info('client needs no credential', { tenant, client: name })
     return this.#client(tenant, name)
   }
@@ -179,7 +175,7 @@ export class Administration implements AdminServices {
   }
 
   async listRoles(tenant: string): Promise<RoleView[]> {
-    const own = byName(await this.#instance.registry.listRoles(tenant)).map((role) => roleView(role))
+    const own = byName(await this.#instance.registry.roles.list(tenant)).map((role) => roleView(role))
     return [...builtInRoles.map((name) => roleView({ name, rules: rulesOfBuiltIn(name)! }, true)), ...own] // as they are listed
   }
 
@@ -188,7 +184,7 @@ export class Administration implements AdminServices {
       throw new KryptonError('already-exists', `choose another name: every tenant has a role ${name}`)
     }
     const role = { name, rules: rules.map(ruleOf) }
-    const made = await this.#instance.registry.createRole(tenant, role, actor)
+    const made = await this.#instance.registry.roles.create(tenant, role, actor)
     this.#log.info('role made', { tenant, role: name })
     return roleView(made)
   }
@@ -198,8 +194,8 @@ export class Administration implements AdminServices {
     if (rulesOfBuiltIn(name) !== undefined) {
       throw new KryptonError('invalid-field', `${name} is a role of every tenant: it is not removed`)
     }
-    const role = (await registry.listRoles(tenant)).find((candidate) => candidate.name === name)
-    await registry.removeRole(tenant, name, actor)
+    const role = (await registry.roles.list(tenant)).find((candidate) => candidate.name === name)
+    await registry.roles.remove(tenant, name, actor)
     this.#log.info('role removed', { tenant, role: name })
     return roleView(role!) // it has just been removed
   }
@@ -389,7 +385,7 @@ export class Administration implements AdminServices {
   /** A name stays with the client that had it, so that a log says who did what: the refusal says why the name is not free. */
   async #nameIsTaken(tenant: string, name: string, error: unknown): Promise<never> {
     if (!isKryptonError(error, 'already-exists')) throw error
-    const clients = await this.#instance.registry.listClients(tenant)
+    const clients = await this.#instance.registry.clients.list(tenant)
     const revoked = clients.some((client) => client.name === name && client.state === RecordState.revoked)
     if (!revoked) throw error
     throw new KryptonError(
@@ -446,64 +442,6 @@ function tenantView({ tenant, name, state, created }: Tenant): TenantView {
 function credentialName(type: number): string {
   return Object.entries(credentialKinds).find(([, number]) => number === type)?.[0] ?? String(type)
 }
-
-function roleNamed(name: string): RoleName {
-  return { name, builtIn: rulesOfBuiltIn(name) !== undefined }
-}
-
-/** A rule by the specification's names; a role that every tenant has stands for its operations. */
-function ruleOf({ operations, objectTypes, objectGroups }: NewRole['rules'][number]): RoleRule {
-  return {
-    operations: new Set(
-      operations.flatMap((name) => [...(rulesOfBuiltIn(name)?.[0]?.operations ?? [operationNamed(name)])]),
-    ),
-    objectTypes: objectTypes && new Set(objectTypes.map(objectTypeNamed)),
-    objectGroups: objectGroups && new Set(objectGroups),
-  }
-}
-
-function objectTypeNamed(name: string): number {
-  for (const [objectType, entry] of enumTables.ObjectType) if (plain(entry.name) === plain(name)) return objectType
-  const names = [...enumTables.ObjectType.values()].map((entry) => entry.name)
-  throw new KryptonError(
-    'invalid-field',
-    `there is no Object Type ${name.slice(0, 40)}: name some of ${names.join(', ')}`,
-  )
-}
-
-function roleView({ name, rules }: Role, builtIn = false): RoleView {
-  return {
-    name,
-    builtIn,
-    rules: rules.map(({ operations, objectTypes, objectGroups }) => ({
-      operations: [...operations].map(operationName),
-      objectTypes: objectTypes && [...objectTypes].map((type) => enumTables.ObjectType.get(type)?.name ?? String(type)),
-      objectGroups: objectGroups && [...objectGroups],
-    })),
-  }
-}
-
-/** The specification's name of a KMIP operation. */
-export function operationName(operation: number): string {
-  return enumTables.Operation.get(operation)?.name ?? String(operation)
-}
-
-/** The number of an operation that is served, by its name in any case, with or without spaces and hyphens. */
-function operationNamed(name: string): number {
-  const wanted = plain(name)
-  const served = [...enumTables.Operation].filter(([operation]) => handlerOf(operation) !== undefined)
-  for (const [operation, entry] of served) if (plain(entry.name) === wanted) return operation
-  const asked = name.slice(0, 40)
-  const known = [...enumTables.Operation.values()].some((entry) => plain(entry.name) === wanted)
-  const names = new Map(served.map(([, entry]) => [plain(entry.name), entry.name]))
-  const near = known ? undefined : nearest(wanted, [...names.keys()])
-  throw new KryptonError(
-    'invalid-field',
-    `${known ? `${asked} is not served` : `there is no KMIP operation ${asked}`}${near === undefined ? '' : `, did you mean ${names.get(near)}?`}: name some of ${[...names.values()].join(', ')}`,
-  )
-}
-
-const plain = (name: string): string => name.toLowerCase().replaceAll(/[\s_-]/g, '')
 
 const stateName = (state: RecordState): string => (state === RecordState.active ? 'active' : 'revoked')
 

@@ -97,7 +97,7 @@ export async function initializeInstance({
       const now = new Date(systemClock.now())
       const authority = await authorityIn(directory, now)
       const registry = new TenantRegistry(store, keyChain, systemClock, randomIdentifier)
-      await registry.registerAuthority({ certificate: authority.certificate }, actor)
+      await registry.authorities.register({ certificate: authority.certificate }, actor)
       if (place !== undefined) await writeFirstAnchor({ store, root, place, clock: systemClock })
       const { names } = await writeServerCertificate(authority, hosts, config.kmip, now)
       const pins = { cluster: hex(root.cluster), verifier: hex(root.verifier), epoch: root.epoch }

@@ -192,7 +192,7 @@ export class KeyJobs {
     if (tenant === undefined || system === undefined || more.length > 0)
       throw new KryptonError('invalid-field', 'announce TENANT/SYSTEM or TENANT/SYSTEM/SERVICE')
     const names = { tenant, system, ...(service === undefined ? {} : { service }) }
-    await this.#parts.instance.registry.announce(names, actor)
+    await this.#parts.instance.registry.scopes.announce(names, actor)
     return this.views.of(await this.#names.addressOf(name), name)
   }
 

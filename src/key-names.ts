@@ -20,7 +20,7 @@ export class KeyNames {
         'invalid-field',
         'name a key by ivk, TENANT/SYSTEM or TENANT/SYSTEM/SERVICE; integrity:TENANT can only be shown, rotated or declared compromised',
       )
-    const scope = await this.#registry.scopeAt({ tenant, system, ...(service === undefined ? {} : { service }) })
+    const scope = await this.#registry.scopes.at({ tenant, system, ...(service === undefined ? {} : { service }) })
     return scope.service === undefined
       ? { table: 'tenant_keys', tenant: scope.tenant, system: scope.system }
       : { table: 'service_keys', tenant: scope.tenant, system: scope.system, service: scope.service }
@@ -28,12 +28,12 @@ export class KeyNames {
 
   /** The inverse of `addressOf`. */
   async nameOf(address: KeyAddress): Promise<string> {
-    return address.table === 'ivks' ? 'ivk' : this.#registry.pathOf(address)
+    return address.table === 'ivks' ? 'ivk' : this.#registry.scopes.pathOf(address)
   }
 
   /** A tenant, system or service by its names. */
   pathOf(scope: Parameters<TenantRegistry['pathOf']>[0]): Promise<string> {
-    return this.#registry.pathOf(scope)
+    return this.#registry.scopes.pathOf(scope)
   }
 
   /** The tenant whose integrity key has that name; undefined for other keys. Throws 'not-found'. */
@@ -44,7 +44,7 @@ export class KeyNames {
 
   /** The name of a tenant's integrity key: no system has a colon in its name. */
   async nameOfIntegrityKey(tenant: Buffer): Promise<string> {
-    return `${integrityPrefix}${await this.#registry.pathOf({ tenant })}`
+    return `${integrityPrefix}${await this.#registry.scopes.pathOf({ tenant })}`
   }
 
   /** What a destruction of that name takes. Throws 'not-found', 'invalid-field'. */
@@ -56,7 +56,7 @@ export class KeyNames {
         'name what is destroyed: TENANT, TENANT/SYSTEM or TENANT/SYSTEM/SERVICE; a version is one of a service',
       )
     if (system === undefined) return { tenant: (await this.#registry.tenantNamed(tenant)).tenant }
-    const scope = await this.#registry.scopeAt({ tenant, system, ...(service === undefined ? {} : { service }) })
+    const scope = await this.#registry.scopes.at({ tenant, system, ...(service === undefined ? {} : { service }) })
     return { ...scope, ...(version === undefined ? {} : { version }) }
   }
 }

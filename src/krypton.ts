@@ -213,7 +213,7 @@ class RunningServer implements Krypton {
     const { store, keyChain: chain, registry } = this.#opened()
     const leases = new L1Leases({
       chain,
-      nameOf: (tenant, system) => registry.pathOf({ tenant, system }),
+      nameOf: (tenant, system) => registry.scopes.pathOf({ tenant, system }),
       clock: systemClock,
       bootClock: systemBootClock,
       providers: externalKeyProviders,
@@ -292,7 +292,7 @@ class RunningServer implements Krypton {
   }
 
   async #startHealth(counters: readonly Counters[]): Promise<void> {
-    const { operationName } = await import('./administration.ts')
+    const { operationName } = await import('./role-names.ts')
     const { HealthServer } = await import('./telemetry/health-server.ts')
     const { Metrics } = await import('./telemetry/metrics.ts')
     const metrics = new Metrics(counters, operationName, this.#opened().serverCertificate.notAfter, () => {

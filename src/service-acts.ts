@@ -13,7 +13,8 @@ import type { CryptoPolicy } from './objects/crypto-policy.ts'
 import { OperationContext } from './operations/handler.ts'
 import { Streams } from './operations/streams.ts'
 import type { MaybePromise, Store } from './store/store.ts'
-import type { ServiceName, TenantRegistry } from './tenants/tenant-registry.ts'
+import type { ServiceName } from './tenants/scopes.ts'
+import type { TenantRegistry } from './tenants/tenant-registry.ts'
 import { version } from './version.ts'
 
 export interface ServiceActsParts {
@@ -51,7 +52,7 @@ export class ServiceActs {
     const { store, keyChain, registry, clock, policy, onDamaged } = this.#parts
     this.#keystore ??= new Keystore(store, keyChain, clock, onDamaged)
     this.#cryptoWork ??= new CryptoWork({ offload: 'table', loops: 1 })
-    const principal = operatorOf(await registry.scopeOf(service), service, actor)
+    const principal = operatorOf(await registry.scopes.of(service), service, actor)
     const { tenant } = principal
     for (let conflicts = 0; ; conflicts++) {
       const unit = new UnitOfWork(this.#keystore.forPrincipal(principal), (object) =>

@@ -93,13 +93,13 @@ export class TenantLinks {
   }
 
   async #system(tenant: string, system: string): Promise<SystemOfKeys> {
-    const { tenant: tenantId, system: systemId } = await this.#registry.scopeAt({ tenant, system })
+    const { tenant: tenantId, system: systemId } = await this.#registry.scopes.at({ tenant, system })
     return { tenant: tenantId, system: systemId }
   }
 
   async #view(row: Row<'l1_links'>): Promise<Link> {
     const report = this.#leases.report(row.tenant, row.system)
-    const [tenant = '', system = ''] = (await this.#registry.pathOf(row)).split('/')
+    const [tenant = '', system = ''] = (await this.#registry.scopes.pathOf(row)).split('/')
     return {
       tenant,
       system,

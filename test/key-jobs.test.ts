@@ -66,7 +66,10 @@ describe('an announced key', () => {
     await jobs.announce('acme/second/orders', 'operator:ada')
     await jobs.change('acme/second/orders', 'activate', 'operator:ada')
     const keys = { issuerKeyHash: randomBytes(32), leafKeyHash: randomBytes(32) }
-    await registry.createClient({ tenant: 'acme', system: 'second', service: 'orders', name: 'one', ...keys }, 'system')
+    await registry.clients.create(
+      { tenant: 'acme', system: 'second', service: 'orders', name: 'one', ...keys },
+      'system',
+    )
     expect(await shown('acme/second/orders')).toEqual([[1, 'active', 'usable']])
     const names = (await jobs.views.related('acme/second', 'descendants')).map(({ key }) => key)
     expect(names).toEqual(['acme/second/orders'])

@@ -16,6 +16,21 @@ export interface RowKeys {
   verifyRow<T extends TableName>(table: T, row: Row<T>): void
 }
 
+/** The change that puts a new row, given without its version and MAC, into a table. */
+export function insertOf<T extends TableName>(
+  table: T,
+  row: Omit<Row<T>, 'row_version' | 'mac'>,
+  keys: Pick<RowKeys, 'macRow'>,
+): Change {
+  const versioned = { ...row, row_version: 1 }
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a row of T without its last two columns, and those two
+  return {
+    table,
+    kind: 'insert',
+    row: { ...versioned, mac: keys.macRow(table, versioned as never) },
+  } as unknown as Change
+}
+
 /** The change of a row to one with some columns changed, one version later. */
 export function updateOf<T extends TableName>(
   table: T,

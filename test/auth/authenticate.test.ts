@@ -47,11 +47,11 @@ describe('a bound certificate', () => {
   test('is still its client after its renewal with the same key', async () => {
     const { registry } = realm
     const signer = await newSigner()
-    const authority = await registry.registerAuthority({ certificate: signer.der, tenant: 'demo' }, actor)
+    const authority = await registry.authorities.register({ certificate: signer.der, tenant: 'demo' }, actor)
     const keys = await newKeys()
     const first = await sign(signer, { keys })
     const { leafKeyHash } = verifyClientCertificate(first, [authority])
-    await registry.createClient(
+    await registry.clients.create(
       { tenant: 'demo', name: 'own', issuerKeyHash: authority.publicKeyHash, leafKeyHash },
       actor,
     )
@@ -76,7 +76,7 @@ describe('unknown is', () => {
     for (let times = 0; times < 2; times++) await expect(ask(peer)).rejects.toSatisfy(unknown('no client is bound'))
     const authorities = await realm.directory.authorities()
     const { authority, leafKeyHash } = verifyClientCertificate(issued.certificate, authorities)
-    await realm.registry.createClient(
+    await realm.registry.clients.create(
       { tenant: 'demo', name: 'new', issuerKeyHash: authority.publicKeyHash, leafKeyHash },
       actor,
     )
@@ -86,11 +86,11 @@ describe('unknown is', () => {
   test('a key that is bound, vouched for by another authority', async () => {
     const { registry } = realm
     const [mine, theirs] = [await newSigner(), await newSigner({ name: 'CN=theirs' })]
-    const authority = await registry.registerAuthority({ certificate: mine.der, tenant: 'demo' }, actor)
-    await registry.registerAuthority({ certificate: theirs.der, tenant: 'demo' }, actor)
+    const authority = await registry.authorities.register({ certificate: mine.der, tenant: 'demo' }, actor)
+    await registry.authorities.register({ certificate: theirs.der, tenant: 'demo' }, actor)
     const keys = await newKeys()
     const { leafKeyHash } = verifyClientCertificate(await sign(mine, { keys }), [authority])
-    await registry.createClient(
+    await registry.clients.create(
       { tenant: 'demo', name: 'own', issuerKeyHash: authority.publicKeyHash, leafKeyHash },
       actor,
     )
@@ -101,10 +101,10 @@ describe('unknown is', () => {
     const { registry } = realm
     await registry.createTenant('acme', actor)
     const signer = await newSigner()
-    const authority = await registry.registerAuthority({ certificate: signer.der, tenant: 'acme' }, actor)
+    const authority = await registry.authorities.register({ certificate: signer.der, tenant: 'acme' }, actor)
     const der = await sign(signer)
     const { leafKeyHash } = verifyClientCertificate(der, [authority])
-    await registry.createClient(
+    await registry.clients.create(
       { tenant: 'demo', name: 'stolen', issuerKeyHash: authority.publicKeyHash, leafKeyHash },
       actor,
     )
@@ -114,7 +114,7 @@ describe('unknown is', () => {
   test('a client from the moment of its revocation, known before or not', async () => {
     const peer = await newClient()
     await ask(peer)
-    await realm.registry.revokeClient('demo', 'one', actor)
+    await realm.registry.clients.revoke('demo', 'one', actor)
     await expect(ask(peer)).rejects.toSatisfy(unknown('is revoked'))
     await expect(ask(peerOf(peer.certificate))).rejects.toSatisfy(unknown('is revoked'))
   })

@@ -72,7 +72,7 @@ async function clientWith(fields?: CredentialFields): Promise<{ name: string; pe
 
 async function set(name: string, fields: CredentialFields): Promise<void> {
   const verifier = await credentialVerifier(fields, randomBytes(16))
-  await realm.registry.setCredential('demo', name, { type: credentialKinds[fields.type], verifier }, actor)
+  await realm.registry.credentials.set('demo', name, { type: credentialKinds[fields.type], verifier }, actor)
 }
 
 function wire({ type, ...credentialValue }: CredentialFields): Credential {
@@ -160,7 +160,7 @@ describe('a client with a credential', () => {
       wrong,
       'served',
     ])
-    await realm.registry.removeCredential('demo', name, actor)
+    await realm.registry.credentials.remove('demo', name, actor)
     expect(await ask(peer)).toBe('served')
   })
 
@@ -236,10 +236,10 @@ test('a credential is set and removed for clients that are there', async () => {
   const given = { type: 1, verifier }
   const { name } = await clientWith()
   const code = (expected: string) => expect.objectContaining({ code: expected })
-  await expect(registry.setCredential('demo', 'nobody', given, actor)).rejects.toEqual(code('not-found'))
-  await expect(registry.removeCredential('demo', name, actor)).rejects.toEqual(code('not-found'))
-  await registry.setCredential('demo', name, given, actor)
-  expect([...(await registry.listCredentials('demo')).values()]).toContain(1)
-  await registry.revokeClient('demo', name, actor)
-  await expect(registry.setCredential('demo', name, given, actor)).rejects.toEqual(code('invalid-field'))
+  await expect(registry.credentials.set('demo', 'nobody', given, actor)).rejects.toEqual(code('not-found'))
+  await expect(registry.credentials.remove('demo', name, actor)).rejects.toEqual(code('not-found'))
+  await registry.credentials.set('demo', name, given, actor)
+  expect([...(await registry.credentials.list('demo')).values()]).toContain(1)
+  await registry.clients.revoke('demo', name, actor)
+  await expect(registry.credentials.set('demo', name, given, actor)).rejects.toEqual(code('invalid-field'))
 })

@@ -32,7 +32,7 @@ async function clientOf(name: string, role: string): Promise<Peer> {
   const { authority, leafKeyHash } = verifyClientCertificate(issued.certificate, await realm.directory.authorities())
   const identity = { issuerKeyHash: authority.publicKeyHash, leafKeyHash }
   const builtIn = rulesOfBuiltIn(role) !== undefined
-  await realm.registry.createClient({ tenant: 'demo', name, role: { name: role, builtIn }, ...identity }, actor)
+  await realm.registry.clients.create({ tenant: 'demo', name, role: { name: role, builtIn }, ...identity }, actor)
   return peerOf(issued.certificate)
 }
 
@@ -107,13 +107,13 @@ describe('a role of a tenant', () => {
       objectTypes: new Set([ObjectType.SymmetricKey]),
       objectGroups: new Set(['a', 'ä']),
     }
-    await realm.registry.createRole('demo', { name: 'own', rules: [rule, full] }, actor)
-    expect(await realm.registry.listRoles('demo')).toContainEqual({ name: 'own', rules: [rule, full] })
+    await realm.registry.roles.create('demo', { name: 'own', rules: [rule, full] }, actor)
+    expect(await realm.registry.roles.list('demo')).toContainEqual({ name: 'own', rules: [rule, full] })
     const peer = await clientOf('of-own', 'own')
     const before = await authenticator.authenticate(peer)
     expect(namesOf(allowedTo(before))).toEqual(['Cancel', 'Discover Versions', 'Get', 'Locate', 'Poll', 'Query'])
     expect(before.objectRules).toEqual([rule, full])
-    await realm.registry.setClientRole('demo', 'of-own', { name: 'officer', builtIn: true }, actor)
+    await realm.registry.clients.setRole('demo', 'of-own', { name: 'officer', builtIn: true }, actor)
     const after = await authenticator.authenticate(peer)
     expect(allowedTo(after)).toEqual(served)
     expect(after.objectRules).toBeUndefined()
@@ -122,30 +122,30 @@ describe('a role of a tenant', () => {
   test('is refused where there is none, twice, by a bad name, and while a client has it', async () => {
     const { registry } = realm
     const code = (expected: string) => expect.objectContaining({ code: expected })
-    await registry.createRole('demo', { name: 'held', rules: [rule] }, actor)
+    await registry.roles.create('demo', { name: 'held', rules: [rule] }, actor)
     await clientOf('holder', 'held')
-    await expect(registry.createRole('demo', { name: 'held', rules: [rule] }, actor)).rejects.toEqual(
+    await expect(registry.roles.create('demo', { name: 'held', rules: [rule] }, actor)).rejects.toEqual(
       code('already-exists'),
     )
-    await expect(registry.createRole('demo', { name: 'a/b', rules: [rule] }, actor)).rejects.toEqual(
+    await expect(registry.roles.create('demo', { name: 'a/b', rules: [rule] }, actor)).rejects.toEqual(
       code('invalid-field'),
     )
     await expect(clientOf('nobody', 'none')).rejects.toEqual(code('not-found'))
     const missing = { name: 'none', builtIn: false }
-    await expect(registry.setClientRole('demo', 'holder', missing, actor)).rejects.toEqual(code('not-found'))
-    await expect(registry.setClientRole('demo', 'missing', missing, actor)).rejects.toEqual(code('not-found'))
-    await expect(registry.removeRole('demo', 'none', actor)).rejects.toEqual(code('not-found'))
-    await expect(registry.removeRole('demo', 'held', actor)).rejects.toEqual(code('invalid-field'))
-    await registry.revokeClient('demo', 'holder', actor)
-    await expect(registry.setClientRole('demo', 'holder', { name: 'user', builtIn: true }, actor)).rejects.toEqual(
+    await expect(registry.clients.setRole('demo', 'holder', missing, actor)).rejects.toEqual(code('not-found'))
+    await expect(registry.clients.setRole('demo', 'missing', missing, actor)).rejects.toEqual(code('not-found'))
+    await expect(registry.roles.remove('demo', 'none', actor)).rejects.toEqual(code('not-found'))
+    await expect(registry.roles.remove('demo', 'held', actor)).rejects.toEqual(code('invalid-field'))
+    await registry.clients.revoke('demo', 'holder', actor)
+    await expect(registry.clients.setRole('demo', 'holder', { name: 'user', builtIn: true }, actor)).rejects.toEqual(
       code('invalid-field'),
     )
-    await registry.removeRole('demo', 'held', actor)
-    expect((await registry.listRoles('demo')).map(({ name }) => name)).not.toContain('held')
+    await registry.roles.remove('demo', 'held', actor)
+    expect((await registry.roles.list('demo')).map(({ name }) => name)).not.toContain('held')
   })
 
   test('a row that somebody has edited counts for nobody', async () => {
-    await realm.registry.createRole('demo', { name: 'edited', rules: [rule] }, actor)
+    await realm.registry.roles.create('demo', { name: 'edited', rules: [rule] }, actor)
     const peer = await clientOf('edited', 'edited')
     const [row] = (await realm.store.find('roles', {})).filter(({ name }) => name === 'edited')
     const change = { ...row!, rules: Buffer.from('[]'), row_version: row!.row_version + 1 }

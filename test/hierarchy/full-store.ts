@@ -22,12 +22,12 @@ export async function newFullStore(externalKey: ExternalKey): Promise<Hierarchy>
   const bench = new RotationBench(made)
   const registry = new TenantRegistry(store, chain, clock, randomIdentifier)
   const authority = await newAuthority('an authority', new Date(clock.now()))
-  await registry.registerAuthority({ certificate: authority.certificate }, 'system')
+  await registry.authorities.register({ certificate: authority.certificate }, 'system')
   for (const tenant of ['acme', 'other']) {
     await registry.createTenant(tenant, 'system')
     const keys = () => ({ issuerKeyHash: randomBytes(32), leafKeyHash: randomBytes(32) })
-    await registry.createClient({ tenant, name: 'one', ...keys() }, 'system')
-    await registry.createClient({ tenant, system: 'second', service: 'orders', name: 'two', ...keys() }, 'system')
+    await registry.clients.create({ tenant, name: 'one', ...keys() }, 'system')
+    await registry.clients.create({ tenant, system: 'second', service: 'orders', name: 'two', ...keys() }, 'system')
     await registry.setRotationPeriods(tenant, { tenantKeyDays: 9, serviceKeyDays: 3 }, 'system')
   }
   const objects = []

@@ -38,8 +38,8 @@ beforeAll(async () => {
   theirs = await newSigner({ name: 'CN=theirs' })
   stranger = await newSigner({ name: 'CN=authority' })
   await server.registry.createTenant('other', actor)
-  await server.registry.registerAuthority({ certificate: mine.der, tenant: 'demo' }, actor)
-  await server.registry.registerAuthority({ certificate: theirs.der, tenant: 'other' }, actor)
+  await server.registry.authorities.register({ certificate: mine.der, tenant: 'demo' }, actor)
+  await server.registry.authorities.register({ certificate: theirs.der, tenant: 'other' }, actor)
 })
 afterAll(() => server.stop())
 
@@ -53,7 +53,7 @@ let bound = 0
 async function bind(signer: Signer, keys: webcrypto.CryptoKeyPair, tenant = 'demo'): Promise<string> {
   const name = `client-${bound++}`
   const issuerKeyHash = await publicKeyHash(signer.keys)
-  await server.registry.createClient({ tenant, name, issuerKeyHash, leafKeyHash: await publicKeyHash(keys) }, actor)
+  await server.registry.clients.create({ tenant, name, issuerKeyHash, leafKeyHash: await publicKeyHash(keys) }, actor)
   return name
 }
 
@@ -124,7 +124,7 @@ async function identityOf({ signer, algorithm, recipe, tenant, edit }: Case): Pr
 /** An authority of another kind of key, registered for `demo`. */
 async function registered(algorithm: object, name: string): Promise<Signer> {
   const signer = await newSigner({ name, algorithm: algorithm as Signer['algorithm'] })
-  await server.registry.registerAuthority({ certificate: signer.der, tenant: 'demo' }, actor)
+  await server.registry.authorities.register({ certificate: signer.der, tenant: 'demo' }, actor)
   return signer
 }
 
@@ -242,7 +242,7 @@ describe('is served, a certificate', () => {
     const first = await identityOf({ recipe: { keys } })
     const renewed = await signIdentity(mine, { keys, subject: 'CN=renewed', serialNumber: '77' })
     const again = await newSigner({ name: 'CN=authority again', keys: mine.keys })
-    await server.registry.registerAuthority({ certificate: again.der, tenant: 'demo' }, actor)
+    await server.registry.authorities.register({ certificate: again.der, tenant: 'demo' }, actor)
     const byRenewed = await signIdentity(again, { keys })
     expect([await outcome(first), await outcome(renewed), await outcome(byRenewed)]).toEqual([
       'served',
@@ -309,7 +309,7 @@ describe('is unknown', () => {
     const name = await bind(mine, keys)
     const identity = await signIdentity(mine, { keys })
     expect(await outcome(identity)).toBe('served')
-    await server.registry.revokeClient('demo', name, actor)
+    await server.registry.clients.revoke('demo', name, actor)
     expect(await outcome(identity)).toBe('unknown')
     const taken = expect.objectContaining({ code: 'already-exists' })
     await expect(bind(mine, keys)).rejects.toEqual(taken)
@@ -319,9 +319,9 @@ describe('is unknown', () => {
 
   test('an authority is registered for one tenant only, however it is called', async () => {
     const again = await newSigner({ name: 'CN=mine too', keys: theirs.keys })
-    await expect(server.registry.registerAuthority({ certificate: again.der, tenant: 'demo' }, actor)).rejects.toEqual(
-      expect.objectContaining({ code: 'already-exists' }),
-    )
+    await expect(
+      server.registry.authorities.register({ certificate: again.der, tenant: 'demo' }, actor),
+    ).rejects.toEqual(expect.objectContaining({ code: 'already-exists' }))
   })
 })
 
@@ -349,7 +349,7 @@ describe('while a connection is open', () => {
     const name = await bind(mine, keys)
     const client = await connectWith(await signIdentity(mine, { keys }))
     expect(await outcomeOn(client)).toBe('served')
-    await server.registry.revokeClient('demo', name, actor)
+    await server.registry.clients.revoke('demo', name, actor)
     expect(await outcomeOn(client)).toBe('unknown')
   })
 
@@ -376,7 +376,7 @@ describe('while a connection is open', () => {
       expect(await outcomeOn(resumed)).toBe('served')
       await resumed.close()
       clock.advance(200_000)
-      await server.registry.revokeClient('demo', name, actor)
+      await server.registry.clients.revoke('demo', name, actor)
       for (const offered of sessions) {
         expect(await outcome(expiring, { ...versions, session: offered })).toBe('unknown')
         expect(await outcome(revoked, { ...versions, session: offered })).toBe('unknown')

@@ -281,7 +281,7 @@ describe('who is unknown', () => {
     const { connect: connectClient, registry } = await start()
     const client = await connectClient()
     expect(numberOf(await client.send(frame(1)))).toBe(1)
-    await registry.revokeClient('demo', 'demo', 'operator:test')
+    await registry.clients.revoke('demo', 'demo', 'operator:test')
     expect(reasonOf(await client.send(frame(2)))).toBe(ResultReason.AuthenticationNotSuccessful)
     await client.closed()
   })

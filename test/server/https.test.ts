@@ -219,7 +219,7 @@ describe('a client', () => {
     const identity = await server.addClient({ tenant: 'demo', name: 'leaving' })
     const leaving = agentOf(identity)
     expect((await post(hello, 'application/octet-stream', { agent: leaving })).status).toBe(200)
-    await server.registry.revokeClient('demo', 'leaving', 'system')
+    await server.registry.clients.revoke('demo', 'leaving', 'system')
     const reply = await post(hello, 'application/octet-stream', { agent: leaving })
     expect([reply.status, reply.headers['connection']]).toEqual([403, 'close'])
     leaving.destroy()

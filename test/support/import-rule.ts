@@ -51,6 +51,7 @@ export const compositionRoots: ReadonlySet<string> = new Set([
   'src/server-certificate.ts',
   'src/listen-refusal.ts',
   'src/administration.ts',
+  'src/role-names.ts',
   'src/key-jobs.ts',
   'src/key-backups.ts',
   'src/key-grants.ts',

@@ -22,7 +22,8 @@ import type { Store } from '../../src/store/store.ts'
 import { Counters } from '../../src/telemetry/counters.ts'
 import { type Log, openLog } from '../../src/telemetry/log.ts'
 import { ClientDirectory } from '../../src/tenants/client-directory.ts'
-import { type NewClient, TenantRegistry } from '../../src/tenants/tenant-registry.ts'
+import type { NewClient } from '../../src/tenants/clients.ts'
+import { TenantRegistry } from '../../src/tenants/tenant-registry.ts'
 import { identityOf, newAuthority, type TestIdentity } from './certificates.ts'
 import { KmipClient, type KmipClientOptions } from './kmip-client.ts'
 
@@ -51,7 +52,7 @@ export async function newRealm(clock: Clock = systemClock): Promise<Realm> {
     const registry = new TenantRegistry(store, keyChain, clock, randomIdentifier)
     const directory = new ClientDirectory(store, keyChain)
     const authority = await newAuthority('test authority', new Date(clock.now()))
-    const registered = await registry.registerAuthority({ certificate: authority.certificate }, 'system')
+    const registered = await registry.authorities.register({ certificate: authority.certificate }, 'system')
     await registry.createTenant('demo', 'system')
     return {
       store,
@@ -63,7 +64,7 @@ export async function newRealm(clock: Clock = systemClock): Promise<Realm> {
       addClient: async (client) => {
         const issued = await authority.issueClient({ name: client.name }, new Date(clock.now()))
         const { leafKeyHash } = verifyClientCertificate(issued.certificate, [registered])
-        await registry.createClient({ issuerKeyHash: registered.publicKeyHash, leafKeyHash, ...client }, 'system')
+        await registry.clients.create({ issuerKeyHash: registered.publicKeyHash, leafKeyHash, ...client }, 'system')
         return identityOf(issued)
       },
     }

@@ -51,16 +51,16 @@ describe('a tenant', () => {
 describe('a tenant’s keys', () => {
   test('are found by names, and named by what they are found by', async () => {
     const { registry } = realm
-    const scope = await registry.scopeAt({ tenant: 'demo', system: 'default', service: 'default' })
-    expect(await registry.pathOf(scope)).toBe('demo/default/default')
-    const { tenant, system } = await registry.scopeAt({ tenant: 'demo', system: 'default' })
-    expect(await registry.pathOf({ tenant, system })).toBe('demo/default')
+    const scope = await registry.scopes.at({ tenant: 'demo', system: 'default', service: 'default' })
+    expect(await registry.scopes.pathOf(scope)).toBe('demo/default/default')
+    const { tenant, system } = await registry.scopes.at({ tenant: 'demo', system: 'default' })
+    expect(await registry.scopes.pathOf({ tenant, system })).toBe('demo/default')
     for (const names of [
       { tenant: 'nobody', system: 'default' },
       { tenant: 'demo', system: 'none' },
       { tenant: 'demo', system: 'default', service: 'none' },
     ])
-      await expect(registry.scopeAt(names)).rejects.toSatisfy(refused('not-found'))
+      await expect(registry.scopes.at(names)).rejects.toSatisfy(refused('not-found'))
   })
 
   test('are rotated in periods of the tenant’s own once it has some', async () => {
@@ -84,23 +84,23 @@ describe('a tenant’s keys', () => {
 describe('a client', () => {
   test('is bound to a service, which is made with its system and keys when it is new', async () => {
     const { registry, keyChain } = realm
-    const client = await registry.createClient(
+    const client = await registry.clients.create(
       { tenant: 'demo', system: 'orders', service: 'mongo', name: 'one', operations: [10, 8], ...keys() },
       actor,
     )
     expect(client).toMatchObject({ tenantName: 'demo', systemName: 'orders', serviceName: 'mongo', name: 'one' })
     expect(client.operations).toEqual(new Set([8, 10]))
     expect((await keyChain.service(client.scope)).activeVersion).toBe(1)
-    const sibling = await registry.createClient(
+    const sibling = await registry.clients.create(
       { tenant: 'demo', system: 'orders', service: 'mongo', name: 'two', ...keys() },
       actor,
     )
     expect(sibling.scope).toEqual(client.scope)
-    const other = await registry.createClient({ tenant: 'demo', system: 'orders', name: 'three', ...keys() }, actor)
+    const other = await registry.clients.create({ tenant: 'demo', system: 'orders', name: 'three', ...keys() }, actor)
     expect(other.scope.system).toEqual(client.scope.system)
     expect(other.scope.service).not.toEqual(client.scope.service)
     expect(
-      (await registry.listClients('demo')).map(({ name, serviceName }) => `${name} of ${serviceName}`).toSorted(),
+      (await registry.clients.list('demo')).map(({ name, serviceName }) => `${name} of ${serviceName}`).toSorted(),
     ).toEqual(['one of mongo', 'three of default', 'two of mongo'])
     expect((await operations()).filter((operation) => operation === 'ClientCreate')).toHaveLength(3)
   })
@@ -109,25 +109,25 @@ describe('a client', () => {
     const { registry } = realm
     const pair = keys()
     await registry.createTenant('acme', actor)
-    await registry.createClient({ tenant: 'demo', name: 'one', ...pair }, actor)
-    await expect(registry.createClient({ tenant: 'demo', name: 'one', ...keys() }, actor)).rejects.toSatisfy(
+    await registry.clients.create({ tenant: 'demo', name: 'one', ...pair }, actor)
+    await expect(registry.clients.create({ tenant: 'demo', name: 'one', ...keys() }, actor)).rejects.toSatisfy(
       refused('already-exists'),
     )
     for (const tenant of ['demo', 'acme']) {
-      await expect(registry.createClient({ tenant, name: 'two', ...pair }, actor)).rejects.toSatisfy(
+      await expect(registry.clients.create({ tenant, name: 'two', ...pair }, actor)).rejects.toSatisfy(
         refused('already-exists'),
       )
     }
-    await registry.createClient({ tenant: 'acme', name: 'one', ...keys() }, actor)
+    await registry.clients.create({ tenant: 'acme', name: 'one', ...keys() }, actor)
   })
 
   test('needs a tenant and good names', async () => {
     const { registry } = realm
-    await expect(registry.createClient({ tenant: 'nobody', name: 'x', ...keys() }, actor)).rejects.toSatisfy(
+    await expect(registry.clients.create({ tenant: 'nobody', name: 'x', ...keys() }, actor)).rejects.toSatisfy(
       refused('not-found'),
     )
     for (const names of [{ name: '/' }, { name: 'x', system: '' }, { name: 'x', service: ' ' }]) {
-      await expect(registry.createClient({ tenant: 'demo', ...names, ...keys() }, actor)).rejects.toSatisfy(
+      await expect(registry.clients.create({ tenant: 'demo', ...names, ...keys() }, actor)).rejects.toSatisfy(
         refused('invalid-field'),
       )
     }
@@ -135,15 +135,15 @@ describe('a client', () => {
 
   test('is revoked once, and stays in the list', async () => {
     const { registry } = realm
-    await registry.createClient({ tenant: 'demo', name: 'one', ...keys() }, actor)
-    const revoked = await registry.revokeClient('demo', 'one', actor)
+    await registry.clients.create({ tenant: 'demo', name: 'one', ...keys() }, actor)
+    const revoked = await registry.clients.revoke('demo', 'one', actor)
     expect(revoked.state).toBe(RecordState.revoked)
-    expect(await registry.revokeClient('demo', 'one', actor)).toEqual(revoked)
-    expect((await registry.listClients('demo'))[0]!.state).toBe(RecordState.revoked)
+    expect(await registry.clients.revoke('demo', 'one', actor)).toEqual(revoked)
+    expect((await registry.clients.list('demo'))[0]!.state).toBe(RecordState.revoked)
     expect((await operations()).filter((operation) => operation === 'ClientRevoke')).toHaveLength(1)
-    await expect(registry.revokeClient('demo', 'two', actor)).rejects.toSatisfy(refused('not-found'))
-    await expect(registry.revokeClient('nobody', 'one', actor)).rejects.toSatisfy(refused('not-found'))
-    await expect(registry.listClients('nobody')).rejects.toSatisfy(refused('not-found'))
+    await expect(registry.clients.revoke('demo', 'two', actor)).rejects.toSatisfy(refused('not-found'))
+    await expect(registry.clients.revoke('nobody', 'one', actor)).rejects.toSatisfy(refused('not-found'))
+    await expect(registry.clients.list('nobody')).rejects.toSatisfy(refused('not-found'))
   })
 })
 
@@ -152,28 +152,28 @@ describe('an authority', () => {
     const { registry, authority } = realm
     await registry.createTenant('acme', actor)
     const { der, keys: pair } = await newSigner()
-    const first = await registry.registerAuthority({ certificate: der, tenant: 'acme' }, actor)
-    const again = await registry.registerAuthority({ certificate: der, tenant: 'acme' }, actor)
+    const first = await registry.authorities.register({ certificate: der, tenant: 'acme' }, actor)
+    const again = await registry.authorities.register({ certificate: der, tenant: 'acme' }, actor)
     expect(again.publicKeyHash).toEqual(first.publicKeyHash)
     const renamed = await newSigner({ keys: pair, name: 'CN=another name' })
     for (const certificate of [der, renamed.der]) {
-      await expect(registry.registerAuthority({ certificate, tenant: 'demo' }, actor)).rejects.toSatisfy(
+      await expect(registry.authorities.register({ certificate, tenant: 'demo' }, actor)).rejects.toSatisfy(
         refused('already-exists'),
       )
-      await expect(registry.registerAuthority({ certificate }, actor)).rejects.toSatisfy(refused('already-exists'))
+      await expect(registry.authorities.register({ certificate }, actor)).rejects.toSatisfy(refused('already-exists'))
     }
     await expect(
-      registry.registerAuthority({ certificate: authority.certificate, tenant: 'demo' }, actor),
+      registry.authorities.register({ certificate: authority.certificate, tenant: 'demo' }, actor),
     ).rejects.toSatisfy(refused('already-exists'))
     expect((await operations()).filter((operation) => operation === 'AuthorityRegister')).toHaveLength(2)
   })
 
   test('needs a tenant that is there and a certificate of an authority', async () => {
     const { der } = await newSigner()
-    await expect(realm.registry.registerAuthority({ certificate: der, tenant: 'nobody' }, actor)).rejects.toSatisfy(
+    await expect(realm.registry.authorities.register({ certificate: der, tenant: 'nobody' }, actor)).rejects.toSatisfy(
       refused('not-found'),
     )
-    await expect(realm.registry.registerAuthority({ certificate: 'none' }, actor)).rejects.toSatisfy(
+    await expect(realm.registry.authorities.register({ certificate: 'none' }, actor)).rejects.toSatisfy(
       refused('certificate-invalid'),
     )
   })
