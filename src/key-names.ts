@@ -32,7 +32,7 @@ export class KeyNames {
   }
 
   /** A tenant, system or service by its names. */
-  pathOf(scope: Parameters<TenantRegistry['pathOf']>[0]): Promise<string> {
+  pathOf(scope: Parameters<TenantRegistry['scopes']['pathOf']>[0]): Promise<string> {
     return this.#registry.scopes.pathOf(scope)
   }
 
