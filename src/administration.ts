@@ -1,12 +1,15 @@
 import { X509Certificate } from 'node:crypto'
 import type {
+  AcceptedRows,
   AdminServices,
   Backup,
   CertificateAuthority as CertificateAuthorityView,
+  ChangedTable,
   Client as ClientView,
   CreatedClient,
   Destroyed,
   Finding,
+  ForeseenAct,
   Grant,
   Job,
   KeyChange,
@@ -34,6 +37,7 @@ import { builtInRoles, rulesOfBuiltIn } from './auth/roles.ts'
 import { readAuthorityCertificate } from './certificates/authority-certificate.ts'
 import type { IssuedCertificate } from './certificates/certificate-authority.ts'
 import { verifyClientCertificate } from './certificates/verify-client-certificate.ts'
+import type { ChangedRowsWatch } from './changed-rows.ts'
 import type { Clock } from './clock.ts'
 import { readCertificate } from './crypto/x509-certificate.ts'
 import { isKryptonError, KryptonError } from './errors.ts'
@@ -57,6 +61,7 @@ import { type Client, type KeyIdentity, RecordState, type Tenant } from './tenan
 export interface AdministrationParts {
   readonly instance: Pick<Instance, 'registry' | 'authority'>
   readonly keyJobs: KeyJobs
+  readonly changedRows: ChangedRowsWatch
   readonly links: TenantLinks
   readonly clock: Clock
   readonly status: () => Status
@@ -70,6 +75,7 @@ export interface AdministrationParts {
 export class Administration implements AdminServices {
   readonly #instance: AdministrationParts['instance']
   readonly #keyJobs: KeyJobs
+  readonly #changedRows: ChangedRowsWatch
   readonly #links: TenantLinks
   readonly #clock: Clock
   readonly #status: () => Status
@@ -79,9 +85,10 @@ export class Administration implements AdminServices {
   /** No certificate outlives its authority; milliseconds since 1970. */
   readonly #authorityEnd: number
 
-  constructor({ instance, keyJobs, links, clock, status, findings, log, acts }: AdministrationParts) {
+  constructor({ instance, keyJobs, changedRows, links, clock, status, findings, log, acts }: AdministrationParts) {
     this.#instance = instance
     this.#keyJobs = keyJobs
+    this.#changedRows = changedRows
     this.#links = links
     this.#clock = clock
     this.#status = status
@@ -246,6 +253,10 @@ export class Administration implements AdminServices {
     return versions
   }
 
+  foreseeAct(key: string, act: ForeseenAct): Promise<LinkEffect> {
+    return this.#keyJobs.foreseeAct(key, act)
+  }
+
   foreseeDestruction(key: string, version?: number): Promise<Destroyed> {
     return this.#keyJobs.foresee(key, version)
   }
@@ -313,6 +324,16 @@ export class Administration implements AdminServices {
 
   linkEffect(tenant: string, system: string): Promise<LinkEffect> {
     return this.#links.foresee(tenant, system)
+  }
+
+  listChangedRows(): Promise<ChangedTable[]> {
+    return this.#changedRows.list()
+  }
+
+  async acceptChangedRows({ table, code, reason }: AcceptedRows): Promise<ChangedTable[]> {
+    await this.#changedRows.accept(table, { code, reason, actor })
+    this.#log.warn('rows that were changed from outside are taken as they are', { table, code, reason })
+    return this.#changedRows.list()
   }
 
   scrub(): Promise<Job> {

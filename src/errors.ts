@@ -63,6 +63,8 @@ export const errorCodes = [
   'record-invalid',
   'record-does-not-open',
   'row-mac-mismatch',
+  // rows that somebody has changed from outside, and what hangs on them
+  'rows-changed',
   'seal-failed',
   'development-store',
   'anchor-mismatch',

@@ -3,6 +3,7 @@ import { KryptonError } from './errors.ts'
 import { BreakGlass, type GrantRow } from './hierarchy/break-glass.ts'
 import { noTenant } from './hierarchy/key-record.ts'
 import type { KeyWork } from './hierarchy/key-versions.ts'
+import type { KeyAddress } from './hierarchy/rotation-jobs.ts'
 import { timeText } from './key-job-view.ts'
 import type { KeyNames } from './key-names.ts'
 import { limits } from './limits.ts'
@@ -46,11 +47,7 @@ export class KeyGrants {
     request: { readonly minutes: number; readonly reason: string; readonly actor: string },
   ): Promise<Grant> {
     const address = await this.#parts.names.addressOf(name)
-    if (address.table === 'ivks')
-      throw new KryptonError(
-        'invalid-field',
-        'the IVK opens when it is compromised too: name TENANT/SYSTEM or a service',
-      )
+    refuseIvk(address)
     const row = await this.#breakGlass.grant(address, request)
     this.#lookAgain()
     return this.#view(row)
@@ -87,4 +84,10 @@ export class KeyGrants {
     const key = await this.#parts.names.pathOf(scope)
     return { id: grant.toString('hex'), key, reason, actor, created: timeText(created), expires: timeText(expires) }
   }
+}
+
+/** @throws KryptonError invalid-field */
+export function refuseIvk(key: { readonly table: string }): asserts key is Exclude<KeyAddress, { table: 'ivks' }> {
+  if (key.table !== 'ivks') return
+  throw new KryptonError('invalid-field', 'the IVK opens when it is compromised too: name TENANT/SYSTEM or a service')
 }

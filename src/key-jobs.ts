@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Destroyed, Job, KeyVersion, Status } from './admin/services.ts'
+import type { ChangedRowsWatch } from './changed-rows.ts'
 import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
 import { Suite } from './crypto/aead.ts'
@@ -11,8 +12,9 @@ import {
   integrityRotationJob,
   versionsOf,
 } from './hierarchy/integrity-rotation.ts'
-import { changeKey } from './hierarchy/key-change.ts'
+import { changeKey, checkChange } from './hierarchy/key-change.ts'
 import { destructionJob, foreseeDestruction } from './hierarchy/key-destruction.ts'
+import { effectOf, type ForeseenAct, type KeyEffect } from './hierarchy/key-effect.ts'
 import { checkAct, type KeyChange } from './hierarchy/key-life.ts'
 import { KeyMaintenance, type MaintenancePolicy } from './hierarchy/key-maintenance.ts'
 import { KeyState } from './hierarchy/key-state.ts'
@@ -22,9 +24,10 @@ import { compromiseJob, KeyJobKind, rotationJob, type RotationReason } from './h
 import { scrubJob, scrubKind } from './hierarchy/scrub.ts'
 import { keyAt } from './hierarchy/versioned-keys.ts'
 import type { Instance } from './instance.ts'
+import type { NewJob } from './jobs/job.ts'
 import { JobQueue } from './jobs/job-queue.ts'
 import { backupView, KeyBackups } from './key-backups.ts'
-import { KeyGrants } from './key-grants.ts'
+import { KeyGrants, refuseIvk } from './key-grants.ts'
 import { jobView } from './key-job-view.ts'
 import { KeyNames } from './key-names.ts'
 import { KeyViews } from './key-views.ts'
@@ -39,6 +42,8 @@ import type { RotationPeriods } from './tenants/tenant-registry.ts'
 export interface KeyJobsParts {
   readonly instance: Pick<Instance, 'root' | 'keyChain' | 'registry'> & { readonly store: Store & KeptSets }
   readonly users: KeyUsers
+  /** Looked at with every look at the keys; while it holds work, no job runs. */
+  readonly changedRows: Pick<ChangedRowsWatch, 'look' | 'holdsWork' | 'refusals'>
   readonly rotation: Config['rotation']
   readonly scrub: Config['scrub']
   readonly clock: Clock
@@ -98,6 +103,8 @@ export class KeyJobs {
       newIdentifier: randomIdentifier,
       kinds: new Map([...keyJobKinds(work, this.#policy), [scrubKind, (run) => this.#faults.scrub(run)]]),
       pace: { itemsPerSecond: rotation.itemsPerSecond },
+      // A look at every row changes none.
+      isHeld: (kind) => kind !== scrubKind && parts.changedRows.holdsWork,
       report: (message, error) => log.error(message, error),
     })
     this.grants = new KeyGrants({ work, names: this.#names, log })
@@ -147,7 +154,7 @@ export class KeyJobs {
 
   /** What the last look at every row has found, for the operator. */
   warnings(): string[] {
-    return [...this.#faults.warnings(), ...this.backups.warnings()]
+    return [...this.#parts.changedRows.refusals(), ...this.#faults.warnings(), ...this.backups.warnings()]
   }
 
   /** Asks for a look at every row. */
@@ -169,10 +176,14 @@ export class KeyJobs {
 
   /** Asks for the rotation of the key of that name. Throws 'not-found', 'invalid-field'. */
   async rotate(name: string, reason: RotationReason, actor: string): Promise<Job> {
+    return jobView(await this.#queue.add(await this.#rotationOf(name, reason, actor)))
+  }
+
+  async #rotationOf(name: string, reason: RotationReason, actor: string): Promise<NewJob> {
     const owner = await this.#names.ownerOfIntegrityKey(name)
     if (owner !== undefined) {
       const { version: from } = activeIntegrityKey(await versionsOf(this.#work, owner))
-      return jobView(await this.#queue.add(integrityRotationJob(owner, { from, reason, actor, subject: name })))
+      return integrityRotationJob(owner, { from, reason, actor, subject: name })
     }
     const address = await this.#names.addressOf(name)
     const rows = await verified(keyAt(this.#work, address, this.#policy.ivkSuite))
@@ -180,10 +191,25 @@ export class KeyJobs {
       // These are the states that are written here.
       const states = rows.map(({ state }) => state as KeyState)
       checkAct(address.table, states, 'compromise')
-      return jobView(await this.#queue.add(compromiseJob(address, { actor, subject: name })))
+      return compromiseJob(address, { actor, subject: name })
     }
     const { version: from } = activeOf(rows)
-    return jobView(await this.#queue.add(rotationJob(address, { from, reason, actor, subject: name })))
+    return rotationJob(address, { from, reason, actor, subject: name })
+  }
+
+  /** What an act would reach, with nothing done. Throws what the act would be refused with: 'not-found', 'invalid-field', 'wrong-key-lifecycle-state'. */
+  async foreseeAct(name: string, act: ForeseenAct): Promise<KeyEffect> {
+    const tenant = await this.#names.ownerOfIntegrityKey(name)
+    const isRotation = act === 'rotate' || act === 'compromise'
+    if (isRotation) await this.#rotationOf(name, act === 'rotate' ? 'command' : 'compromise', '')
+    const key =
+      tenant !== undefined && isRotation
+        ? ({ table: 'integrity_keys', tenant } as const)
+        : await this.#names.addressOf(name)
+    if (act === 'break-glass') refuseIvk(key)
+    else if (!isRotation && key.table !== 'integrity_keys')
+      await checkChange(this.#work, this.#policy.ivkSuite, key, act)
+    return effectOf(this.#work.store, key, act, () => setImmediate())
   }
 
   /** Makes a key that is yet to be activated, with its system or service; one that is there stays as it is. Throws 'not-found', 'invalid-field', 'wrong-key-lifecycle-state'. */
@@ -234,8 +260,8 @@ export class KeyJobs {
 
   #look(): void {
     this.#looking = this.#looking
-      .then(() => this.#faults.lookAtSets())
-      .then(() => this.#maintenance.look())
+      .then(() => this.#parts.changedRows.look())
+      .then(() => (this.#parts.changedRows.holdsWork ? undefined : this.#maintenance.look()))
       .then(() => this.backups.look())
       .then(() => this.#scrubWhenDue())
       .catch((error: unknown) =>

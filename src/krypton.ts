@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises'
 import { auditEvent } from './audit/audit-event.ts'
 import type { AdminHttpServer } from './admin/http-server.ts'
 import type { Status } from './admin/services.ts'
@@ -10,7 +9,8 @@ import { externalKeyProviders } from './external-keys/providers.ts'
 import { findingsOfProcess } from './doctor/process-findings.ts'
 import { limits } from './limits.ts'
 import { cannotListen } from './listen-refusal.ts'
-import { linkSetTables, lookAtSets } from './hierarchy/sets.ts'
+import { ChangedRowsWatch } from './changed-rows.ts'
+import { checkLinkRows } from './hierarchy/sets.ts'
 import { noTenant } from './hierarchy/key-record.ts'
 import { exportRootKeys } from './hierarchy/key-chain.ts'
 import { L1Leases } from './hierarchy/l1-leases.ts'
@@ -99,6 +99,7 @@ class RunningServer implements Krypton {
   #anchor: AnchorKeeper | undefined
   /** The anchor lies on the store's own volume. */
   #anchorShares = false
+  #changedRows: ChangedRowsWatch | undefined
   #keyJobs: KeyJobs | undefined
   #leases: L1Leases | undefined
   #leaseTimer: NodeJS.Timeout | undefined
@@ -159,7 +160,16 @@ class RunningServer implements Krypton {
       lockedBy: memory.lockedBy,
     })
     await this.#tellProfile()
-    this.#leases = this.#startLeases()
+    this.#changedRows = new ChangedRowsWatch({
+      store,
+      chain: keyChain,
+      clock: systemClock,
+      log: this.#log,
+      refuse: (changed) => this.#threads.refuse(changed),
+    })
+    // Before anybody is served.
+    await this.#changedRows.look()
+    this.#leases = this.#startLeases(this.#changedRows)
     const leases = this.#leases.cells.memory
     const counters: Counters[] = []
     for (let thread = 0; thread < config.server.threads; thread += 1) {
@@ -181,6 +191,7 @@ class RunningServer implements Krypton {
           if (meant?.forget === true) this.#acts?.forget()
         },
       },
+      changedRows: this.#changedRows,
       rotation: config.rotation,
       scrub: config.scrub,
       clock: systemClock,
@@ -194,7 +205,7 @@ class RunningServer implements Krypton {
       providers: externalKeyProviders,
       development: root.development,
     })
-    await this.#startAdministration(this.#keyJobs, links)
+    await this.#startAdministration(this.#keyJobs, this.#changedRows, links)
     await prepare?.(this)
     if (config.health.enabled) await this.#startHealth(counters)
     await this.#startAnchor()
@@ -209,7 +220,7 @@ class RunningServer implements Krypton {
   }
 
   /** The leases of linked systems, for every thread. */
-  #startLeases(): L1Leases {
+  #startLeases(changedRows: ChangedRowsWatch): L1Leases {
     const { store, keyChain: chain, registry } = this.#opened()
     const leases = new L1Leases({
       chain,
@@ -217,9 +228,13 @@ class RunningServer implements Krypton {
       clock: systemClock,
       bootClock: systemBootClock,
       providers: externalKeyProviders,
-      checkRows: async () => {
-        const [fault] = await lookAtSets(store, linkSetTables, () => setImmediate())
-        if (fault !== undefined) throw fault
+      checkRows: async (tenant) => {
+        try {
+          await checkLinkRows(store, tenant)
+        } catch (error) {
+          await changedRows.look()
+          throw error
+        }
       },
       onEnded: () => this.#acts?.forgetEnded(),
       onRefused: async ({ tenant, system, name, error: { code, message } }) => {
@@ -265,7 +280,7 @@ class RunningServer implements Krypton {
   }
 
   /** What KMIP does not need is loaded when KMIP is served: the half of what this thread loads. */
-  async #startAdministration(keyJobs: KeyJobs, links: TenantLinks): Promise<void> {
+  async #startAdministration(keyJobs: KeyJobs, changedRows: ChangedRowsWatch, links: TenantLinks): Promise<void> {
     const { Administration } = await import('./administration.ts')
     const { startAdminServer } = await import('./admin/http-server.ts')
     const { ServiceActs } = await import('./service-acts.ts')
@@ -280,6 +295,7 @@ class RunningServer implements Krypton {
     const administration = new Administration({
       instance,
       keyJobs,
+      changedRows,
       links,
       acts: this.#acts,
       clock: systemClock,
@@ -295,15 +311,20 @@ class RunningServer implements Krypton {
     const { operationName } = await import('./role-names.ts')
     const { HealthServer } = await import('./telemetry/health-server.ts')
     const { Metrics } = await import('./telemetry/metrics.ts')
-    const metrics = new Metrics(counters, operationName, this.#opened().serverCertificate.notAfter, () => {
-      const { native, memory } = memoryStatus()
-      return { native: native === 'on', ...memory }
+    const metrics = new Metrics(counters, operationName, this.#opened().serverCertificate.notAfter, {
+      secretMemory: () => {
+        const { native, memory } = memoryStatus()
+        return { native: native === 'on', ...memory }
+      },
+      changedRows: () => this.#changedRows?.numbers() ?? new Map(),
     })
     const server = new HealthServer({
       ready: () => ({
-        ok: this.#ending === undefined,
+        // While some are served, whoever sends requests by this answer goes on: what is refused is told with it.
+        ok: this.#ending === undefined && !this.#opened().keyChain.distrust.ofAll,
         detail: {
           state: this.#ending === undefined ? 'unsealed' : 'draining',
+          refused: this.#changedRows?.refusals() ?? [],
           ...memoryStatus(),
           warnings: this.#warnings(),
         },
@@ -344,6 +365,7 @@ class RunningServer implements Krypton {
       },
       keys: this.#keyJobs?.summary() ?? { rotating: 0, toBeDeleted: 0, grants: 0 },
       anchor: this.#anchorStatus(),
+      refused: this.#changedRows?.refusals() ?? [],
       warnings: this.#warnings(),
     }
   }

@@ -365,6 +365,8 @@ export const limits = {
   externalKeyRestMs: 1_000,
   /** A lease of a tenant's L1: shorter ones call its provider more than once a minute. */
   leaseSecondsMin: 60,
+  /** The same of a development server: who tries a real provider there does not wait for minutes. */
+  leaseSecondsDevelopmentMin: 10,
   /** For so long at most what the tenant has switched off goes on in mode strict, where nothing tells of it. */
   leaseSecondsMax: 3_600,
   leaseSecondsDefault: 300,
@@ -410,6 +412,12 @@ export const limits = {
   storeCheckpointPages: 1_000,
   /** Rows that the writer counts for a digest between two transactions: less than a millisecond. */
   setPageRows: 256,
+  /** Rows of a table that the writer knows one by one: some 50 MB. Of a table with more it can be told that rows were changed from outside, not which. */
+  registeredRowsMax: 250_000,
+  /** Rows changed from outside that are named: of a table with more, none is believed. */
+  changedRowsNamedMax: 1_000,
+  /** Of these, those that a message names. */
+  changedRowsShownMax: 3,
   /** Units in one transaction: more would keep the first of them waiting for no gain, the sync is shared by then. */
   storeGroupMax: 256,
   /** Units of a thread that wait for the writer: its connections' own bounds keep it far below. */

@@ -10,6 +10,7 @@ import { decideMaking } from './crypto/native.ts'
 import { randomBytes } from './crypto/random.ts'
 import { wipeTraces } from './crypto/traces.ts'
 import { isKryptonError, type KryptonError } from './errors.ts'
+import { Distrust } from './hierarchy/distrust.ts'
 import { importRootKeys, KeyChain } from './hierarchy/key-chain.ts'
 import { LeaseCells } from './hierarchy/lease-cells.ts'
 import { Keystore } from './keystore/keystore.ts'
@@ -20,6 +21,7 @@ import {
   type ListenerThreadData,
   type ListenerThreadMessage,
   type RefreshKeys,
+  type RefuseChanged,
   stopListening,
 } from './listener-threads.ts'
 import { policyOf } from './objects/crypto-policy.ts'
@@ -59,6 +61,7 @@ const leases = new LeaseRelay(new LeaseCells(systemClock, systemBootClock, data.
   streams.sweep()
 })
 keyChain.leaseFrom(leases)
+keyChain.refuse(new Distrust(data.changed))
 const relay = new StreamRelay(data.thread, tell, onFault)
 const streams = new Streams(data.thread, systemClock, relay)
 const refusals = new RefusalRecords(store, systemClock, counters, onFault)
@@ -99,9 +102,10 @@ try {
   const listeners = await listen()
   const [listener, https] = listeners
   tell({ kind: 'listening', address: listener.address, httpsAddress: https?.address })
-  port.on('message', (message: typeof stopListening | RefreshKeys | LeaseAnswer | StreamMessage) => {
+  port.on('message', (message: typeof stopListening | RefreshKeys | RefuseChanged | LeaseAnswer | StreamMessage) => {
     if (message === stopListening) void stop(listeners)
     else if ('refresh' in message) void refresh(message)
+    else if ('changed' in message) keyChain.refuse(new Distrust(message.changed))
     else if ('lease' in message) leases.receive(message)
     else relay.receive(message, streams)
   })

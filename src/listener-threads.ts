@@ -8,6 +8,7 @@ import type { KeyUsers, MeantKeys } from './hierarchy/key-versions.ts'
 import type { Leases } from './hierarchy/lease.ts'
 import { answerLease, type LeaseAnswer, type LeaseWanted } from './lease-relay.ts'
 import { limits } from './limits.ts'
+import type { ChangedRows } from './store/row-register.ts'
 import type { StoreConnection } from './store/sqlite/sqlite-store.ts'
 import type { StreamMessage } from './stream-relay.ts'
 
@@ -25,6 +26,8 @@ export interface ListenerThreadData {
   readonly counters: SharedArrayBuffer
   /** Memory of `LeaseCells`. */
   readonly leases: SharedArrayBuffer
+  /** What hangs on these rows is refused. */
+  readonly changed: readonly ChangedRows[]
 }
 
 export interface Address {
@@ -57,8 +60,13 @@ export interface RefreshKeys {
   readonly meant: MeantKeys | undefined
 }
 
+/** To a listener thread: refuse what hangs on these rows, from now on, and nothing else. */
+export interface RefuseChanged {
+  readonly changed: readonly ChangedRows[]
+}
+
 /** What a thread is started with, made anew for each: a connection to the store and the root's keys are for one thread. */
-export type MakeThreadData = () => Omit<ListenerThreadData, 'port' | 'httpsPort' | 'thread'>
+export type MakeThreadData = () => Omit<ListenerThreadData, 'port' | 'httpsPort' | 'thread' | 'changed'>
 
 /** Who is told of threads that end by themselves, which is a fault of ours, and of what they found damaged. */
 export interface ThreadLosses {
@@ -93,6 +101,7 @@ export class ListenerThreads implements KeyUsers {
   #refreshes = 0
   #stopping = false
   #addresses: ListeningAddresses | undefined
+  #changed: RefuseChanged = { changed: [] }
 
   /** `leases`: those of the main thread, for listener threads that have none. */
   constructor(losses: ThreadLosses, leases: () => Leases, clock: Clock) {
@@ -137,9 +146,15 @@ export class ListenerThreads implements KeyUsers {
     const port = this.#addresses?.address.port ?? data.config.kmip.port
     const httpsPort = this.#addresses?.httpsAddress?.port ?? data.config.kmip.httpsPort
     const { thread, worker } = this.#prepared.shift() ?? this.#newWorker()
-    worker.postMessage({ ...data, port, httpsPort, thread } satisfies ListenerThreadData, [data.store.port])
+    worker.postMessage(
+      { ...data, port, httpsPort, thread, changed: this.#changed.changed } satisfies ListenerThreadData,
+      [data.store.port],
+    )
     this.#addresses = await listening(worker)
     this.#workers.set(thread, worker)
+    // It may have become other rows since it was started.
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- the rule is about windows, this is a thread
+    worker.postMessage(this.#changed)
     worker.on('message', (message: ListenerThreadMessage) => {
       if (message.kind === 'lease-wanted') void this.#answerLease(worker, message)
       else this.#relay(message)
@@ -159,6 +174,14 @@ export class ListenerThreads implements KeyUsers {
     // A thread that is still starting may have read older keys.
     await Promise.all(this.#replacing)
     await Promise.all([...this.#workers.values()].map((worker) => refreshed(worker, { refresh: number, meant })))
+  }
+
+  /** Has every thread refuse what hangs on these rows; resolves when each has confirmed it. Throws as `refresh`. */
+  async refuse(changed: readonly ChangedRows[]): Promise<void> {
+    this.#changed = { changed }
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- the rule is about windows, these are threads
+    for (const worker of this.#workers.values()) worker.postMessage(this.#changed)
+    await this.refresh()
   }
 
   /** Drains every thread and waits for their end. */

@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises'
 import { auditEvent } from './audit/audit-event.ts'
 import { dateTime } from './clock.ts'
 import type { Config } from './config.ts'
@@ -6,7 +5,6 @@ import { isKryptonError } from './errors.ts'
 import { noTenant } from './hierarchy/key-record.ts'
 import type { KeyWork } from './hierarchy/key-versions.ts'
 import { scrub, scrubKind } from './hierarchy/scrub.ts'
-import { lookAtSets, smallSetTables } from './hierarchy/sets.ts'
 import { type JobRow, JobState } from './jobs/job.ts'
 import type { JobRun } from './jobs/job-run.ts'
 import { limits } from './limits.ts'
@@ -20,12 +18,11 @@ export interface RowFaultsParts {
   readonly log: Log
 }
 
-/** Rows that somebody has changed from outside: looked for with every look at the keys and by the rounds of the scrubber, told to the operator and to the audit. */
+/** Rows that somebody has changed from outside, as the rounds of the scrubber find them: told to the operator and to the audit. */
 export class RowFaults {
   readonly #parts: RowFaultsParts
   readonly #startedAt: number
   #scrubFault: string | undefined
-  #setFaults: readonly string[] = []
 
   constructor(parts: RowFaultsParts) {
     this.#parts = parts
@@ -40,7 +37,7 @@ export class RowFaults {
 
   /** What was found, for the operator. */
   warnings(): string[] {
-    return [...(this.#scrubFault === undefined ? [] : [this.#scrubFault]), ...this.#setFaults]
+    return this.#scrubFault === undefined ? [] : [this.#scrubFault]
   }
 
   /** A round of the scrubber: the kind of its job. */
@@ -66,19 +63,6 @@ export class RowFaults {
     const due =
       typeof ended === 'number' ? ended + policy.everyHours * 3_600 : this.#startedAt + limits.scrubFirstSeconds
     return dateTime(work.clock) >= due
-  }
-
-  /** Who is trusted, what a key is: that no row was removed or put back is looked at with every look at the keys. What is new of it is told. */
-  async lookAtSets(): Promise<void> {
-    const { work, log } = this.#parts
-    const faults = await lookAtSets(work.store, smallSetTables, () => setImmediate())
-    const known = new Set(this.#setFaults)
-    this.#setFaults = faults.map(({ message }) => message)
-    for (const fault of faults) {
-      if (known.has(fault.message)) continue
-      log.error('the rows of a table are not those that were written', fault)
-      await this.#audit(fault.message)
-    }
   }
 
   async #audit(detail: string): Promise<void> {

@@ -112,6 +112,7 @@ function operatorOf(scope: Principal['scope'], { tenant, service }: ServiceName,
     actor,
     objectRules: undefined,
     credential: undefined,
+    refusal: undefined,
     allows: () => true,
   }
 }

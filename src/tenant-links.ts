@@ -107,7 +107,7 @@ export class TenantLinks {
       key: row.key_name,
       mode: row.mode === LinkMode.Available ? 'available' : 'strict',
       leaseSeconds: row.lease_seconds,
-      state: row.state === KeyState.Active ? (switchNames[row.switch_state] ?? 'locked') : 'detaching',
+      state: stateOf(row),
       version: row.version,
       leaseLeft: report.left,
       ...(report.renewed === undefined ? {} : { renewed: new Date(report.renewed * 1000).toISOString() }),
@@ -117,6 +117,12 @@ export class TenantLinks {
 }
 
 const modes = { strict: LinkMode.Strict, available: LinkMode.Available } as const
+
+/** What an operator has made of it comes first: what is locked is served to nobody, wherever it is going. */
+function stateOf({ state, switch_state: switched }: Row<'l1_links'>): Link['state'] {
+  const name = switchNames[switched] ?? 'locked'
+  return name === 'enabled' && state !== KeyState.Active ? 'detaching' : name
+}
 
 const switchNames: Readonly<Record<number, Link['state']>> = {
   [LinkSwitch.Enabled]: 'enabled',

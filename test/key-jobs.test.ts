@@ -1,10 +1,12 @@
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { ChangedRowsWatch } from '../src/changed-rows.ts'
 import { randomBytes, randomIdentifier } from '../src/crypto/random.ts'
 import type { KeyUsers } from '../src/hierarchy/key-versions.ts'
 import { KeyJobs } from '../src/key-jobs.ts'
 import { TenantRegistry } from '../src/tenants/tenant-registry.ts'
 import { openLog } from '../src/telemetry/log.ts'
 import { type Hierarchy, newHierarchy, newStaticKey } from './hierarchy/fixture.ts'
+import { storeObjects } from './hierarchy/rotation-fixture.ts'
 import { FakeClock } from './support/fake-clock.ts'
 
 const { externalKey, remove } = newStaticKey()
@@ -35,8 +37,10 @@ beforeEach(async () => {
   const registry = new TenantRegistry(store, keyChain, clock, randomIdentifier)
   await registry.createTenant('acme', 'system')
   // The tenants of the fixture have keys and no names.
+  const log = openLog('fatal', () => undefined)
+  const changedRows = new ChangedRowsWatch({ store, chain: keyChain, clock, log, refuse: async () => undefined })
   const parts = { instance: { store, root, keyChain, registry }, users, rotation, scrub: { everyHours: 24 }, clock }
-  jobs = new KeyJobs({ ...parts, log: openLog('fatal', () => undefined) })
+  jobs = new KeyJobs({ ...parts, changedRows, log })
   await jobs.start()
 })
 afterEach(() => jobs.stop())
@@ -142,6 +146,80 @@ describe('a compromise', () => {
     await expect(jobs.rotate(key, 'compromise', 'operator:ada')).rejects.toMatchObject({
       code: 'wrong-key-lifecycle-state',
     })
+  })
+})
+
+describe('a dry run', () => {
+  /** Which versions of keys and which objects have changed since. */
+  async function counted() {
+    const { store } = made
+    const rows = [
+      ...(await store.find('tenant_keys', {})).map((row) => ({ ...row, what: 'tenantKeys' as const })),
+      ...(await store.find('service_keys', {})).map((row) => ({ ...row, what: 'serviceKeys' as const })),
+      ...(await store.scan('objects', undefined, 100)).map((row) => ({ ...row, what: 'objects' as const })),
+    ]
+    const name = (row: (typeof rows)[number]): string => ('object' in row ? row.object : row.key_id).toString('hex')
+    return new Map(rows.map((row) => [name(row), row]))
+  }
+
+  test('counts what the act reaches, and does nothing; it is refused as the act is', async () => {
+    const { store, chain } = made
+    const registry = new TenantRegistry(store, chain, clock, randomIdentifier)
+    for (const service of ['orders', 'bills']) {
+      const keys = { issuerKeyHash: randomBytes(32), leafKeyHash: randomBytes(32) }
+      await registry.clients.create({ tenant: 'acme', service, name: service, ...keys }, 'system')
+      await storeObjects(made, await registry.scopes.of({ tenant: 'acme', system: 'default', service }), 2)
+    }
+    const none = { tenantKeys: 0, serviceKeys: 0, objects: 0 }
+    const acts = [
+      ['acme/default/orders', 'rotate', { ...none, objects: 2 }],
+      ['acme/default/orders', 'compromise', { ...none, serviceKeys: 1, objects: 2 }],
+      ['acme/default', 'rotate', { ...none, serviceKeys: 5 }],
+    ] as const
+    for (const [key, act, expected] of acts) {
+      const before = await counted()
+      expect([key, act, await jobs.foreseeAct(key, act)]).toEqual([key, act, expected])
+      expect(await counted()).toEqual(before)
+      await jobs.rotate(key, act === 'rotate' ? 'command' : 'compromise', 'operator:ada')
+      await done()
+      const after = await counted()
+      const changed = [...before]
+        .filter(([id, row]) => Buffer.compare(row.mac, after.get(id)!.mac) !== 0)
+        .map(([, { what }]) => what)
+      // A version that is replaced changes its state; what hangs on it is wrapped anew.
+      expect([key, act, changed.filter((what) => what === 'objects').length]).toEqual([key, act, expected.objects])
+      if (key === 'acme/default')
+        expect(changed.filter((what) => what === 'serviceKeys').length).toBe(expected.serviceKeys)
+    }
+    expect(await jobs.foreseeAct('acme/default', 'suspend')).toEqual({ tenantKeys: 1, serviceKeys: 3, objects: 4 })
+    expect(await jobs.foreseeAct('acme/default/orders', 'break-glass')).toEqual({ ...none, serviceKeys: 1 })
+    expect(await jobs.foreseeAct('integrity:acme', 'rotate')).toEqual({ ...none, objects: 4 })
+    expect((await jobs.foreseeAct('ivk', 'compromise')).objects).toBe(4)
+    expect(await jobs.foreseeAct('ivk', 'rotate')).toMatchObject({ serviceKeys: 0, objects: 0 })
+    for (const [key, act, code] of [
+      ['acme/default', 'resume', 'wrong-key-lifecycle-state'],
+      ['acme/nothing', 'compromise', 'not-found'],
+      ['ivk', 'suspend', 'invalid-field'],
+      ['ivk', 'break-glass', 'invalid-field'],
+      ['integrity:acme', 'suspend', 'invalid-field'],
+    ] as const)
+      await expect(jobs.foreseeAct(key, act), `${act} of ${key}`).rejects.toMatchObject({ code })
+  })
+})
+
+test('a service whose keys were destroyed takes no client, with words', async () => {
+  const registry = new TenantRegistry(made.store, made.chain, clock, randomIdentifier)
+  const add = (name: string) =>
+    registry.clients.create(
+      { tenant: 'acme', service: 'orders', name, issuerKeyHash: randomBytes(32), leafKeyHash: randomBytes(32) },
+      'system',
+    )
+  await add('one')
+  await jobs.destroy('acme/default/orders', undefined, 'operator:ada')
+  await done()
+  await expect(add('two')).rejects.toMatchObject({
+    code: 'wrong-key-lifecycle-state',
+    message: expect.stringMatching(/^the keys of service orders of system default were destroyed.*--service$/),
   })
 })
 

@@ -2,12 +2,15 @@ import type { Client as HttpClient } from 'undici'
 import { KryptonError, errorCodes, type ErrorCode } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type {
+  AcceptedRows,
   Address,
   Backup,
   CertificateAuthority,
+  ChangedTable,
   Client,
   Destroyed,
   Finding,
+  ForeseenAct,
   Grant,
   Job,
   KeyChange,
@@ -187,6 +190,10 @@ export class AdminClient {
     return this.#call<KeyVersion[]>('POST', `/v1/keys/${act}`, { key })
   }
 
+  foreseeAct(key: string, act: ForeseenAct): Promise<LinkEffect> {
+    return this.#call<LinkEffect>('POST', '/v1/keys/foresee', { key, act })
+  }
+
   foreseeDestruction(key: string, version?: number): Promise<Destroyed> {
     return this.#call<Destroyed>('POST', '/v1/keys/destroy/foresee', { key, version })
   }
@@ -217,6 +224,14 @@ export class AdminClient {
 
   forgetBackup(name: string): Promise<Backup> {
     return this.#call<Backup>('POST', `/v1/backups/${encodeURIComponent(name)}/forget`)
+  }
+
+  listChangedRows(): Promise<ChangedTable[]> {
+    return this.#call<ChangedTable[]>('GET', '/v1/changed-rows')
+  }
+
+  acceptChangedRows(accepted: AcceptedRows): Promise<ChangedTable[]> {
+    return this.#call<ChangedTable[]>('POST', '/v1/changed-rows/accept', accepted)
   }
 
   scrub(): Promise<Job> {

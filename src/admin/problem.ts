@@ -69,6 +69,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   'wrong-key-lifecycle-state': 409,
   'store-unique': 409,
   'store-conflict': 409,
+  'rows-changed': 409,
   'external-key-disabled': 409,
   'external-key-denied': 409,
   'external-key-not-found': 409,

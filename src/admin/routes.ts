@@ -1,4 +1,5 @@
 import { backupRoutes } from './routes/backups.ts'
+import { changedRowsRoutes } from './routes/changed-rows.ts'
 import { certificateAuthorityRoutes } from './routes/certificate-authority.ts'
 import { clientRoutes } from './routes/clients.ts'
 import { credentialRoutes } from './routes/credentials.ts'
@@ -20,6 +21,7 @@ export const routes: readonly Routes[] = [
   certificateAuthorityRoutes,
   keyRoutes,
   backupRoutes,
+  changedRowsRoutes,
   linkRoutes,
   jobRoutes,
 ]

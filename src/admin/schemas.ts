@@ -1,6 +1,6 @@
 import { Type, type TProperties } from 'typebox'
 import { limits } from '../limits.ts'
-import type { NewCertificateAuthority } from './services.ts'
+import { foreseenActs, type NewCertificateAuthority } from './services.ts'
 
 /** Bodies, parameters and answers of the routes, in JSON Schema; /v1/openapi.json is made of them. */
 const closed = <T extends TProperties>(properties: T) => Type.Object(properties, { additionalProperties: false })
@@ -44,7 +44,23 @@ export const StatusAnswer = closed({
     data: Type.Optional(Type.Integer()),
     written: Type.Optional(Type.String()),
   }),
+  refused: Type.Array(Type.String(), { description: 'What is refused because rows were changed from outside.' }),
   warnings: Type.Array(Type.String()),
+})
+
+export const ChangedTableAnswer = closed({
+  table: Type.String(),
+  written: Type.Integer(),
+  found: Type.Integer(),
+  rows: Type.Optional(Type.Array(Type.String(), { description: 'Absent where it is not known which rows differ.' })),
+  refused: Type.String(),
+  code: Type.String({ description: 'Stands for this difference and no other.' }),
+})
+
+export const AcceptedRowsBody = closed({
+  table: Type.String({ minLength: 1, maxLength: 64 }),
+  code: Type.String({ pattern: '^[0-9a-f]{16}$', description: 'As it was listed.' }),
+  reason: Type.String({ minLength: 1, maxLength: 256, description: 'Why, for the audit.' }),
 })
 
 export const FindingsAnswer = Type.Array(
@@ -164,7 +180,9 @@ export const LinkBody = closed({
   settings: Type.Optional(Type.Record(Type.String({ maxLength: 64 }), Type.String({ maxLength: 8192 }))),
   credentials: Type.Optional(Type.String({ maxLength: 22_000, description: 'Base64: what authenticates us there.' })),
   mode: Type.Optional(Type.Union([Type.Literal('strict'), Type.Literal('available')])),
-  leaseSeconds: Type.Optional(Type.Integer({ minimum: limits.leaseSecondsMin, maximum: limits.leaseSecondsMax })),
+  leaseSeconds: Type.Optional(
+    Type.Integer({ minimum: limits.leaseSecondsDevelopmentMin, maximum: limits.leaseSecondsMax }),
+  ),
 })
 
 export const LinkAnswer = closed({
@@ -218,6 +236,8 @@ const KeyName = Type.String({
 export const KeyBody = closed({ key: KeyName })
 
 /** A tenant, a system or a service: what a destruction names. */
+export const ForeseenActBody = closed({ key: KeyName, act: Type.Union(foreseenActs.map((act) => Type.Literal(act))) })
+
 export const DestructionBody = closed({
   key: Type.String({
     pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}(/[A-Za-z0-9][A-Za-z0-9._-]{0,63}){0,2}$',

@@ -42,6 +42,8 @@ export interface AdminServices {
   announceKey(key: string): Awaitable<KeyVersion[]>
   /** Activates, suspends, resumes or deactivates a key: done when every thread has confirmed it. Throws 'not-found', 'invalid-field', 'wrong-key-lifecycle-state', 'not-healthy'. */
   changeKey(key: string, act: KeyChange): Awaitable<KeyVersion[]>
+  /** What an act on a key would reach; nothing is done. Throws as the act. */
+  foreseeAct(key: string, act: ForeseenAct): Awaitable<LinkEffect>
   /** What the destruction of a tenant's, system's or service's keys would take. Throws as `destroyKey`. */
   foreseeDestruction(key: string, version?: number): Awaitable<Destroyed>
   /** Asks for a destruction. Throws 'not-found', 'invalid-field', 'wrong-key-lifecycle-state'. */
@@ -67,6 +69,10 @@ export interface AdminServices {
   recoveryFile(tenant: string, system: string, publicKey: string): Awaitable<RecoveryFile>
   /** What an act on the link of a system would touch. Throws 'not-found'. */
   linkEffect(tenant: string, system: string): Awaitable<LinkEffect>
+  /** Tables with rows that were changed from outside, looked at now. */
+  listChangedRows(): Awaitable<ChangedTable[]>
+  /** Takes changed rows for those that were written, for ever. Throws 'not-found', 'store-conflict'. */
+  acceptChangedRows(accepted: AcceptedRows): Awaitable<ChangedTable[]>
   /** Asks for a look at every row of the database. */
   scrub(): Awaitable<Job>
   /** The newest first. */
@@ -152,6 +158,8 @@ export interface Status {
     /** RFC 3339. */
     readonly written?: string
   }
+  /** What is refused because rows of the database were changed from outside: nothing, where all are as they were written. */
+  readonly refused: readonly string[]
   /** What an operator should know of: "rollback is not detected", for one. */
   readonly warnings: readonly string[]
 }
@@ -203,6 +211,18 @@ export interface KeyVersion {
 
 /** What an operator does to a key that can be told from its name. */
 export type KeyChange = 'activate' | 'suspend' | 'resume' | 'deactivate'
+
+/** An act whose reach can be foreseen. */
+export const foreseenActs = [
+  'rotate',
+  'compromise',
+  'activate',
+  'suspend',
+  'resume',
+  'deactivate',
+  'break-glass',
+] as const
+export type ForeseenAct = (typeof foreseenActs)[number]
 
 /** What a destruction takes. */
 export interface Destroyed {
@@ -301,6 +321,30 @@ export interface RecoveryFile {
 
 /** What is below the keys of a system. */
 export type LinkEffect = Omit<Destroyed, 'backups'>
+
+/** A table with rows that were changed from outside. */
+export interface ChangedTable {
+  readonly table: string
+  /** Rows that were written. */
+  readonly written: number
+  /** Rows that there are. */
+  readonly found: number
+  /** Those that differ, by their primary keys; absent where it is not known which ones do. */
+  readonly rows?: readonly string[]
+  /** What is refused because of them. */
+  readonly refused: string
+  /** Stands for this difference and no other. */
+  readonly code: string
+}
+
+/** Rows that an operator takes as they are. */
+export interface AcceptedRows {
+  readonly table: string
+  /** As it was listed. */
+  readonly code: string
+  /** Why, for the audit. */
+  readonly reason: string
+}
 
 /** A long act of the server. */
 export interface Job {

@@ -108,9 +108,9 @@ export class Authenticator {
       await this.#directory.authorities(),
     )
     await this.#directory.verifyAuthority(authority)
-    const found = await this.#directory.find({ issuerKeyHash: authority.publicKeyHash, leafKeyHash })
+    const found = await this.#directory.find({ issuerKeyHash: authority.publicKeyHash, leafKeyHash }, authority)
     if (found === undefined) throw new KryptonError('client-unknown', 'no client is bound to these public keys')
-    const { client, tenantActive, rules, credential } = found
+    const { client, tenantActive, rules, credential, refusal } = found
     if (!authority.tenant.equals(systemTenant) && !authority.tenant.equals(client.scope.tenant)) {
       throw new KryptonError('client-unknown', "the authority is another tenant's than the client")
     }
@@ -118,7 +118,7 @@ export class Authenticator {
       throw new KryptonError('client-unknown', `client ${client.name} of tenant ${client.tenantName} is revoked`)
     }
     if (!tenantActive) throw new KryptonError('client-unknown', `tenant ${client.tenantName} is not active`)
-    return { validity: { notBefore, notAfter }, principal: principalOf(client, { rules, credential }) }
+    return { validity: { notBefore, notAfter }, principal: principalOf(client, { rules, credential, refusal }) }
   }
 }
 

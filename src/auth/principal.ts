@@ -1,3 +1,4 @@
+import type { KryptonError } from '../errors.ts'
 import type { Client, Scope } from '../tenants/records.ts'
 import type { RoleRule } from '../tenants/role.ts'
 import { rulesOfBuiltIn } from './roles.ts'
@@ -19,6 +20,8 @@ export interface Principal {
   readonly objectRules: readonly RoleRule[] | undefined
   /** What is kept of the credential that it must send with each request (`credential-verifier.ts`); undefined: none. */
   readonly credential: Buffer | undefined
+  /** What every request of it is refused with: rows that it hangs on were changed from outside. Undefined: it is served. */
+  readonly refusal: KryptonError | undefined
   /** May it ask for this operation (KMIP number)? */
   allows(operation: number): boolean
 }
@@ -26,7 +29,11 @@ export interface Principal {
 /** The principal that a binding makes; `rules` are those of its role, where the tenant has made that. Of a role that is gone nothing is allowed. */
 export function principalOf(
   client: Client,
-  { rules = [], credential }: { readonly rules?: readonly RoleRule[]; readonly credential?: Buffer },
+  {
+    rules = [],
+    credential,
+    refusal,
+  }: { readonly rules?: readonly RoleRule[]; readonly credential?: Buffer; readonly refusal?: KryptonError },
 ): Principal {
   const { scope, role } = client
   const ofRole = role === undefined ? undefined : (rulesOfBuiltIn(role) ?? rules)
@@ -40,6 +47,7 @@ export function principalOf(
     scope,
     actor: `client:${client.name}`,
     credential,
+    refusal,
     objectRules: ofRole?.some(namesObjects) === true ? ofRole : undefined,
     allows: operations === undefined ? allowsAll : (operation) => operations.has(operation),
   }

@@ -5,6 +5,7 @@ import type { Row } from '../store/schema.ts'
 import type { MaybePromise, Store } from '../store/store.ts'
 import { VersionSlot } from '../store/version-table.ts'
 import { OpenServiceKeys, type Scope, type ServiceKeys } from './data-key.ts'
+import { Distrust } from './distrust.ts'
 import { openIntegrityKeys, systemRowMacs } from './integrity-key.ts'
 import type { Suite } from '../crypto/aead.ts'
 import { checkParent, type Ivks, newIvk, openIvks, wipeIvks } from './internal-versioned-key.ts'
@@ -53,6 +54,7 @@ export class KeyChain {
   #byScope = new WeakMap<Scope, Opened<OpenServiceKeys>>()
   #forgotten = false
   #leases: Leases = noLeases
+  #distrust = Distrust.none
 
   constructor(store: Store, root: RootKeys, clock: Clock) {
     this.#store = store
@@ -65,6 +67,18 @@ export class KeyChain {
   /** Takes leases of linked systems from there: without it nothing of them opens. */
   leaseFrom(leases: Leases): void {
     this.#leases = leases
+  }
+
+  /** What hangs on rows that were changed from outside: nothing of it opens. */
+  get distrust(): Distrust {
+    return this.#distrust
+  }
+
+  /** Takes what is refused from now on: every thread that shares the version table opens its keys, and looks at its clients, anew. */
+  refuse(distrust: Distrust): void {
+    this.#distrust = distrust
+    this.#store.versions.bump(VersionSlot.keys)
+    this.#store.versions.bump(VersionSlot.trust)
   }
 
   /** The cluster that every record is bound to. */
@@ -97,9 +111,10 @@ export class KeyChain {
 
   /**
    * The IVKs, the active one with `count` uses to wrap with: nobody wraps under it without asking here.
-   * @throws KryptonError wrong-key-lifecycle-state: it has wrapped as much as its suite bears
+   * @throws KryptonError wrong-key-lifecycle-state: it has wrapped as much as its suite bears; rows-changed
    */
   async ivksToWrap(count: number): Promise<Ivks> {
+    this.#distrust.assertWork()
     const ivks = await this.ivks()
     await this.#wraps.take(ivks.active, count)
     return ivks
@@ -130,9 +145,10 @@ export class KeyChain {
 
   /**
    * The versions of the Tenant Key of a system; none when it was never made. For making keys below it: the caller wipes them.
-   * @throws KryptonError as `Leases.of`, where the system is linked
+   * @throws KryptonError as `Leases.of`, where the system is linked; rows-changed
    */
   tenantKeys(tenant: Buffer, system: Buffer): MaybePromise<WrappingKeys> {
+    this.#distrust.assertTrusted({ tenant, system })
     const owner = { cluster: this.cluster, tenant, system }
     return next(this.#openTenant(tenant), (tenantKeys) =>
       next(this.ivks(), (ivks) =>
@@ -193,9 +209,10 @@ export class KeyChain {
     )
   }
 
-  /** The versions of the Service Key of a service, for what wraps records anew: the caller wipes them. */
+  /** The versions of the Service Key of a service, for what wraps records anew: the caller wipes them. Throws as `tenantKeys`. */
   serviceWrappingKeys(scope: Scope): MaybePromise<WrappingKeys> {
     const { tenant, system, service } = scope
+    this.#distrust.assertTrusted({ tenant, system, service })
     return next(this.#openTenant(tenant), (tenantKeys) =>
       next(this.tenantKeys(tenant, system), (parents) =>
         next(this.#store.find('service_keys', { tenant, system, service }), (rows) => {

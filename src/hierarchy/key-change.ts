@@ -22,15 +22,9 @@ export async function changeKey(
     await work.users.refresh(key.system)
     work.at('acknowledged')
   }
-  if (act === 'activate' && address.table === 'service_keys') await checkParent(work, address)
   await retrying(async () => {
+    await checkChange(work, suite, address, act)
     const rows = await verified(key)
-    // These are the states that are written here.
-    checkAct(
-      address.table,
-      rows.map(({ state }) => state as KeyState),
-      act,
-    )
     for (const row of rows) {
       const state = stateAfter(row.state as KeyState, act)
       if (state !== undefined) await changeState(work, key, row, { state, operation: operations[act], actor })
@@ -39,6 +33,15 @@ export async function changeKey(
   work.at('changed')
   // What was opened under a compromised version is let go of.
   await work.users.refresh(act === 'compromise' && key.system ? { ...key.system, forget: true } : key.system)
+}
+
+/** Refuses what `changeKey` would, before anything is done. Throws 'wrong-key-lifecycle-state', 'invalid-field'. */
+export async function checkChange(work: KeyWork, suite: Suite, address: KeyAddress, act: KeyChange): Promise<void> {
+  if (act === 'activate' && address.table === 'service_keys') await checkParent(work, address)
+  const rows = await verified(keyAt(work, address, suite))
+  // These are the states that are written here.
+  const states = rows.map(({ state }) => state as KeyState)
+  checkAct(address.table, states, act)
 }
 
 /** Keys become active from above. */

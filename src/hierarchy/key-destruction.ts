@@ -8,7 +8,8 @@ import { backupsText, backupsWith, type KeptBackup } from './kept-backups.ts'
 import { checkAct } from './key-life.ts'
 import { KeyState } from './key-state.ts'
 import { type KeyWork, retrying } from './key-versions.ts'
-import { updateOf } from './row-mac.ts'
+import type { Scope } from './data-key.ts'
+import { type RowKeys, updateOf } from './row-mac.ts'
 import { idOf, KeyJobKind } from './rotation-jobs.ts'
 import { withoutRecord } from './versioned-keys.ts'
 
@@ -50,13 +51,38 @@ export async function foreseeDestruction(
   what: Destruction,
   pause: () => Promise<void>,
 ): Promise<Destroyed> {
-  const { store } = work
-  const { tenantKeys, serviceKeys } = await versionsOf(store, what)
+  const { tenantKeys, serviceKeys } = await versionsOf(work.store, what)
   checkAct(
     'service_keys',
     [...tenantKeys, ...serviceKeys].map(({ state }) => state as KeyState),
     'destroy',
   )
+  const backups = await backupsWith(work, [...tenantKeys, ...serviceKeys])
+  const objects = await objectsUnder(work.store, what, serviceKeys, pause)
+  return { tenantKeys: tenantKeys.length, serviceKeys: serviceKeys.length, objects, backups }
+}
+
+/** The versions of keys at a place and below whose state `isMeant` tells, and the objects that hang on those whose state `isHolding` tells. */
+export async function countBelow(
+  store: Store,
+  what: Destruction,
+  { isMeant, isHolding }: { isMeant: (state: number) => boolean; isHolding: (state: number) => boolean },
+  pause: () => Promise<void>,
+): Promise<Omit<Destroyed, 'backups'>> {
+  const found = await versionsOf(store, what)
+  const tenantKeys = found.tenantKeys.filter(({ state }) => isMeant(state))
+  const serviceKeys = found.serviceKeys.filter(({ state }) => isMeant(state))
+  const holding = found.serviceKeys.filter(({ state }) => isHolding(state))
+  const objects = await objectsUnder(store, what, holding, pause)
+  return { tenantKeys: tenantKeys.length, serviceKeys: serviceKeys.length, objects }
+}
+
+async function objectsUnder(
+  store: Store,
+  what: Destruction,
+  serviceKeys: readonly Row<'service_keys'>[],
+  pause: () => Promise<void>,
+): Promise<number> {
   const gone = new Set(serviceKeys.map(versionName))
   let objects = 0
   const from = { tenant: what.tenant, system: what.system ?? zeros, service: what.service ?? zeros, object: zeros }
@@ -70,8 +96,7 @@ export async function foreseeDestruction(
     if (last === undefined || own.length < rows.length) break
     after = { tenant: last.tenant, system: last.system, service: last.service, object: last.object }
   }
-  const backups = await backupsWith(work, [...tenantKeys, ...serviceKeys])
-  return { tenantKeys: tenantKeys.length, serviceKeys: serviceKeys.length, objects, backups }
+  return objects
 }
 
 /**
@@ -142,6 +167,13 @@ export async function destroyKeys(work: KeyWork, run: JobRun): Promise<string> {
       ? 'no backup is noted in which they remain, other copies of the database hold them until they are deleted'
       : `they remain in ${remains}, and in copies that are not noted`
   return `${total} versions are destroyed, ${objects} objects cannot be opened any more, every thread has confirmed it; ${copies}`
+}
+
+/** True if every version of the key of a service was destroyed: what it holds opens for nobody, and nothing is sealed under it any more. */
+export async function isDestroyed(store: Store, keys: RowKeys, { tenant, system, service }: Scope): Promise<boolean> {
+  const rows = await store.find('service_keys', { tenant, system, service })
+  for (const row of rows) keys.verifyRow('service_keys', row)
+  return rows.length > 0 && rows.every(({ state }) => state === KeyState.Retired)
 }
 
 async function versionsOf(store: Store, what: Destruction) {

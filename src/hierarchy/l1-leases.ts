@@ -9,7 +9,8 @@ import type { KeyChain } from './key-chain.ts'
 import { opens } from './key-state.ts'
 import { HeldLeases, Lease, type Leases, systemText } from './lease.ts'
 import { LeaseCells, type LeaseEnd } from './lease-cells.ts'
-import { linkContext, linkKey, LinkMode, LinkSwitch, newestLink, openCredentials } from './link-key.ts'
+import { LinkMode, LinkSwitch, newestLink, openCredentials } from './link-key.ts'
+import { openLinkKey, wrappedIn } from './link-wrapping.ts'
 import type { WrappingKey } from './root-keys.ts'
 import { wipeWrappingKeys } from './wrapping-keys.ts'
 
@@ -39,8 +40,8 @@ export interface L1LeasesParts {
   readonly clock: Clock
   readonly bootClock: BootClock
   readonly providers: readonly ExternalKeyProvider[]
-  /** Says that the rows of links are those that were written, all of them: an older one would end what its owner has locked. Throws 'row-mac-mismatch'. */
-  readonly checkRows: () => Promise<void>
+  /** Says that the rows of a tenant's links and keys are those that were written: an older one would end what its owner has locked. Throws 'rows-changed'. */
+  readonly checkRows: (tenant: Buffer) => Promise<void>
   /** Told of each lease that has ended, in the thread that keeps them. */
   readonly onEnded: (tenant: Buffer, system: Buffer) => void
   /** A system by its names, for people. */
@@ -202,7 +203,7 @@ export class L1Leases implements Leases {
     // That somebody has locked it is told by whoever did: no L1 has refused.
     if (isLocked(newest)) throw locked(newest)
     try {
-      await this.#parts.checkRows()
+      await this.#parts.checkRows(tenant)
       const linkKeys = await this.#open(links.filter(({ state }) => opens(state)))
       if (known.ends !== ends) {
         wipeWrappingKeys({ byVersion: linkKeys })
@@ -236,7 +237,7 @@ export class L1Leases implements Leases {
       const links = await this.#parts.chain.links(tenant, system)
       const newest = newestLink(links)
       if (newest === undefined || isLocked(newest)) return this.end(tenant, system)
-      await this.#parts.checkRows()
+      await this.#parts.checkRows(tenant)
       const linkKeys = await this.#open([newest])
       wipeWrappingKeys({ byVersion: linkKeys })
       // It may have ended meanwhile: nothing brings that one back.
@@ -295,19 +296,9 @@ export class L1Leases implements Leases {
   }
 
   async #openOne(link: Row<'l1_links'>): Promise<WrappingKey> {
-    const { chain } = this.#parts
-    const owner = { cluster: chain.cluster, tenant: link.tenant, system: link.system }
     const external = await this.external(link)
     try {
-      const wrapped = { keyId: link.wrapped_by, mechanism: link.mechanism, ciphertext: link.wrapped }
-      const secret = await external.unwrap(wrapped, linkContext(owner, link), 'wrapping')
-      const key = linkKey(link, secret)
-      if ((await chain.tenant(link.tenant)).fitsCheckValue(key, link.check_value)) return key
-      secret.wipe()
-      throw new KryptonError(
-        'external-key-mismatch',
-        'the L1 has answered with another key than it was given: nothing is opened with it; ask its provider',
-      )
+      return await openLinkKey(this.#parts.chain, external, link, { link, wrapped: wrappedIn(link) })
     } finally {
       external.wipe()
     }
@@ -338,7 +329,7 @@ function isNoWord({ code }: KryptonError): boolean {
 
 /** What a provider says of itself is for the operator: a client is told whom to ask. */
 function forClients(cause: KryptonError): KryptonError {
-  if (cause.code === 'row-mac-mismatch') {
+  if (cause.code === 'rows-changed') {
     return new KryptonError(
       'external-key-disabled',
       'Ask the operator of this server: rows of its database that say how this system hangs on its L1 were changed from outside',

@@ -1,57 +1,29 @@
-import { auditEvent } from '../audit/audit-event.ts'
 import { dateTime } from '../clock.ts'
 import { KryptonError } from '../errors.ts'
 import type { ExternalKey, ExternalKeyProvider, ExternallyWrapped } from '../external-keys/external-key.ts'
 import { providerNamed } from '../external-keys/providers.ts'
-import { limits } from '../limits.ts'
 import type { Row } from '../store/schema.ts'
 import type { Change } from '../store/store.ts'
 import { KeyState } from './key-state.ts'
-import { activeOf, type KeyWork, retrying, type SystemOfKeys, verified } from './key-versions.ts'
+import { activeOf, type KeyWork, type SystemOfKeys, verified } from './key-versions.ts'
 import type { L1Leases } from './l1-leases.ts'
-import {
-  activeLink,
-  credentialsContext,
-  linkContext,
-  linkKey,
-  type LinkMode,
-  LinkSwitch,
-  newestLink,
-  newLinkKey,
-} from './link-key.ts'
+import { LinkSwitch, newestLink, newLinkKey } from './link-key.ts'
 import { rebuildTenantKeys } from './link-repair.ts'
+import { type Asked, LinkRows } from './link-rows.ts'
+import { openLinkKey, wrappedColumns, wrappedIn, wrapLinkKey } from './link-wrapping.ts'
+import { checkNewLink, type NewLink, refuseUnusable, sealCredentials } from './new-link.ts'
 import { type RecoveryFile, sealRecoveryFile } from './recovery-file.ts'
 import { rotationJob } from './rotation-jobs.ts'
-import type { WrappingKey } from './root-keys.ts'
 import { updateOf } from './row-mac.ts'
 import { tenantKeyOf } from './versioned-keys.ts'
-import { Purpose, sealRecord } from './wrapped-key.ts'
 import { wipeWrappingKeys } from './wrapping-keys.ts'
-
-/** A key outside that is to be the L1 of a system. */
-export interface NewLink {
-  readonly provider: string
-  /** Name of the key at its provider. */
-  readonly key: string
-  readonly settings: Readonly<Record<string, string>>
-  /** What authenticates us there: the caller wipes it. */
-  readonly credentials: Uint8Array
-  readonly mode: LinkMode
-  readonly leaseSeconds: number
-}
-
-/** Who asks for an act, and what it is called. */
-interface Asked {
-  readonly actor: string
-  /** The system by its names. */
-  readonly subject: string
-}
 
 /**
  * What an operator does to the link of a system with its tenant's own key (L1). Each act is done when every thread has confirmed it, and stands in the audit.
  */
 export class LinkActs {
   readonly #work: KeyWork
+  readonly #rows: LinkRows
   readonly #leases: L1Leases
   readonly #providers: readonly ExternalKeyProvider[]
   readonly #development: boolean
@@ -62,6 +34,7 @@ export class LinkActs {
     { providers, development }: { readonly providers: readonly ExternalKeyProvider[]; readonly development: boolean },
   ) {
     this.#work = work
+    this.#rows = new LinkRows(work)
     this.#leases = leases
     this.#providers = providers
     this.#development = development
@@ -86,15 +59,15 @@ export class LinkActs {
 
   /** Gives a linked system another L1. Both are needed until the job has ended. Throws as `link`, and 'not-found'. */
   async switch(system: SystemOfKeys, request: NewLink, asked: Asked): Promise<void> {
-    const before = await this.#usable(system)
+    const before = await this.#rows.usable(system)
     await this.#rekey(system, { request, before, operation: 'TenantSwitch' }, asked)
   }
 
   /** Asks for the job that moves a system from its L1 back to the keys of this server. The L1 is needed until it has ended. Throws 'not-found', 'wrong-key-lifecycle-state', one of `externalKeyRefusals`. */
   async detach(system: SystemOfKeys, asked: Asked): Promise<void> {
-    const before = await this.#usable(system)
+    const before = await this.#rows.usable(system)
     await this.#leases.ask(system.tenant, system.system)
-    await this.#change(system, { operation: 'TenantDetach', asked }, (row) =>
+    await this.#changeAndConfirm(system, { operation: 'TenantDetach', asked }, (row) =>
       row.version === before.version ? { ...row, state: KeyState.Grace } : row,
     )
     await this.#scheduleRekey(system, asked)
@@ -108,13 +81,13 @@ export class LinkActs {
 
   /** Lets the keys open what they hold, and take nothing new, until `enable`. Throws 'not-found', 'wrong-key-lifecycle-state', 'not-healthy'. */
   async disable(system: SystemOfKeys, asked: Asked): Promise<void> {
-    await this.#usable(system)
+    await this.#rows.usable(system)
     await this.#switch(system, LinkSwitch.DecryptOnly, { operation: 'TenantDisable', asked })
   }
 
   /** Ends `lock` or `disable`, and asks the L1. Throws 'not-found', 'wrong-key-lifecycle-state' for one that is unlinked, one of `externalKeyRefusals` when it does not open: it is enabled all the same. */
   async enable(system: SystemOfKeys, asked: Asked): Promise<void> {
-    const newest = await this.#linked(system)
+    const newest = await this.#rows.newest(system)
     if (newest.switch_state === LinkSwitch.Unlinked)
       throw new KryptonError('wrong-key-lifecycle-state', 'this system is unlinked: krypton tenant link links it again')
     await this.#switch(system, LinkSwitch.Enabled, { operation: 'TenantEnable', asked })
@@ -129,15 +102,15 @@ export class LinkActs {
 
   /** Has S wrapped by the version that the L1 has now, and makes check values anew under the tenant's integrity key as it is now. Throws 'not-found', 'wrong-key-lifecycle-state', one of `externalKeyRefusals`. */
   async rotate(system: SystemOfKeys, asked: Asked): Promise<void> {
-    const newest = await this.#usable(system)
+    const newest = await this.#rows.usable(system)
     const { chain } = this.#work
     const external = await this.#leases.external(newest)
     let wrapped: ExternallyWrapped
     let check_value: Buffer
     try {
-      const key = await this.#opened(external, system, newest, externallyWrapped(newest))
+      const key = await openLinkKey(chain, external, system, { link: newest, wrapped: wrappedIn(newest) })
       try {
-        wrapped = await this.#wrap(external, system, key)
+        wrapped = await wrapLinkKey(chain, external, system, key)
         check_value = (await chain.tenant(system.tenant)).checkValue(key)
       } finally {
         key.secret.wipe()
@@ -146,8 +119,8 @@ export class LinkActs {
       external.wipe()
     }
     await this.#renewCheckValues(system)
-    await this.#change(system, { operation: 'TenantRotate', asked }, (row) =>
-      row.version === newest.version ? { ...row, ...columnsOf(wrapped), check_value } : row,
+    await this.#changeAndConfirm(system, { operation: 'TenantRotate', asked }, (row) =>
+      row.version === newest.version ? { ...row, ...wrappedColumns(wrapped), check_value } : row,
     )
   }
 
@@ -172,7 +145,7 @@ export class LinkActs {
 
   /** Asks the L1 now. Throws 'not-found', 'wrong-key-lifecycle-state', one of `externalKeyRefusals`. */
   async check(system: SystemOfKeys): Promise<void> {
-    await this.#linked(system)
+    await this.#rows.newest(system)
     await this.#leases.ask(system.tenant, system.system)
   }
 
@@ -188,13 +161,13 @@ export class LinkActs {
       )
     }
     const { chain, store } = this.#work
-    await this.#usable(system)
+    await this.#rows.usable(system)
     await this.#leases.ask(system.tenant, system.system)
     const opened = await chain.tenantKeys(system.tenant, system.system)
     try {
       const file = sealRecoveryFile({ cluster: chain.cluster, ...system }, opened.byVersion.values(), publicKey)
       const subject = `${asked.subject} to ${file.recipient}`
-      const audit = [this.#event(system, 'TenantRecoveryFile', { ...asked, subject })]
+      const audit = [this.#rows.event(system, 'TenantRecoveryFile', { ...asked, subject })]
       await store.commit({ section: 'keys', changes: [], audit })
       return file
     } finally {
@@ -204,7 +177,7 @@ export class LinkActs {
 
   /** Makes damaged rows of the system's Tenant Keys anew from their copies: see `rebuildTenantKeys`. */
   async repair(system: SystemOfKeys, asked: Asked): Promise<void> {
-    await this.#linked(system)
+    await this.#rows.newest(system)
     await this.#leases.ask(system.tenant, system.system)
     const rebuilt = await rebuildTenantKeys(this.#work, system, asked)
     if (rebuilt.length === 0)
@@ -219,7 +192,7 @@ export class LinkActs {
   ): Promise<void> {
     const { chain, clock, store } = this.#work
     const { request, before, operation } = act
-    checkRequest(request)
+    checkNewLink(request, this.#development)
     activeOf(await verified(tenantKeyOf(this.#work, system)))
     const links = await chain.links(system.tenant, system.system)
     const version = (links.at(-1)?.version ?? 0) + 1
@@ -228,8 +201,8 @@ export class LinkActs {
       const external = this.#open(request)
       let wrapped: ExternallyWrapped
       try {
-        await refuseStatus(external)
-        wrapped = await this.#wrap(external, system, key)
+        await refuseUnusable(external)
+        wrapped = await wrapLinkKey(chain, external, system, key)
       } finally {
         external.wipe()
       }
@@ -246,7 +219,7 @@ export class LinkActs {
         settings: JSON.stringify(request.settings),
         parent_version: ivk.version,
         record: sealCredentials(owner, key, ivk, request.credentials),
-        ...columnsOf(wrapped),
+        ...wrappedColumns(wrapped),
         check_value: tenantKeys.checkValue(key),
         mode: request.mode,
         lease_seconds: request.leaseSeconds,
@@ -257,8 +230,8 @@ export class LinkActs {
       const changes: Change[] = [
         { table: 'l1_links', kind: 'insert', row: { ...row, mac: tenantKeys.macRow('l1_links', row) } },
       ]
-      if (before !== undefined) changes.push(await this.#changed(before, { ...before, state: KeyState.Grace }))
-      await store.commit({ section: 'keys', changes, audit: [this.#event(system, operation, asked)] })
+      if (before !== undefined) changes.push(await this.#rows.changed(before, { ...before, state: KeyState.Grace }))
+      await store.commit({ section: 'keys', changes, audit: [this.#rows.event(system, operation, asked)] })
     } finally {
       key.secret.wipe()
     }
@@ -268,12 +241,12 @@ export class LinkActs {
 
   /** A link that was unlinked takes new credentials, if the L1 still opens its S. */
   async #linkAgain(system: SystemOfKeys, newest: Row<'l1_links'>, request: NewLink, asked: Asked): Promise<void> {
-    checkRequest(request)
+    checkNewLink(request, this.#development)
     const { chain } = this.#work
     const owner = { cluster: chain.cluster, ...system }
     const external = this.#open(request)
     try {
-      const { secret } = await this.#opened(external, system, newest, externallyWrapped(newest))
+      const { secret } = await openLinkKey(chain, external, system, { link: newest, wrapped: wrappedIn(newest) })
       secret.wipe()
     } finally {
       external.wipe()
@@ -281,7 +254,7 @@ export class LinkActs {
     const { active: ivk } = await chain.ivksToWrap(1)
     const link = { keyId: newest.key_id, version: newest.version }
     const record = sealCredentials(owner, link, ivk, request.credentials)
-    await this.#change(system, { operation: 'TenantLink', asked }, (row) =>
+    await this.#changeAndConfirm(system, { operation: 'TenantLink', asked }, (row) =>
       row.version !== newest.version
         ? row
         : {
@@ -297,36 +270,6 @@ export class LinkActs {
           },
     )
     await this.#leases.ask(system.tenant, system.system)
-  }
-
-  /** S as the L1 has wrapped it, opened by it again: what does not come back as it was is not used. */
-  async #wrap(external: ExternalKey, system: SystemOfKeys, key: WrappingKey): Promise<ExternallyWrapped> {
-    const { chain } = this.#work
-    const check_value = (await chain.tenant(system.tenant)).checkValue(key)
-    const link = { key_id: key.keyId, version: key.version, check_value }
-    const wrapped = await external.wrap(key.secret, linkContext({ cluster: chain.cluster, ...system }, link))
-    const { secret } = await this.#opened(external, system, link, wrapped)
-    secret.wipe()
-    return wrapped
-  }
-
-  /** S as the L1 opens it, which must have its check value: the caller wipes it. Throws 'external-key-mismatch', one of `externalKeyRefusals`. */
-  async #opened(
-    external: ExternalKey,
-    system: SystemOfKeys,
-    link: Pick<Row<'l1_links'>, 'version' | 'check_value'> & { readonly key_id: Uint8Array },
-    wrapped: ExternallyWrapped,
-  ): Promise<WrappingKey> {
-    const { chain } = this.#work
-    const tenantKeys = await chain.tenant(system.tenant)
-    const secret = await external.unwrap(wrapped, linkContext({ cluster: chain.cluster, ...system }, link), 'wrapping')
-    const key = linkKey(link, secret)
-    if (tenantKeys.fitsCheckValue(key, link.check_value)) return key
-    secret.wipe()
-    throw new KryptonError(
-      'external-key-mismatch',
-      'the L1 gives back another key than it was given: it is not used; ask its provider',
-    )
   }
 
   #open({ provider: type, key, settings, credentials }: NewLink): ExternalKey {
@@ -351,33 +294,18 @@ export class LinkActs {
     state: LinkSwitch,
     act: { readonly operation: string; readonly asked: Asked },
   ): Promise<void> {
-    const newest = await this.#linked(system)
-    await this.#change(system, act, (row) => {
+    const newest = await this.#rows.newest(system)
+    await this.#changeAndConfirm(system, act, (row) => {
       if (row.version !== newest.version) return row
       const record = state === LinkSwitch.Unlinked ? Buffer.alloc(0) : row.record
       return { ...row, record, switch_state: state }
     })
   }
 
-  /** Changes what `to` changes of a link's rows; done when every thread has confirmed it. */
-  async #change(
-    system: SystemOfKeys,
-    { operation, asked }: { readonly operation: string; readonly asked: Asked },
-    to: (row: Row<'l1_links'>) => Row<'l1_links'>,
-  ): Promise<void> {
-    await retrying(async () => {
-      const changes: Change[] = []
-      for (const row of await this.#work.chain.links(system.tenant, system.system)) {
-        const next = to(row)
-        if (next !== row) changes.push(await this.#changed(row, next))
-      }
-      await this.#work.store.commit({ section: 'keys', changes, audit: [this.#event(system, operation, asked)] })
-    })
-    await this.#confirmed(system)
-  }
-
-  async #changed(before: Row<'l1_links'>, after: Row<'l1_links'>): Promise<Change> {
-    return updateOf('l1_links', before, after, await this.#work.chain.tenant(before.tenant))
+  /** Done when every thread has confirmed it. */
+  async #changeAndConfirm(...change: Parameters<LinkRows['change']>): Promise<void> {
+    await this.#rows.change(...change)
+    await this.#confirmed(change[0])
   }
 
   /** What was open under the link as it was is used no more, in any thread. */
@@ -385,86 +313,4 @@ export class LinkActs {
     this.#leases.end(system.tenant, system.system)
     await this.#work.users.refresh({ ...system, forget: true })
   }
-
-  async #linked({ tenant, system }: SystemOfKeys): Promise<Row<'l1_links'>> {
-    const newest = newestLink(await this.#work.chain.links(tenant, system))
-    if (newest === undefined)
-      throw new KryptonError('not-found', 'this system is not linked: krypton tenant link gives it an L1')
-    return newest
-  }
-
-  async #usable(system: SystemOfKeys): Promise<Row<'l1_links'>> {
-    const newest = await this.#linked(system)
-    const isMoving = activeLink([newest]) === undefined
-    if (isMoving || (newest.switch_state !== LinkSwitch.Enabled && newest.switch_state !== LinkSwitch.DecryptOnly)) {
-      throw new KryptonError(
-        'wrong-key-lifecycle-state',
-        isMoving
-          ? 'this system is leaving its L1: krypton job list shows how far that is'
-          : 'the link of this system is locked or unlinked: krypton tenant enable, or krypton tenant link, ends that',
-      )
-    }
-    return newest
-  }
-
-  #event({ tenant, system }: SystemOfKeys, operation: string, { actor, subject }: Asked) {
-    const { clock } = this.#work
-    return auditEvent({ clock, tenant, actor, operation, object: system, result: 'success', detail: subject })
-  }
-}
-
-/** Lets go of the versions of S that nothing is under any more: their L1 is needed no more. */
-export async function retireOldLinks({ chain, store, clock, users }: KeyWork, system: SystemOfKeys): Promise<void> {
-  const links = await chain.links(system.tenant, system.system)
-  const old = links.filter(({ state }) => state === KeyState.Grace)
-  if (old.length === 0) return
-  const keys = await chain.tenant(system.tenant)
-  const none = Buffer.alloc(0)
-  const changes = old.map((row) =>
-    updateOf('l1_links', row, { state: KeyState.Retired, record: none, wrapped: none }, keys),
-  )
-  const { tenant } = system
-  const detail = `versions ${old.map(({ version }) => version).join(', ')} of its link key`
-  const event = { clock, tenant, actor: 'system', operation: 'LinkKeyRetire', object: system.system }
-  await store.commit({ section: 'keys', changes, audit: [auditEvent({ ...event, result: 'success', detail })] })
-  await users.refresh(system)
-}
-
-function checkRequest({ key, leaseSeconds, settings, credentials }: NewLink): void {
-  const isTooLong = key.length + JSON.stringify(settings).length + credentials.byteLength > limits.externalKeyTextMax
-  if (isTooLong) throw new KryptonError('invalid-field', `a link takes ${limits.externalKeyTextMax} bytes at most`)
-  if (leaseSeconds < limits.leaseSecondsMin || leaseSeconds > limits.leaseSecondsMax) {
-    throw new KryptonError(
-      'invalid-field',
-      `a lease takes ${limits.leaseSecondsMin} to ${limits.leaseSecondsMax} seconds`,
-    )
-  }
-}
-
-async function refuseStatus(external: ExternalKey): Promise<void> {
-  const { state } = await external.status()
-  if (state === 'disabled')
-    throw new KryptonError('external-key-disabled', 'this key is disabled at its provider: enable it there first')
-  if (state === 'deleted')
-    throw new KryptonError('external-key-not-found', 'this key is deleted at its provider: name another')
-}
-
-/** No credentials, no record. */
-function sealCredentials(
-  owner: { readonly cluster: Uint8Array } & SystemOfKeys,
-  { keyId, version }: { readonly keyId: Uint8Array; readonly version: number },
-  ivk: WrappingKey,
-  credentials: Uint8Array,
-): Buffer {
-  if (credentials.byteLength === 0) return Buffer.alloc(0)
-  const context = credentialsContext(owner, { key_id: keyId, version }, credentials.byteLength)
-  return sealRecord(Purpose.SystemSecret, ivk, context, credentials)
-}
-
-function externallyWrapped({ wrapped_by: keyId, mechanism, wrapped: ciphertext }: Row<'l1_links'>): ExternallyWrapped {
-  return { keyId, mechanism, ciphertext }
-}
-
-function columnsOf({ keyId, mechanism, ciphertext }: ExternallyWrapped) {
-  return { wrapped_by: Buffer.from(keyId), mechanism, wrapped: Buffer.from(ciphertext) }
 }

@@ -5,7 +5,7 @@ import type { Row } from '../store/schema.ts'
 import type { Change, Store } from '../store/store.ts'
 import type { KeyChain } from './key-chain.ts'
 import type { WrappingKey } from './root-keys.ts'
-import type { RowKeys, Unauthenticated } from './row-mac.ts'
+import { type RowKeys, updateOf } from './row-mac.ts'
 import { type Place, type WrappedRows, type WrappedTable } from './wrapped-rows.ts'
 
 /** The versions of the key that rows hang on: the one that they are to be under, and all that open. */
@@ -103,7 +103,7 @@ export class Rewrapper {
       const secret = kind.open(this.#chain.cluster, row, parents.byVersion)
       try {
         const resealed = kind.reseal(this.#chain.cluster, row, parents.active, secret)
-        changes.push(updateOf(kind, row, resealed, keys), {
+        changes.push(updateOf(kind.table, row, resealed, keys), {
           table: previousTable(kind),
           kind: 'insert',
           row: previousOf(kind, row, keys),
@@ -158,7 +158,10 @@ export class Rewrapper {
     const previous = await this.#store.get(table, key)
     if (previous === undefined) return
     keys.verifyRow(table, previous)
-    const changes: Change[] = [updateOf(kind, row, kind.putBack(row, previous), keys), { table, kind: 'delete', key }]
+    const changes: Change[] = [
+      updateOf(kind.table, row, kind.putBack(row, previous), keys),
+      { table, kind: 'delete', key },
+    ]
     await this.#store.commit({ section: sectionOf(kind), changes, audit: [] })
   }
 
@@ -192,17 +195,6 @@ function opened<T extends WrappedTable>(
   parents: Parents,
 ): Secret {
   return kind.open(cluster, row, parents.byVersion)
-}
-
-function updateOf<T extends WrappedTable>(
-  { table }: WrappedRows<T>,
-  before: Row<T>,
-  after: Unauthenticated<T>,
-  keys: RowKeys,
-): Change {
-  const row = { ...after, mac: keys.macRow(table, after) }
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a row of T, for the table T
-  return { table, kind: 'update', row, expectedVersion: before.row_version } as unknown as Change
 }
 
 function previousOf<T extends WrappedTable>(

@@ -19,7 +19,7 @@ import {
   type VersionedKey,
   type VersionedTable,
 } from './key-versions.ts'
-import { retireOldLinks } from './link-acts.ts'
+import { retireOldLinks } from './link-rows.ts'
 import { activeLink } from './link-key.ts'
 import { deleteIntegrityKey, IntegrityJobKind, integrityRotationJob, rotateIntegrityKey } from './integrity-rotation.ts'
 import { noTenant } from './key-record.ts'

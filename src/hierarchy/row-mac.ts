@@ -2,7 +2,8 @@ import { hmac, verifyHmac } from '../crypto/mac.ts'
 import type { Secret } from '../crypto/secret.ts'
 import { KryptonError } from '../errors.ts'
 import { idBytes } from '../store/column.ts'
-import { macInput, type Row, type TableName, tableOf } from '../store/schema.ts'
+import type { Values } from '../store/row-key.ts'
+import { type ChangeableTable, macInput, type Row, type TableName, tableOf } from '../store/schema.ts'
 import type { Change } from '../store/store.ts'
 
 /** A row without its MAC. */
@@ -85,9 +86,9 @@ export class RowMacs implements RowKeys {
 }
 
 /** The identifiers and versions in a row's primary key: for the operator, who looks for the row. */
-function identify<T extends TableName>(table: T, row: Row<T>): string {
+export function identify(table: ChangeableTable, row: Values): string {
   return tableOf(table)
-    .key.map((column) => `${column} ${shown(row[column as keyof Row<T>])}`)
+    .key.map((column) => `${column} ${shown(row[column])}`)
     .join(', ')
 }
 

@@ -12,7 +12,7 @@ import { isNoLease } from './lease.ts'
 import type { RowKeys } from './row-mac.ts'
 import { decodeKey, encodeKey, keyOfRow } from './row-place.ts'
 import { rowOwner } from './row-owner.ts'
-import { lookAtSets, setTables } from './sets.ts'
+import { differencesOf, faultOf, setTables } from './sets.ts'
 import { linkedKeyRows, linkRows, tenantKeyRows, type WrappedRows } from './wrapped-rows.ts'
 import { wipeWrappingKeys } from './wrapping-keys.ts'
 
@@ -59,7 +59,7 @@ class Round {
   async compare(sets: KeptSets): Promise<void> {
     const pause = (): Promise<void> => this.#run.step(0, this.#run.progress)
     for (const table of setTables.slice(this.#compared)) {
-      for (const fault of await lookAtSets(sets, [table], pause)) this.#add(fault)
+      for (const difference of await differencesOf(sets, [table], pause)) this.#add(faultOf(difference))
       this.#compared++
       await this.#run.step(0, { ...this.#run.progress, position: this.#positionAt(tables[0]!, undefined) })
     }

@@ -1,39 +1,65 @@
 import { KryptonError } from '../errors.ts'
+import { limits } from '../limits.ts'
 import { type ChangeableTable, tableNames } from '../store/schema.ts'
-import type { SetDifference } from '../store/set-digest.ts'
+import { type SetDifference, tablesOfMany } from '../store/set-digest.ts'
 import type { KeptSets } from '../store/store.ts'
+import { identify } from './row-mac.ts'
 
 /** Every table whose rows are digested together: all that units change. */
 export const setTables: readonly ChangeableTable[] = [...tableNames, 'object_index']
 
-/** Those that say how a system hangs on its tenant's own key: looked at before a lease begins or goes on. */
-export const linkSetTables: readonly ChangeableTable[] = ['l1_links', 'linked_keys']
-
 /** Those that say who is trusted, what a key is and what is done: few rows, which are looked at more often than a round of the scrubber comes by. */
-export const smallSetTables: readonly ChangeableTable[] = setTables.filter(
-  (table) => table !== 'objects' && table !== 'object_index' && table !== 'nonce_counts',
-)
+export const smallSetTables: readonly ChangeableTable[] = setTables.filter((table) => !tablesOfMany.has(table))
 
-/** What is wrong with these tables, in words: a row was removed, added, or an older one put back. `pause` as in `compareSet`. */
-export async function lookAtSets(
+/** Those that say how a system hangs on its tenant's own key, and on which keys besides: of one tenant, they are looked at before a lease begins or goes on. */
+const linkSetTables: readonly ChangeableTable[] = ['l1_links', 'linked_keys', 'tenant_keys', 'service_keys']
+
+/** How these tables differ from what was written: a row was removed, added, or an older one put back. `pause` as in `compareSet`. */
+export async function differencesOf(
   sets: KeptSets,
   tables: readonly ChangeableTable[],
   pause: (rows: number) => Promise<void>,
-): Promise<KryptonError[]> {
-  const faults: KryptonError[] = []
+): Promise<SetDifference[]> {
+  const differences: SetDifference[] = []
   for (const table of tables) {
     const difference = await sets.compareSet(table, pause)
-    if (difference !== undefined) faults.push(faultOf(difference))
+    if (difference !== undefined) differences.push(difference)
   }
-  return faults
+  return differences
 }
 
-function faultOf({ table, kept, found }: SetDifference): KryptonError {
+/**
+ * Says that the rows of a tenant's links and keys are those that were written, at the cost of these rows alone.
+ * @throws KryptonError rows-changed: they are not, or it is not known whether they are
+ */
+export async function checkLinkRows(sets: KeptSets, tenant: Buffer): Promise<void> {
+  const [changed] = await sets.compareOwned(linkSetTables, { tenant })
+  if (changed === undefined) return
+  const what = changed.rows === undefined ? 'the rows' : namesOf(changed.table, changed.rows)
+  throw new KryptonError(
+    'rows-changed',
+    `${what} of table ${changed.table} are not those that were written: krypton changed-rows list says more`,
+  )
+}
+
+/** What is wrong with a table, in words. */
+export function faultOf({ table, kept, found, rows }: SetDifference): KryptonError {
   const what =
     found < kept
       ? `${kept - found} rows of table ${table} were removed`
       : found > kept
         ? `${found - kept} rows of table ${table} were added`
         : `a row of table ${table} is an older one, or another one in its place`
-  return new KryptonError('row-mac-mismatch', `${what}: the store was changed from outside, restore it from a backup`)
+  const which = rows === undefined ? '' : ` (${namesOf(table, rows)})`
+  return new KryptonError(
+    'row-mac-mismatch',
+    `${what}${which}: the store was changed from outside, restore it from a backup`,
+  )
+}
+
+/** Rows by their primary keys, the first of them. */
+function namesOf(table: ChangeableTable, rows: NonNullable<SetDifference['rows']>): string {
+  const names = rows.slice(0, limits.changedRowsShownMax).map((row) => identify(table, row))
+  const more = rows.length - names.length
+  return more === 0 ? names.join('; ') : `${names.join('; ')} and ${more} more`
 }

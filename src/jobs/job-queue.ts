@@ -21,6 +21,8 @@ export interface JobQueueParts {
   readonly newIdentifier: () => Buffer
   readonly kinds: ReadonlyMap<string, JobKind>
   readonly pace: JobPace
+  /** True while jobs of that kind are not to begin; absent: never. */
+  readonly isHeld?: (kind: string) => boolean
   /** Told of what an operator has to know: a job that failed, a row that was changed from outside. */
   readonly report: (message: string, error: unknown) => void
 }
@@ -151,12 +153,12 @@ export class JobQueue {
     let nextDue = Number.POSITIVE_INFINITY
     for (const row of [...this.#open.values()].toSorted((a, b) => a.sequence - b.sequence)) {
       if (row.state !== JobState.Queued || this.#running.has(hex(row.job)) || lanes.has(row.lane)) continue
-      if (isDue(row, now)) {
+      if (isDue(row, now) && this.#parts.isHeld?.(row.kind) !== true) {
         lanes.add(row.lane)
         if (this.#running.size < limits.jobLanesMax) this.#begin(row)
         continue
       }
-      nextDue = Math.min(nextDue, row.due)
+      nextDue = Math.min(nextDue, row.due > now ? row.due : Number.POSITIVE_INFINITY)
       // What is tried again keeps its place: those behind it wait too.
       if (row.attempts > 0) lanes.add(row.lane)
     }

@@ -57,6 +57,8 @@ const reasons: Readonly<Partial<Record<ErrorCode, ResultReason>>> = {
   'unsupported-cryptographic-parameters': ResultReason.InvalidField,
   'authentication-not-successful': ResultReason.AuthenticationNotSuccessful,
   'client-unknown': ResultReason.AuthenticationNotSuccessful,
+  // For good, until an operator acts: repeating it changes nothing.
+  'rows-changed': ResultReason.PermissionDenied,
   overloaded: ResultReason.GeneralFailure,
   // The first four are the word of who owns the key above; the others say that nobody can tell now, which 1.x has no reason for.
   'external-key-disabled': ResultReason.PermissionDenied,

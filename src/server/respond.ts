@@ -48,6 +48,7 @@ function answer(frame: Buffer, peer: Peer, principal: Principal, parts: RespondP
   } catch (error) {
     return refuseMessage(frame, error, parts)
   }
+  if (principal.refusal !== undefined) return encode(request, [parts.failureOf(principal.refusal)], parts)
   if (principal.credential === undefined) return perform(request, peer, principal, parts)
   return parts.credentials.check(request.requestHeader.authentication, peer, principal).then(
     () => perform(request, peer, principal, parts),

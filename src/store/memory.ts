@@ -5,8 +5,9 @@ import { compareInOrder, matchesTypeAndState } from './locate-match.ts'
 import { LocatePage } from './locate-page.ts'
 import { compareKeys } from './row-order.ts'
 import { changedDigest, SetDigest, type SetDifference, type SetDigestKey, unbegunSetDigest } from './set-digest.ts'
-import { holds, keyValues, refusalOf, type RowsBefore } from './preconditions.ts'
+import { holds, keyValues, refusalOf, rowIsChanged, type RowsBefore } from './preconditions.ts'
 import { rowKey, type Values, valuesKey } from './row-key.ts'
+import type { ChangedRows } from './row-register.ts'
 import {
   type ChangeableTable,
   type KeyOf,
@@ -18,7 +19,7 @@ import {
   tableNames,
   tableOf,
 } from './schema.ts'
-import type { Change, IndexedQuery, KeptSets, LocateQuery, Page, Store, Unit } from './store.ts'
+import type { AcceptedSet, Change, IndexedQuery, KeptSets, LocateQuery, Page, Store, Unit } from './store.ts'
 import { bumpTouched } from './touched-slots.ts'
 import { VersionTable } from './version-table.ts'
 
@@ -119,9 +120,13 @@ export class MemoryStore implements Store, KeptSets {
   async commit(unit: Unit): Promise<void> {
     if (this.#closed) throw new KryptonError('store-failed', 'the store is closed: start the server again')
     for (const change of unit.changes) if (change.kind !== 'delete') checkRow(change.table, change.row)
+    const digest = this.#digests[unit.section]
+    for (const change of unit.changes) {
+      const stored = this.#rows(change.table).get(rowKey(change.table, keyValues(change)))
+      if (digest?.isAsWritten(change.table, keyValues(change), stored) === false) throw rowIsChanged(change.table)
+    }
     const refusal = refusalOf(unit, this.#before)
     if (refusal !== undefined) throw refusal
-    const digest = this.#digests[unit.section]
     const writes = unit.changes.length > 0 || unit.audit.length > 0
     if (writes && digest === undefined && this.#stored[unit.section]?.key_version !== 0) {
       throw new KryptonError('store-failed', 'the store is sealed: rows change when its root is open')
@@ -156,21 +161,46 @@ export class MemoryStore implements Store, KeptSets {
   }
 
   async compareSet(table: ChangeableTable): Promise<SetDifference | undefined> {
+    return this.#walked(table).compare(table)
+  }
+
+  async acceptSet(table: ChangeableTable, { code, audit }: AcceptedSet): Promise<SetDifference | undefined> {
+    const digest = this.#walked(table)
+    const other = digest.accept(table, code)
+    if (other !== undefined) return other
+    const { section } = tableOf(table)
+    const rows = this.#audit[section]
+    rows.push({ sequence: rows.length + 1, ...copyOf(audit) })
+    this.#stored[section] = digest.encode(rows.at(-1))
+    return undefined
+  }
+
+  async compareOwned(tables: readonly ChangeableTable[], owner: Values): Promise<readonly ChangedRows[]> {
+    return tables.flatMap((table) => {
+      const first = tableOf(table).key.slice(0, 1)
+      const asked = valuesKey('', first, owner)
+      const rows = [...this.#rows(table).values()].filter((row) => valuesKey('', first, row) === asked)
+      return this.#kept(table).compareOwned(table, owner, rows) ?? []
+    })
+  }
+
+  #kept(table: ChangeableTable): SetDigest {
     const digest = this.#digests[tableOf(table).section]
     if (digest === undefined) throw new Error('the digests are not kept yet')
+    return digest
+  }
+
+  /** The digest, with a walk through the table that has come to its last row. */
+  #walked(table: ChangeableTable): SetDigest {
+    const digest = this.#kept(table)
     digest.walk(table)
     const rows = [...this.#rows(table).values()].sort((a, b) => compareKeys(tableOf(table).key, a, b))
     digest.pass(table, rows)
-    return digest.compare(table)
+    return digest
   }
 
   /** The store as somebody left it who wrote to its files: a copy in which `change` has changed the rows of tables, or the digests, as nobody can through a unit. For tests of what is found. */
-  changedFromOutside(
-    change: (
-      tables: Map<ChangeableTable, Map<string, Values>>,
-      digests: Record<Section, SetDigestRow | undefined>,
-    ) => void,
-  ): MemoryStore {
+  changedFromOutside(change: ChangeFromOutside): MemoryStore {
     const copy = new MemoryStore()
     for (const [table, rows] of this.#tables) {
       const copied = copy.#rows(table)
@@ -178,8 +208,13 @@ export class MemoryStore implements Store, KeptSets {
     }
     Object.assign(copy.#stored, this.#stored)
     for (const section of ['keys', 'data'] as const) copy.#audit[section].push(...this.#audit[section])
-    change(copy.#tables, copy.#stored)
+    copy.changeFromOutside(change)
     return copy
+  }
+
+  /** The same while the store is open: the digests know nothing of it. */
+  changeFromOutside(change: ChangeFromOutside): void {
+    change(this.#tables, this.#stored)
   }
 
   async close(): Promise<void> {
@@ -225,6 +260,11 @@ export class MemoryStore implements Store, KeptSets {
     return this.#tables.get(table)!
   }
 }
+
+type ChangeFromOutside = (
+  tables: Map<ChangeableTable, Map<string, Values>>,
+  digests: Record<Section, SetDigestRow | undefined>,
+) => void
 
 /** Bytes are copied on their way in and out, so that nobody's later writing reaches the store. */
 function copyOf<T extends object>(row: T): T {

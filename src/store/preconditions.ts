@@ -80,6 +80,14 @@ export function keyValues(change: Change): Values {
   return change.kind === 'delete' ? change.key : change.row
 }
 
+/** Of a change that was computed from a row that somebody has put there, or that goes where one was taken away. */
+export function rowIsChanged(table: ChangeableTable): KryptonError {
+  return new KryptonError(
+    'rows-changed',
+    `a row of table ${table} is not the one that was written, and nothing is written over it: krypton changed-rows list says more`,
+  )
+}
+
 function conflict(table: ChangeableTable, why: string): KryptonError {
   return new KryptonError('store-conflict', `a row of table ${table} ${why}: read it again and repeat the request`)
 }

@@ -1,3 +1,4 @@
+import type { ColumnKind } from './column.ts'
 import { type ChangeableTable, tableOf } from './schema.ts'
 
 /** A row or a key, seen as values by column name. */
@@ -17,6 +18,25 @@ export function valuesKey(scope: string, columns: readonly string[], row: Values
     key += `|${part.length}:${part}`
   }
   return key
+}
+
+/** The primary key that `rowKey` has made that string of. */
+export function keyOfText(table: ChangeableTable, text: string): Values {
+  const { columns, key } = tableOf(table)
+  const values: Record<string, unknown> = {}
+  let at = table.length
+  for (const name of key) {
+    const colon = text.indexOf(':', at)
+    const end = colon + 1 + Number(text.slice(at + 1, colon))
+    values[name] = valueOfText(columns[name]!.kind, text.slice(colon + 1, end))
+    at = end
+  }
+  return values
+}
+
+function valueOfText(kind: ColumnKind, part: string): unknown {
+  if (kind === 'id' || kind === 'bytes') return Buffer.from(part, 'latin1')
+  return kind === 'text' ? part : Number(part)
 }
 
 function latin1(value: Uint8Array): string {

@@ -2,8 +2,10 @@ import { hmac, verifyHmac } from '../crypto/mac.ts'
 import { randomBytes } from '../crypto/random.ts'
 import type { Secret } from '../crypto/secret.ts'
 import { KryptonError } from '../errors.ts'
+import { limits } from '../limits.ts'
 import { macInput, rowInput } from './mac-input.ts'
 import { compareKeys } from './row-order.ts'
+import { type ChangedRows, macText, RowRegister } from './row-register.ts'
 import type { Values } from './row-key.ts'
 import {
   auditColumns,
@@ -22,12 +24,13 @@ export interface SetDigestKey<S = Secret> {
 }
 
 /** How a table differs from what was kept of it. */
-export interface SetDifference {
-  readonly table: ChangeableTable
+export interface SetDifference extends ChangedRows {
   /** How many rows the last change has left. */
   readonly kept: number
   /** How many there are. */
   readonly found: number
+  /** Stands for exactly this difference, whatever else changes meanwhile: it tells nothing of the rows. */
+  readonly code: string
 }
 
 /** How many rows there are, and the exclusive or of their elements. */
@@ -50,6 +53,10 @@ export class SetDigest {
   readonly #key: SetDigestKey
   readonly #sets = new Map<ChangeableTable, RowSet>()
   readonly #walks = new Map<ChangeableTable, SetWalk>()
+  /** The rows of tables of few, one by one, from the first walk on that has found them as they were written. */
+  readonly #registers = new Map<ChangeableTable, RowRegister>()
+  /** What takes registers back to the last mark, the newest first. */
+  #undo: (() => void)[] | undefined
   #rowVersion = 0
 
   constructor(section: Section, key: SetDigestKey) {
@@ -114,7 +121,7 @@ export class SetDigest {
 
   /** Begins to count a table anew, from its first row on; an earlier walk through it ends. */
   walk(table: ChangeableTable): void {
-    this.#walks.set(table, new SetWalk())
+    this.#walks.set(table, new SetWalk(tablesOfMany.has(table) ? undefined : new RowRegister(table)))
   }
 
   /** Where the walk through a table is: the last row that it has counted. */
@@ -128,21 +135,62 @@ export class SetDigest {
     if (walk === undefined) throw new Error('a walk goes on that was not begun')
     for (const row of rows) {
       this.#count(walk.set, table, row, 1)
+      walk.register?.set(row, macText(row))
+      if ((walk.register?.size ?? 0) > limits.registeredRowsMax) walk.register = undefined
       walk.after = row
     }
   }
 
-  /** Ends a walk that has come to the last row. */
+  /** Ends a walk that has come to the last row. Rows of which nothing more was known are known one by one from now on, where they are those that were written. */
   compare(table: ChangeableTable): SetDifference | undefined {
-    const walk = this.#walks.get(table)
-    if (walk === undefined) throw new Error('a walk ends that was not begun')
-    this.#walks.delete(table)
-    const { count: kept, sum } = this.#setOf(table)
-    const { count: found } = walk.set
-    return kept === found && sum.equals(walk.set.sum) ? undefined : { table, kept, found }
+    const { set, register } = this.#endWalk(table)
+    const kept = this.#setOf(table)
+    const known = this.#registers.get(table)
+    if (kept.count === set.count && kept.sum.equals(set.sum)) {
+      if (known === undefined && register !== undefined) this.#registers.set(table, register)
+      return undefined
+    }
+    const rows = known && register && known.differences(register)
+    return { table, kept: kept.count, found: set.count, rows, code: this.#codeOf(table, kept, set) }
+  }
+
+  /** Ends a walk, and takes the rows as it has found them for those that were written: if they differ from these by what `code` stands for. Returns the difference that there is when it is another one. */
+  accept(table: ChangeableTable, code: string): SetDifference | undefined {
+    const { set, register } = this.#endWalk(table)
+    const kept = this.#setOf(table)
+    const found = this.#codeOf(table, kept, set)
+    if (found !== code) return { table, kept: kept.count, found: set.count, rows: undefined, code: found }
+    kept.count = set.count
+    set.sum.copy(kept.sum)
+    const known = this.#registers.get(table)
+    this.#undo?.push(() => this.#register(table, known))
+    this.#register(table, register)
+    return undefined
+  }
+
+  /** True if the rows of a table are known one by one. */
+  knowsRowsOf(table: ChangeableTable): boolean {
+    return this.#registers.has(table)
+  }
+
+  /** False if what stands there is not what was written: of a table whose rows are known one by one. `stored` is undefined where there is no row with that key. */
+  isAsWritten(table: ChangeableTable, key: Values, stored: Values | undefined): boolean {
+    const register = this.#registers.get(table)
+    return register === undefined || register.macOf(key) === macText(stored)
+  }
+
+  /** Compares all the rows that an owner has with those that were written, without looking at others: undefined where they fit. `owner` has the first column of the primary key. */
+  compareOwned(table: ChangeableTable, owner: Values, rows: readonly Values[]): ChangedRows | undefined {
+    const known = this.#registers.get(table)
+    if (known === undefined) return { table, rows: undefined }
+    const found = new RowRegister(table)
+    for (const row of rows) found.set(row, macText(row))
+    const different = known.differences(found, owner)
+    return different?.length === 0 ? undefined : { table, rows: different }
   }
 
   mark(): SetMark {
+    this.#undo = []
     const all = [...this.#sets.values(), ...[...this.#walks.values()].map(({ set }) => set)]
     return new Map(all.map((set) => [set, { count: set.count, sum: Buffer.from(set.sum) }]))
   }
@@ -154,6 +202,8 @@ export class SetDigest {
       set.count = count
       sum.copy(set.sum)
     }
+    for (const undo of this.#undo?.toReversed() ?? []) undo()
+    this.#undo = []
   }
 
   /** Ends the key. */
@@ -161,11 +211,40 @@ export class SetDigest {
     this.#key.secret.wipe()
   }
 
+  #endWalk(table: ChangeableTable): SetWalk {
+    const walk = this.#walks.get(table)
+    if (walk === undefined) throw new Error('a walk ends that was not begun')
+    this.#walks.delete(table)
+    return walk
+  }
+
   #change(table: ChangeableTable, row: Values, by: 1 | -1): void {
     this.#count(this.#setOf(table), table, row, by)
+    this.#note(this.#registers.get(table), row, by)
     const walk = this.#walks.get(table)
     if (walk?.after === undefined || compareKeys(tableOf(table).key, row, walk.after) > 0) return
     this.#count(walk.set, table, row, by)
+    this.#note(walk.register, row, by)
+  }
+
+  #note(register: RowRegister | undefined, row: Values, by: 1 | -1): void {
+    if (register === undefined) return
+    const before = register.set(row, by === 1 ? macText(row) : undefined)
+    this.#undo?.push(() => void register.set(row, before))
+  }
+
+  #register(table: ChangeableTable, register: RowRegister | undefined): void {
+    if (register === undefined) this.#registers.delete(table)
+    else this.#registers.set(table, register)
+  }
+
+  #codeOf(table: ChangeableTable, kept: RowSet, found: RowSet): string {
+    const number = Buffer.alloc(8)
+    number.writeBigInt64BE(BigInt(found.count - kept.count))
+    const sum = Buffer.from(found.sum)
+    exclusiveOr(sum, kept.sum)
+    const code = hmac('sha256', this.#key.secret, Use.difference, lengthAndName(table), number, sum)
+    return code.toString('hex', 0, differenceCodeBytes)
   }
 
   #count(set: RowSet, table: ChangeableTable, row: Values, by: 1 | -1): void {
@@ -194,8 +273,21 @@ export class SetDigest {
 /** A walk through the rows of a table, in the order of their keys. */
 class SetWalk {
   readonly set: RowSet = { count: 0, sum: Buffer.alloc(elementBytes) }
+  /** The rows that it has passed, one by one, where they are few. */
+  register: RowRegister | undefined
   after: Values | undefined
+
+  constructor(register: RowRegister | undefined) {
+    this.register = register
+  }
 }
+
+/** Tables of as many rows as there are objects: they are not known one by one, and are compared by rounds of the scrubber. */
+export const tablesOfMany: ReadonlySet<ChangeableTable> = new Set<ChangeableTable>([
+  'objects',
+  'object_index',
+  'nonce_counts',
+])
 
 /** The row in the place of a digest that has not begun yet: a new file has it, and one that was written before there were digests. */
 export function unbegunSetDigest(section: Section): SetDigestRow {
@@ -231,8 +323,10 @@ function exclusiveOr(target: Buffer, other: Buffer): void {
 }
 
 /** What an HMAC under the one key is for: its first byte. */
-const Use = { element: Buffer.of(1), mask: Buffer.of(2), mac: Buffer.of(3) } as const
+const Use = { element: Buffer.of(1), mask: Buffer.of(2), mac: Buffer.of(3), difference: Buffer.of(4) } as const
 
 const names = new Map<ChangeableTable, Buffer>()
 const elementBytes = 32
 const nonceBytes = 16
+/** Enough that no two differences that anybody makes have one code. */
+const differenceCodeBytes = 8

@@ -1,4 +1,6 @@
 import type { AuditRow, ChangeableTable, KeyOf, Row, Section, StoredAuditRow, TableName } from './schema.ts'
+import type { ChangedRows } from './row-register.ts'
+import type { Values } from './row-key.ts'
 import type { SetDifference, SetDigestKey } from './set-digest.ts'
 import type { VersionTable } from './version-table.ts'
 
@@ -46,7 +48,7 @@ export interface Store {
 
   /**
    * Makes the unit's changes and audit rows durable, all of them or none. Slots of the version table have moved when it resolves.
-   * Rejects with 'store-conflict' when a row is not as expected (it has another version, is gone, or is there already),
+   * Rejects with 'store-conflict' when a row is not as expected (it has another version, is gone, or is there already), 'rows-changed' when the row that stands there is not the one that was written,
    * 'store-unique' when a unique index has the value already (the message names the index), 'store-failed' when it could not be
    * written, 'overloaded' when too many units wait already. After a failure whose outcome is unknown the store is dead: its `onFatal` is called, and every commit fails.
    */
@@ -70,6 +72,29 @@ export interface KeptSets {
    * written. `pause` is waited for between pages, with the number of rows that were read.
    */
   compareSet(table: ChangeableTable, pause: (rows: number) => Promise<void>): Promise<SetDifference | undefined>
+
+  /**
+   * Compares the rows of one owner in tables of one section with those that were written, by the first column of their primary keys: it costs what the owner's rows cost. Resolves to what differs; `rows` of a table are undefined
+   * until `compareSet` has found it as it was written, and for one of too many rows.
+   */
+  compareOwned(tables: readonly ChangeableTable[], owner: Values): Promise<readonly ChangedRows[]>
+
+  /**
+   * Takes the rows of a table as they are for those that were written, if they differ from these by what `accepted.code` stands for, and writes the audit row that tells of it, in one transaction. Resolves to the difference that there is
+   * when it is another one. `pause` as in `compareSet`.
+   */
+  acceptSet(
+    table: ChangeableTable,
+    accepted: AcceptedSet,
+    pause: (rows: number) => Promise<void>,
+  ): Promise<SetDifference | undefined>
+}
+
+/** A difference that an operator takes upon himself. */
+export interface AcceptedSet {
+  /** As in `SetDifference`. */
+  readonly code: string
+  readonly audit: AuditRow
 }
 
 export interface Page {

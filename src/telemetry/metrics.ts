@@ -16,6 +16,13 @@ export interface SecretMemory {
   readonly slotsInUse: Readonly<Record<'object' | 'wrapping' | 'system', number>>
 }
 
+/** What is read when somebody asks for the figures. */
+export interface MeasuredThings {
+  readonly secretMemory: () => SecretMemory
+  /** Rows that were changed from outside, by table. */
+  readonly changedRows: () => ReadonlyMap<string, number>
+}
+
 /** The text of /metrics: the sum of all threads' counters, and the process's own figures. */
 export class Metrics {
   readonly #threads: readonly Counters[]
@@ -26,7 +33,7 @@ export class Metrics {
     threads: readonly Counters[],
     operationName: OperationNames,
     certificateEnd: Date,
-    secretMemory: () => SecretMemory,
+    { secretMemory, changedRows }: MeasuredThings,
   ) {
     this.#threads = threads
     collectDefaultMetrics({ register: this.#registry })
@@ -74,6 +81,7 @@ export class Metrics {
       registers: [this.#registry],
     }).set(Math.floor(certificateEnd.getTime() / 1000))
     this.#showSecretMemory(secretMemory)
+    this.#showChangedRows(changedRows)
     this.#countCuts()
     this.#countRefusals()
     this.#countOperations(operationName)
@@ -112,6 +120,19 @@ export class Metrics {
       registers: [this.#registry],
       collect: () => {
         for (const [name, count] of Object.entries(secretMemory().slotsInUse)) used.set({ class: name }, count)
+      },
+    })
+  }
+
+  #showChangedRows(changedRows: () => ReadonlyMap<string, number>): void {
+    const metric: Gauge<'table'> = new Gauge({
+      name: 'krypton_changed_rows',
+      help: 'Rows changed from outside: what hangs on them is refused',
+      labelNames: ['table'],
+      registers: [this.#registry],
+      collect: () => {
+        metric.reset()
+        for (const [table, count] of changedRows()) metric.set({ table }, count)
       },
     })
   }

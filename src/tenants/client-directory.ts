@@ -1,3 +1,4 @@
+import type { KryptonError } from '../errors.ts'
 import type { KeyChain, RowKeys } from '../hierarchy/key-chain.ts'
 import type { Row } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
@@ -42,8 +43,8 @@ export class ClientDirectory {
     if (!authority.publicKeyHash.equals(row.public_key_hash)) throw new Error('an authority beside its public key')
   }
 
-  /** The client of these keys with its tenant and service, revoked or not, and the rules of its role where the tenant has made that; undefined when there is none. Throws 'row-mac-mismatch'. */
-  async find(identity: KeyIdentity): Promise<FoundClient | undefined> {
+  /** The client of these keys, which `authority` has vouched for, with its tenant and service, revoked or not, and the rules of its role where the tenant has made that; undefined when there is none. Throws 'row-mac-mismatch'. */
+  async find(identity: KeyIdentity, authority?: Authority): Promise<FoundClient | undefined> {
     const [row] = await this.#store.find('clients', {
       issuer_key_hash: identity.issuerKeyHash,
       leaf_key_hash: identity.leafKeyHash,
@@ -66,7 +67,14 @@ export class ClientDirectory {
     })
     const rules = client.role === undefined ? undefined : await this.#rulesOf(tenant, client.role, keys)
     const credential = await this.#credentialOf(row, keys)
-    return { client, tenantActive: tenantRow.state === RecordState.active, rules, credential }
+    const dependent = {
+      ...client.scope,
+      client: client.client,
+      role: client.role,
+      authority: authority?.row?.authority,
+    }
+    const refusal = this.#keyChain.distrust.refusalOf(dependent)
+    return { client, tenantActive: tenantRow.state === RecordState.active, rules, credential, refusal }
   }
 
   /** What is kept of the client's credential; undefined when it needs none. */
@@ -97,4 +105,6 @@ export interface FoundClient {
   /** Of its role, where the tenant has made that. */
   readonly rules: readonly RoleRule[] | undefined
   readonly credential: Buffer | undefined
+  /** What every request of it is refused with: rows that it hangs on were changed from outside. */
+  readonly refusal: KryptonError | undefined
 }

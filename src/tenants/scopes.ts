@@ -1,6 +1,7 @@
 import { dateTime } from '../clock.ts'
 import { isKryptonError, KryptonError } from '../errors.ts'
 import { announceKey, createServiceKeys, type RowKeys, type Scope } from '../hierarchy/key-chain.ts'
+import { isDestroyed } from '../hierarchy/key-destruction.ts'
 import { insertOf } from '../hierarchy/row-mac.ts'
 import type { Row } from '../store/schema.ts'
 import type { Change } from '../store/store.ts'
@@ -112,7 +113,7 @@ export class Scopes {
     }
   }
 
-  /** The identifiers of a system and a service; for new ones their keys are made durable and their rows returned as changes. */
+  /** The identifiers of a system and a service; for new ones their keys are made durable and their rows returned as changes. Throws 'wrong-key-lifecycle-state' for a service whose keys were destroyed. */
   async named(wanted: WantedScope, actor: string): Promise<{ scope: Scope; changes: Change[] }> {
     const { tenant, created, keys } = wanted
     const { store, keyChain, newIdentifier } = this.#work
@@ -127,6 +128,11 @@ export class Scopes {
     if (service === undefined) {
       await store.commit(await createServiceKeys(keyChain, scope, actor))
       changes.push(insertOf('services', serviceRow(scope, wanted.service, created), keys))
+    } else if (await isDestroyed(store, keys, scope)) {
+      throw new KryptonError(
+        'wrong-key-lifecycle-state',
+        `the keys of service ${wanted.service} of system ${wanted.system} were destroyed, and it takes no clients any more: name another with --service`,
+      )
     }
     return { scope, changes }
   }

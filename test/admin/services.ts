@@ -1,10 +1,13 @@
 import type {
+  AcceptedRows,
   AdminServices,
   Backup,
   CertificateAuthority,
+  ChangedTable,
   Client,
   Destroyed,
   Finding,
+  ForeseenAct,
   Grant,
   Job,
   KeyChange,
@@ -38,6 +41,16 @@ export class ListedServices implements AdminServices {
   authority: CertificateAuthority | undefined
   readonly verifiers: string[] = []
   readonly links: Link[] = []
+  changedRows: ChangedTable[] = [
+    {
+      table: 'clients',
+      written: 2,
+      found: 3,
+      rows: ['tenant 1, client 2'],
+      refused: 'what hangs on these rows is refused',
+      code: '0123456789abcdef',
+    },
+  ]
   readonly roles: Role[] = [{ name: 'reader', builtIn: true, rules: [{ operations: ['Get'] }] }]
   /** Called when a client was added. */
   onCreate: () => void = () => undefined
@@ -65,6 +78,7 @@ export class ListedServices implements AdminServices {
       seal: { type: 'static', cluster: '00', verifier: '00', epoch: 1 },
       keys: { rotating: 1, toBeDeleted: 2, grants: 0 },
       anchor: { type: 'none' as const },
+      refused: [],
       warnings: ['rollback is not detected', 'keys are held by JavaScript'],
     }
   }
@@ -257,6 +271,10 @@ export class ListedServices implements AdminServices {
     return [{ ...this.keys[0]!, key, level: 'L2', state: act === 'resume' ? 'active' : `${act}ed` }]
   }
 
+  foreseeAct(_key: string, act: ForeseenAct): LinkEffect {
+    return { tenantKeys: 0, serviceKeys: act === 'rotate' ? 2 : 3, objects: 0 }
+  }
+
   foreseeDestruction(): Destroyed {
     return { tenantKeys: 1, serviceKeys: 2, objects: 30, backups: this.backups }
   }
@@ -300,6 +318,17 @@ export class ListedServices implements AdminServices {
 
   destroyKey(key: string, version?: number): Job {
     return { ...this.jobs[0]!, kind: 'destroy-keys', subject: `${key} ${version ?? 'whole'}` }
+  }
+
+  listChangedRows(): ChangedTable[] {
+    return this.changedRows
+  }
+
+  acceptChangedRows({ table, code }: AcceptedRows): ChangedTable[] {
+    const at = this.changedRows.findIndex((changed) => changed.table === table && changed.code === code)
+    if (at === -1) throw new KryptonError('store-conflict', 'look at them again')
+    this.changedRows.splice(at, 1)
+    return this.changedRows
   }
 
   scrub(): Job {

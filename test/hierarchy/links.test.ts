@@ -134,14 +134,14 @@ describe('a lease', () => {
     await links.link(system)
     const [thread] = bench.threads
     expect(await opens(thread!, own[0]!)).toBe(true)
-    links.rowsFault = new KryptonError('row-mac-mismatch', 'a row of table l1_links is an older one')
+    links.rowsFault = new KryptonError('rows-changed', 'a row of table l1_links is an older one')
     bench.clock.advance(181_000)
     await links.look()
     await links.look()
     expect(await opens(thread!, own[0]!)).toBe(false)
     links.leases.end(system.tenant, system.system)
     expect(await opens(thread!, own[0]!)).toBe(false)
-    expect(links.refused).toEqual(['row-mac-mismatch'])
+    expect(links.refused).toEqual(['rows-changed'])
     links.rowsFault = undefined
     bench.clock.advance(2_000)
     expect(await opens(thread!, own[0]!)).toBe(true)
@@ -316,6 +316,15 @@ describe('an act on a link', () => {
     await bench.maintenance.look()
     await bench.runDue()
     expect(await opens(new KeyChain(made.store, made.root, bench.clock), own[0]!)).toBe(true)
+  })
+
+  test('has a lease of a minute at least; of ten seconds on a development server', async () => {
+    const short = { ...newLink, leaseSeconds: 10 }
+    await expect(links.acts.link(system, short, asked)).rejects.toEqual(code('invalid-field'))
+    const acts = new LinkActs(bench.work, links.leases, { providers: [links.l1], development: true })
+    await expect(acts.link(system, { ...short, leaseSeconds: 9 }, asked)).rejects.toEqual(code('invalid-field'))
+    await acts.link(system, short, asked)
+    expect(await opens(bench.threads[0]!, own[0]!)).toBe(true)
   })
 
   test('lock ends everything at once in every thread, until enable', async () => {

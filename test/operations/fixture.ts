@@ -123,6 +123,7 @@ export function principalOf(scope: Scope, name: string, allowed?: readonly numbe
     actor: `client:${name}`,
     objectRules: undefined,
     credential: undefined,
+    refusal: undefined,
     allows: (operation) => allowed === undefined || allowed.includes(operation),
   }
 }

@@ -101,12 +101,100 @@ test('rows that are removed, added and put back in the file are told, over pages
     database.exec("INSERT INTO roles VALUES (x'00112233445566778899aabbccddeeff', 'x', x'', 1, 1, x'')")
   })
   await store.keepSets(key, false)
+  const unnamed = { rows: undefined, code: expect.stringMatching(/^[0-9a-f]{16}$/) }
   expect(await differences(store)).toEqual([
-    { table: 'clients', kept: 2, found: 2 },
-    { table: 'roles', kept: 0, found: 1 },
-    { table: 'objects', kept: rows.length, found: rows.length - 1 },
-    { table: 'object_index', kept: rows.length, found: rows.length },
+    { table: 'clients', kept: 2, found: 2, ...unnamed },
+    { table: 'roles', kept: 0, found: 1, ...unnamed },
+    { table: 'objects', kept: rows.length, found: rows.length - 1, ...unnamed },
+    { table: 'object_index', kept: rows.length, found: rows.length, ...unnamed },
   ])
+})
+
+describe('rows that the writer knows one by one', () => {
+  const [one, two] = [clientRow(1), clientRow(2)]
+  const three = { ...clientRow(3), tenant: Buffer.alloc(16, 3) }
+  const keyOfClient = ({ tenant, client }: typeof one) => ({ tenant, client })
+  const update = (row: typeof one, version: number): Change => ({
+    table: 'clients',
+    kind: 'update',
+    row: { ...row, row_version: version, mac: Buffer.alloc(36, version) },
+    expectedVersion: version - 1,
+  })
+  const outside = (use: (database: DatabaseSync) => void): void => {
+    const database = new DatabaseSync(join(directory, 'data.db'))
+    use(database)
+    database.close()
+  }
+  const setMac = (row: typeof one, version: number, mac: Uint8Array): void =>
+    outside((database) =>
+      database.prepare('UPDATE clients SET row_version = ?, mac = ? WHERE client = ?').run(version, mac, row.client),
+    )
+  const compared = () => store.compareSet('clients', noPause)
+
+  beforeEach(async () => {
+    await store.commit(unitOf([one, two].map((row) => ({ table: 'clients', kind: 'insert', row }))))
+    expect(await compared()).toBeUndefined()
+    await store.commit(unitOf([update(one, 2)]))
+    await store.commit(unitOf([{ table: 'clients', kind: 'insert', row: three }]))
+  })
+
+  test('are named when they differ: an older one, one that is gone, one that was added', async () => {
+    setMac(one, 1, one.mac)
+    outside((database) => database.prepare('DELETE FROM clients WHERE client = ?').run(two.client))
+    const found = (await compared())!
+    expect(found).toMatchObject({ table: 'clients', kept: 3, found: 2 })
+    const name = (key: Readonly<Record<string, unknown>>): string =>
+      ['tenant', 'client'].map((column) => Buffer.from(key[column] as Uint8Array).toString('hex')).join()
+    expect(found.rows!.map(name).toSorted()).toEqual([one, two].map((row) => name({ ...row })).toSorted())
+    outside((database) => {
+      const columns = Object.keys(two)
+      const sql = `INSERT INTO clients (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`
+      database.prepare(sql).run(...(Object.values(two) as SQLInputValue[]))
+    })
+    setMac(one, 2, Buffer.alloc(36, 2))
+    expect(await compared()).toBeUndefined()
+  })
+
+  test('are not written over, removed or made anew when they differ; others change, and a refused transaction leaves nothing', async () => {
+    setMac(one, 2, one.mac)
+    outside((database) => database.prepare('DELETE FROM clients WHERE client = ?').run(two.client))
+    for (const change of [
+      update(one, 3),
+      { table: 'clients', kind: 'delete', key: keyOfClient(one) },
+      { table: 'clients', kind: 'insert', row: two },
+    ] satisfies Change[]) {
+      await expect(store.commit(unitOf([change]))).rejects.toMatchObject({ code: 'rows-changed' })
+    }
+    await store.commit(unitOf([update(three, 2)]))
+    expect((await compared())!.rows).toHaveLength(2)
+  })
+
+  test('of one owner are compared without those of others', async () => {
+    expect(await store.compareOwned(['clients'], { tenant: one.tenant })).toEqual([])
+    expect(await store.compareOwned(['roles'], { tenant: one.tenant })).toEqual([{ table: 'roles', rows: undefined }])
+    setMac(one, 1, one.mac)
+    const [changed] = await store.compareOwned(['clients'], { tenant: one.tenant })
+    expect(changed!.rows).toHaveLength(1)
+    expect(await store.compareOwned(['clients'], { tenant: three.tenant })).toEqual([])
+  })
+
+  test('are accepted as they are by the code of their difference alone, with the audit row of that', async () => {
+    setMac(one, 1, one.mac)
+    const { code } = (await compared())!
+    await store.commit(unitOf([update(three, 2)]))
+    expect((await compared())!.code).toBe(code)
+    const accept = (asked: string) => store.acceptSet('clients', { code: asked, audit: auditOf('Accept') }, noPause)
+    expect(await accept('0'.repeat(16))).toMatchObject({ table: 'clients', code })
+    expect(await accept(code)).toBeUndefined()
+    expect(await compared()).toBeUndefined()
+    expect(store.auditHead('data')!.operation).toBe('Accept')
+    await store.commit(unitOf([{ table: 'clients', kind: 'delete', key: keyOfClient(one) }]))
+    expect(await compared()).toBeUndefined()
+    // The digest that is stored is that of the rows as they are.
+    await edited(() => undefined)
+    await store.keepSets(key, false)
+    expect(await compared()).toBeUndefined()
+  })
 })
 
 test('a disk that is full takes nothing from a digest', async () => {
@@ -114,11 +202,15 @@ test('a disk that is full takes nothing from a digest', async () => {
   await store.close()
   store = await openSqliteStore({ directory: full, onFatal }, { pagesMax: 60 })
   await store.keepSets(key, true)
-  const units = Array.from({ length: 400 }, (_, n) => store.commit(unitOf(insertObject(objectRow(n)))))
+  expect(await store.compareSet('clients', noPause)).toBeUndefined()
+  const units = Array.from({ length: 400 }, (_, n) =>
+    store.commit(unitOf([...insertObject(objectRow(n)), insertClient(1_000 + n)])),
+  )
   const outcomes = await Promise.allSettled(units)
   expect(outcomes.some(({ status }) => status === 'rejected')).toBe(true)
   expect(outcomes.some(({ status }) => status === 'fulfilled')).toBe(true)
   expect(await differences(store)).toEqual([])
+  expect(await store.compareOwned(['clients'], { tenant: clientRow(1).tenant })).toEqual([])
 })
 
 test('rows change only when the key of the digest is there, and only under the right one', async () => {

@@ -53,6 +53,7 @@ export const compositionRoots: ReadonlySet<string> = new Set([
   'src/administration.ts',
   'src/role-names.ts',
   'src/key-jobs.ts',
+  'src/changed-rows.ts',
   'src/key-backups.ts',
   'src/key-grants.ts',
   'src/key-job-view.ts',

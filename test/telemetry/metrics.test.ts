@@ -11,6 +11,7 @@ const secretMemory = () => ({
   slots: 6_144,
   slotsInUse: { object: 3, wrapping: 2, system: 1 },
 })
+const changedRows = () => new Map([['clients', 2]])
 let health: HealthServer | undefined
 
 afterEach(() => health?.stop())
@@ -18,7 +19,7 @@ afterEach(() => health?.stop())
 test('counters of several threads are summed, and read through their memory alone', async () => {
   const [first, second] = [new Counters(), new Counters()]
   const seen = [new Counters(first.memory), new Counters(second.memory)]
-  const metrics = new Metrics(seen, names, certificateEnd, secretMemory)
+  const metrics = new Metrics(seen, names, certificateEnd, { secretMemory, changedRows })
   first.add('connectionsOpen', 3)
   second.add('connectionsOpen', 2)
   first.add('connectionsOpen', -1)
@@ -46,6 +47,7 @@ test('counters of several threads are summed, and read through their memory alon
     expect(text).toContain('krypton_request_duration_seconds_bucket{le="10"} 2')
     expect(text).toContain('krypton_request_duration_seconds_bucket{le="+Inf"} 3')
     expect(text).toContain('krypton_request_duration_seconds_count 3')
+    expect(text).toContain('krypton_changed_rows{table="clients"} 2')
     expect(text).toContain('process_resident_memory_bytes')
   }
 })
@@ -55,7 +57,7 @@ test('the health port answers its four questions and no other', async () => {
   health = new HealthServer({
     ready: () => ({ ok, detail: { warnings: ['rollback is not detected'] } }),
     version: () => ({ version: '1.2.3' }),
-    metrics: new Metrics([new Counters()], names, certificateEnd, secretMemory),
+    metrics: new Metrics([new Counters()], names, certificateEnd, { secretMemory, changedRows }),
   })
   const { port } = await health.listen('127.0.0.1', 0)
   const get = (path: string, method = 'GET'): Promise<Response> => fetch(`http://127.0.0.1:${port}${path}`, { method })
@@ -76,7 +78,7 @@ test('the health port says when it cannot have its address', async () => {
   const source = {
     ready: () => ({ ok: true, detail: {} }),
     version: () => ({}),
-    metrics: new Metrics([], names, certificateEnd, secretMemory),
+    metrics: new Metrics([], names, certificateEnd, { secretMemory, changedRows }),
   }
   health = new HealthServer(source)
   const { port } = await health.listen('127.0.0.1', 0)

@@ -2,6 +2,7 @@ import { Type } from 'typebox'
 import {
   DestroyedAnswer,
   DestructionBody,
+  ForeseenActBody,
   GrantAnswer,
   GrantBody,
   GrantPath,
@@ -9,6 +10,7 @@ import {
   KeyBody,
   KeyQuery,
   KeyVersionAnswer,
+  LinkEffectAnswer,
   ProblemAnswer,
   RotationPeriodsAnswer,
   RotationPeriodsBody,
@@ -107,6 +109,18 @@ export const keyRoutes: Routes = (server, services) => {
       },
     },
     (request) => services.endGrant(request.params.grant),
+  )
+  server.post(
+    '/v1/keys/foresee',
+    {
+      schema: {
+        summary: 'What an act on a key would reach: versions of keys below it, and objects',
+        tags: ['keys'],
+        body: ForeseenActBody,
+        response: { 200: LinkEffectAnswer, '4xx': ProblemAnswer },
+      },
+    },
+    async ({ body: { key, act } }) => ({ ...(await services.foreseeAct(key, act)) }),
   )
   server.post(
     '/v1/keys/destroy/foresee',

@@ -8,9 +8,14 @@ export const statusRoutes: Routes = (server, services) => {
     '/v1/status',
     { schema: { summary: 'State of the server', tags: ['server'], response: { 200: StatusAnswer } } },
     async () => {
-      const { warnings, certificate, ...status } = await services.status()
+      const { refused, warnings, certificate, ...status } = await services.status()
       const { names, notAfter } = certificate
-      return { ...status, certificate: { names: [...names], notAfter }, warnings: [...warnings] }
+      return {
+        ...status,
+        certificate: { names: [...names], notAfter },
+        refused: [...refused],
+        warnings: [...warnings],
+      }
     },
   )
   server.get(

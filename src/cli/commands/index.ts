@@ -3,6 +3,7 @@ import { addAnchorCommand } from './anchor.ts'
 import { addAuthorityCommand } from './authority.ts'
 import { addBackupCommand } from './backup.ts'
 import { addBenchCommand } from './bench.ts'
+import { addChangedRowsCommand } from './changed-rows.ts'
 import { addClientCommand } from './client.ts'
 import { addCompletionCommand } from './completion.ts'
 import { addConfigCommand } from './config.ts'
@@ -36,6 +37,7 @@ export const commands: readonly AddCommand[] = [
   addBackupCommand,
   addJobCommand,
   addScrubCommand,
+  addChangedRowsCommand,
   addStatusCommand,
   addDoctorCommand,
   addDecodeCommand,

@@ -27,12 +27,14 @@ export const addKeyCommand: AddCommand = (program, terminal) => {
     key
       .command('rotate')
       .description('make a new version and wrap anew what hangs on the old one, while requests go on')
-      .argument('<key>', keyName),
+      .argument('<key>', keyName)
+      .option('--dry-run', 'only count what would be wrapped anew'),
   )
     .addHelpText('after', examples('krypton key rotate ivk', 'krypton key rotate acme/default/default'))
-    .action((name: string, flags: ServerFlags) => {
+    .action((name: string, flags: ActFlags) => {
       checkKey(name)
       return ask(terminal, flags, async (server, output) => {
+        if (flags.dryRun === true) return output.thing(await server.foreseeAct(name, 'rotate'))
         const job = await server.rotateKey(name)
         output.thing(job)
         output.talk(`Next: krypton job show ${job.id}${dirFlag(flags)}\n`)
@@ -42,23 +44,35 @@ export const addKeyCommand: AddCommand = (program, terminal) => {
     key
       .command('compromise')
       .description('replace a key that somebody else may know, and every key below it, down to the objects')
-      .argument('<key>', keyName),
+      .argument('<key>', keyName)
+      .option('--dry-run', 'only count what would be replaced and moved'),
   )
-    .addHelpText('after', examples('krypton key compromise acme/default'))
-    .action((name: string, flags: ServerFlags) => {
+    .addHelpText(
+      'after',
+      examples('krypton key compromise acme/default', 'krypton key compromise acme/default --dry-run'),
+    )
+    .action((name: string, flags: ActFlags) => {
       checkKey(name)
       return ask(terminal, flags, async (server, output) => {
+        if (flags.dryRun === true) return output.thing(await server.foreseeAct(name, 'compromise'))
         const job = await server.compromiseKey(name)
         output.thing(job)
         output.talk(`Next: krypton job show ${job.id}${dirFlag(flags)}\n`)
       })
     })
   for (const [act, description] of changes) {
-    withServer(key.command(act).description(description).argument('<key>', 'TENANT/SYSTEM or TENANT/SYSTEM/SERVICE'))
+    const command = key
+      .command(act)
+      .description(description)
+      .argument('<key>', 'TENANT/SYSTEM or TENANT/SYSTEM/SERVICE')
+    // What is announced has nothing below it.
+    if (act !== 'announce') command.option('--dry-run', 'only count what it is for')
+    withServer(command)
       .addHelpText('after', examples(`krypton key ${act} acme/default/orders`))
-      .action((name: string, flags: ServerFlags) => {
+      .action((name: string, flags: ActFlags) => {
         checkKey(name)
         return ask(terminal, flags, async (server, output) => {
+          if (flags.dryRun === true && act !== 'announce') return output.thing(await server.foreseeAct(name, act))
           const versions = act === 'announce' ? await server.announceKey(name) : await server.changeKey(name, act)
           output.list(versions, columns)
         })
@@ -82,19 +96,22 @@ export const addKeyCommand: AddCommand = (program, terminal) => {
       .description('let clients open what they have under compromised keys; it ends by itself')
       .argument('<key>', 'TENANT/SYSTEM or TENANT/SYSTEM/SERVICE')
       .requiredOption('--minutes <number>', `for how long, ${limits.breakGlassMinutesMax} at most`)
-      .requiredOption('--reason <text>', 'why, for the audit'),
+      .requiredOption('--reason <text>', 'why, for the audit')
+      .option('--dry-run', 'only count what it would open'),
   )
     .addHelpText(
       'after',
       examples('krypton key break-glass grant acme/default/orders --minutes 30 --reason "incident 4711"'),
     )
-    .action((name: string, flags: ServerFlags & { minutes: string; reason: string }) => {
+    .action((name: string, flags: ActFlags & { minutes: string; reason: string }) => {
       checkKey(name)
       const minutes = Number(flags.minutes)
       if (!/^[0-9]+$/.test(flags.minutes) || minutes < 1 || minutes > limits.breakGlassMinutesMax)
         throw new KryptonError('usage', `--minutes takes a number from 1 to ${limits.breakGlassMinutesMax}`)
       const grant = { key: name, minutes, reason: flags.reason }
-      return ask(terminal, flags, async (server, output) => output.thing(await server.breakGlass(grant)))
+      return ask(terminal, flags, async (server, output) =>
+        output.thing(await (flags.dryRun === true ? server.foreseeAct(name, 'break-glass') : server.breakGlass(grant))),
+      )
     })
   withServer(glass.command('list').description('the grants that are open, and until when'))
     .addHelpText('after', examples('krypton key break-glass list'))
@@ -146,9 +163,12 @@ export const addKeyCommand: AddCommand = (program, terminal) => {
     })
 }
 
-interface DestroyFlags extends ServerFlags {
-  readonly onlyVersion?: string
+interface ActFlags extends ServerFlags {
   readonly dryRun?: boolean
+}
+
+interface DestroyFlags extends ActFlags {
+  readonly onlyVersion?: string
   readonly yes?: boolean
 }
 

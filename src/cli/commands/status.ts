@@ -13,8 +13,9 @@ export const addStatusCommand: AddCommand = (program, terminal) => {
     .action((flags: ServerFlags) =>
       ask(terminal, flags, async (server, output) => {
         const status = await server.status()
-        const { warnings, ...others } = status
-        output.thing(output.format === 'table' ? { ...others, warnings: warnings.join('\n') } : status)
+        const { refused, warnings, ...others } = status
+        const shown = { ...others, refused: refused.join('\n'), warnings: warnings.join('\n') }
+        output.thing(output.format === 'table' ? shown : status)
         if (status.state === 'sealed')
           throw new KryptonError('not-running', 'the server is sealed: it serves no keys until it is unsealed')
       }),

@@ -152,7 +152,8 @@ function checkNames(tenant: string, { system }: ActFlags): void {
 function requestOf({ provider, l1: key, setting, credentialsFile, mode, leaseSeconds }: LinkFlags): NewLink {
   if (mode !== 'strict' && mode !== 'available') throw new KryptonError('usage', '--mode takes strict or available')
   const seconds = Number(leaseSeconds)
-  if (!Number.isInteger(seconds) || seconds < limits.leaseSecondsMin || seconds > limits.leaseSecondsMax)
+  // The server says whether it takes as short a one.
+  if (!Number.isInteger(seconds) || seconds < limits.leaseSecondsDevelopmentMin || seconds > limits.leaseSecondsMax)
     throw new KryptonError('usage', `--lease-seconds takes ${limits.leaseSecondsMin} to ${limits.leaseSecondsMax}`)
   return {
     provider,

@@ -2,7 +2,10 @@ import type { MessagePort } from 'node:worker_threads'
 import type { TransferableSecret } from '../../crypto/secret.ts'
 import type { ErrorCode } from '../../errors.ts'
 import type { ChangeableTable, Section } from '../schema.ts'
+import type { Values } from '../row-key.ts'
+import type { ChangedRows } from '../row-register.ts'
 import type { SetDifference, SetDigestKey } from '../set-digest.ts'
+import type { AcceptedSet } from '../store.ts'
 import type { Faults } from './section-file.ts'
 
 /** What the writer's thread is started with. */
@@ -25,6 +28,8 @@ export type OwnerMessage =
   /** Keep the digests of both sections under this key. */
   | { readonly keepSets: SetDigestKey<TransferableSecret>; readonly mayBegin: boolean }
   | { readonly passSets: SetPage }
+  /** Answered by `ownedCompared` with the same number. */
+  | { readonly compareOwned: number; readonly tables: readonly ChangeableTable[]; readonly owner: Values }
 
 /** The next rows of a table are to be counted. */
 export interface SetPage {
@@ -32,6 +37,8 @@ export interface SetPage {
   readonly table: ChangeableTable
   readonly rows: number
   readonly isFirst: boolean
+  /** At the end, the rows are to be taken for those that were written. */
+  readonly accepted: AcceptedSet | undefined
 }
 
 /** From the writer to one sender, after a transaction: what became of its units. */
@@ -54,7 +61,10 @@ export type WriterMessage =
   /** The digests are kept; these have begun just now. */
   | { readonly setsBegun: readonly Section[] }
   | { readonly setsRefused: { readonly code: ErrorCode; readonly message: string } }
-  /** The end of a page: null where the table is as it was kept, undefined where there are more rows. */
+  /** The end of a page: null where the table is as it was kept, or was accepted, undefined where there are more rows. */
   | { readonly setsPassed: ChangeableTable; readonly difference: SetDifference | null | undefined }
+  /** The rows of a table could not be accepted. */
+  | { readonly setsPassed: ChangeableTable; readonly failed: { readonly code: ErrorCode; readonly message: string } }
+  | { readonly ownedCompared: number; readonly changed: readonly ChangedRows[] }
   /** Changes could not be written for lack of space; false when some have been since. */
   | { readonly diskFull: boolean }

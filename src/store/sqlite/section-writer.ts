@@ -1,7 +1,8 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import { KryptonError } from '../../errors.ts'
-import { keyValues, refusalOf, type RowsBefore } from '../preconditions.ts'
+import { keyValues, refusalOf, rowIsChanged, type RowsBefore } from '../preconditions.ts'
 import type { Values } from '../row-key.ts'
+import type { ChangedRows } from '../row-register.ts'
 import {
   auditColumns,
   type ChangeableTable,
@@ -12,7 +13,8 @@ import {
   tableOf,
 } from '../schema.ts'
 import { changedDigest, SetDigest, type SetDifference, type SetDigestKey } from '../set-digest.ts'
-import type { Change, Unit } from '../store.ts'
+import type { AcceptedSet, Change, Unit } from '../store.ts'
+import type { SetPage } from './messages.ts'
 import { changeableTables, conditionSql, equalTo } from './schema-sql.ts'
 import { isDiskFull, resultOf, SqliteResult } from './sqlite-error.ts'
 import { auditRowColumns } from './unit-codec.ts'
@@ -80,9 +82,9 @@ export class SectionWriter {
   }
 
   /**
-   * Counts the next `rows` rows of a table, from its first one on with `isFirst`. At its end says how the table differs from what the digest has of it, null where it does not; undefined while there are more rows.
+   * Counts the next `rows` rows of a table, from its first one on with `isFirst`. At its end says how the table differs from what the digest has of it, null where it does not, or where that was accepted; undefined while there are more rows.
    */
-  passSets(table: ChangeableTable, rows: number, isFirst: boolean): SetDifference | null | undefined {
+  passSets({ table, rows, isFirst, accepted }: Omit<SetPage, 'section'>): SetDifference | null | undefined {
     if (this.#digest === undefined) throw new Error('the digests are not kept yet')
     const { page, next } = this.#tables.get(table)!
     if (isFirst) this.#digest.walk(table)
@@ -95,7 +97,38 @@ export class SectionWriter {
       table,
       found.map((row) => valuesOf(page.columns, row)),
     )
-    return found.length < rows ? (this.#digest.compare(table) ?? null) : undefined
+    if (found.length === rows) return undefined
+    return (accepted === undefined ? this.#digest.compare(table) : this.#accept(table, accepted)) ?? null
+  }
+
+  /** How the rows of one owner differ from those that were written: see `KeptSets`. */
+  compareOwned(table: ChangeableTable, owner: Values): ChangedRows | undefined {
+    if (this.#digest === undefined) throw new Error('the digests are not kept yet')
+    const { owned } = this.#tables.get(table)!
+    const rows = owned.statement.all(...parameters(owned.columns, owner))
+    return this.#digest.compareOwned(
+      table,
+      owner,
+      rows.map((row) => valuesOf(owned.selected, row)),
+    )
+  }
+
+  /** The digest and the audit row in one transaction, as with every change. */
+  #accept(table: ChangeableTable, { code, audit }: AcceptedSet): SetDifference | undefined {
+    const digest = this.#digest!
+    const mark = digest.mark()
+    const other = digest.accept(table, code)
+    if (other !== undefined) return other
+    try {
+      this.#database.exec('BEGIN IMMEDIATE')
+      run(this.#insertAudit, audit)
+      run(this.#writeSets, digest.encode(this.#newestAudit()))
+      this.#database.exec('COMMIT')
+      return undefined
+    } catch (error) {
+      digest.back(mark)
+      throw error
+    }
   }
 
   /** Ends the key of the digest. */
@@ -140,7 +173,7 @@ export class SectionWriter {
         const refusal =
           this.#isClosed && (unit.changes.length > 0 || unit.audit.length > 0)
             ? sealed()
-            : refusalOf(unit, this.#before)
+            : (this.#refuseChangedRows(unit) ?? refusalOf(unit, this.#before))
         if (refusal !== undefined) return refusal
         this.#write(unit)
         isChanged ||= unit.changes.length > 0 || unit.audit.length > 0
@@ -153,6 +186,20 @@ export class SectionWriter {
       if (mark !== undefined) this.#digest?.back(mark)
       throw error
     }
+  }
+
+  /** What somebody has put in the place of a row is not computed with: what is written over it would be believed. */
+  #refuseChangedRows(unit: Unit): KryptonError | undefined {
+    for (const change of unit.changes) {
+      const { table } = change
+      if (this.#digest?.knowsRowsOf(table) !== true) continue
+      const key = keyValues(change)
+      const { before } = this.#tables.get(table)!
+      const stored = first(before, key)
+      if (this.#digest.isAsWritten(table, key, stored && valuesOf(before.selected, stored))) continue
+      return rowIsChanged(table)
+    }
+    return undefined
   }
 
   #write(unit: Unit): void {
@@ -208,6 +255,8 @@ interface TableStatements extends Readonly<Record<Change['kind'] | 'version', Bi
   readonly all: Binding
   readonly page: Binding
   readonly next: Binding
+  /** The same of the rows that have a value in the first column of their key. */
+  readonly owned: Binding & { readonly selected: readonly string[] }
   /** By unique index: the primary key of the row that has given values. */
   readonly holders: ReadonlyMap<string, Binding>
 }
@@ -245,6 +294,7 @@ function prepareTable(database: DatabaseSync, name: ChangeableTable): TableState
     all: bind(`${select} ${order}`, selected),
     page: bind(`${select} ${order} LIMIT ? + 0`, selected),
     next: bind(`${select} WHERE ${after} ${order} LIMIT ? + 0`, selected),
+    owned: { ...bind(`${select} WHERE ${equalTo(key.slice(0, 1))}`, key.slice(0, 1)), selected },
     holders: new Map(holders),
   }
 }

@@ -6,8 +6,10 @@ import { KryptonError } from '../../errors.ts'
 import { limits } from '../../limits.ts'
 import type { ChangeableTable, KeyOf, Row, Section, StoredAuditRow, TableName } from '../schema.ts'
 import { tableOf } from '../schema.ts'
+import type { Values } from '../row-key.ts'
+import type { ChangedRows } from '../row-register.ts'
 import type { SetDifference, SetDigestKey } from '../set-digest.ts'
-import type { IndexedQuery, KeptSets, LocateQuery, Page, Store, Unit } from '../store.ts'
+import type { AcceptedSet, IndexedQuery, KeptSets, LocateQuery, Page, Store, Unit } from '../store.ts'
 import { VersionTable } from '../version-table.ts'
 import { makeDirectory } from './files.ts'
 import { LockFile } from './lock-file.ts'
@@ -121,6 +123,12 @@ export class SqliteStore extends ConnectedStore implements KeptSets {
     { resolve: (difference: SetDifference | null | undefined) => void; reject: (error: KryptonError) => void }
   >()
   readonly #comparing = new Map<ChangeableTable, Promise<unknown>>()
+  /** Questions for the rows of an owner, by number. */
+  readonly #owned = new Map<
+    number,
+    { resolve: (changed: readonly ChangedRows[]) => void; reject: (error: KryptonError) => void }
+  >()
+  #ownedAsked = 0
 
   constructor(parts: {
     directory: string
@@ -149,7 +157,15 @@ export class SqliteStore extends ConnectedStore implements KeptSets {
       if ('setsBegun' in message) this.#onSets?.resolve(message.setsBegun)
       if ('setsRefused' in message)
         this.#onSets?.reject(new KryptonError(message.setsRefused.code, message.setsRefused.message))
-      if ('setsPassed' in message) this.#passing.get(message.setsPassed)?.resolve(message.difference)
+      if ('setsPassed' in message) {
+        const passing = this.#passing.get(message.setsPassed)
+        if ('failed' in message) passing?.reject(new KryptonError(message.failed.code, message.failed.message))
+        else passing?.resolve(message.difference)
+      }
+      if ('ownedCompared' in message) {
+        this.#owned.get(message.ownedCompared)?.resolve(message.changed)
+        this.#owned.delete(message.ownedCompared)
+      }
     })
     writer.on('error', (cause) => tell('the writer of the store died', cause))
   }
@@ -175,8 +191,35 @@ export class SqliteStore extends ConnectedStore implements KeptSets {
 
   /** One walk through a table at a time. */
   compareSet(table: ChangeableTable, pause: (rows: number) => Promise<void>): Promise<SetDifference | undefined> {
+    return this.#walk(table, undefined, pause)
+  }
+
+  acceptSet(
+    table: ChangeableTable,
+    accepted: AcceptedSet,
+    pause: (rows: number) => Promise<void>,
+  ): Promise<SetDifference | undefined> {
+    return this.#walk(table, accepted, pause)
+  }
+
+  async compareOwned(tables: readonly ChangeableTable[], owner: Values): Promise<readonly ChangedRows[]> {
+    const number = this.#ownedAsked++
+    return this.#asking(
+      new Promise((resolve, reject) => {
+        if (this.#stopped !== undefined) throw this.#stopped
+        this.#owned.set(number, { resolve, reject })
+        this.#writer.postMessage({ compareOwned: number, tables, owner } satisfies OwnerMessage)
+      }),
+    )
+  }
+
+  #walk(
+    table: ChangeableTable,
+    accepted: AcceptedSet | undefined,
+    pause: (rows: number) => Promise<void>,
+  ): Promise<SetDifference | undefined> {
     const before = this.#comparing.get(table) ?? Promise.resolve()
-    const compared = before.then(() => this.#compareSet(table, pause))
+    const compared = before.then(() => this.#pass(table, accepted, pause))
     const ended = compared.then(
       () => undefined,
       () => undefined,
@@ -185,14 +228,15 @@ export class SqliteStore extends ConnectedStore implements KeptSets {
     return compared
   }
 
-  async #compareSet(
+  async #pass(
     table: ChangeableTable,
+    accepted: AcceptedSet | undefined,
     pause: (rows: number) => Promise<void>,
   ): Promise<SetDifference | undefined> {
     const { section } = tableOf(table)
     const rows = limits.setPageRows
     for (let isFirst = true; ; isFirst = false) {
-      const page = { section, table, rows, isFirst }
+      const page = { section, table, rows, isFirst, accepted }
       const difference = await this.#asking(
         new Promise<SetDifference | null | undefined>((resolve, reject) => {
           if (this.#stopped !== undefined) throw this.#stopped
@@ -220,7 +264,7 @@ export class SqliteStore extends ConnectedStore implements KeptSets {
   #endWaits(stopped: KryptonError): void {
     this.#stopped = stopped
     this.#onSets?.reject(stopped)
-    for (const { reject } of this.#passing.values()) reject(stopped)
+    for (const { reject } of [...this.#passing.values(), ...this.#owned.values()]) reject(stopped)
   }
 
   /** A connection for another thread; each thread needs one of its own. */

@@ -3,7 +3,7 @@ import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from '
 import { importSecret } from '../../crypto/secret.ts'
 import { isKryptonError } from '../../errors.ts'
 import { limits } from '../../limits.ts'
-import type { Section } from '../schema.ts'
+import { type Section, tableOf } from '../schema.ts'
 import type { Unit } from '../store.ts'
 import { bumpTouched } from '../touched-slots.ts'
 import { VersionTable } from '../version-table.ts'
@@ -49,6 +49,7 @@ class Writer {
       if ('connect' in message) this.#addSender(message.connect)
       else if ('keepSets' in message) this.#keepSets(message)
       else if ('passSets' in message) this.#passSets(message.passSets)
+      else if ('compareOwned' in message) this.#compareOwned(message)
       else this.#closing = true
       this.#schedule()
     })
@@ -67,10 +68,21 @@ class Writer {
     }
   }
 
-  #passSets({ section, table, rows, isFirst }: SetPage): void {
+  #passSets(page: SetPage): void {
     try {
-      const difference = this.#sections[section].passSets(table, rows, isFirst)
-      this.#owner.postMessage({ setsPassed: table, difference } satisfies WriterMessage)
+      const difference = this.#sections[page.section].passSets(page)
+      this.#owner.postMessage({ setsPassed: page.table, difference } satisfies WriterMessage)
+    } catch (error) {
+      if (!isKryptonError(error)) return this.#die(error)
+      const failed = { code: error.code, message: error.message }
+      this.#owner.postMessage({ setsPassed: page.table, failed } satisfies WriterMessage)
+    }
+  }
+
+  #compareOwned({ compareOwned, tables, owner }: Extract<OwnerMessage, { compareOwned: number }>): void {
+    try {
+      const changed = tables.flatMap((table) => this.#sections[tableOf(table).section].compareOwned(table, owner) ?? [])
+      this.#owner.postMessage({ ownedCompared: compareOwned, changed } satisfies WriterMessage)
     } catch (error) {
       this.#die(error)
     }
