@@ -101,6 +101,7 @@ export function signWith(
   { unit, cryptoWork, owner, policy }: OperationContext,
 ): MaybePromise<Buffer> {
   return unit.objects.useKey(privateKey, (key) => {
+    unit.objects.checkProtects()
     const algorithm = algorithmOf(key)
     const scheme = key.type === 'rsa' ? ('pkcs1' as const) : ('ecdsa' as const)
     checkSignatureAllowed(privateKey, { scheme, hash: algorithm.hash }, { policy, makes: true })

@@ -20,7 +20,11 @@ export const getUsageAllocation: Handler<typeof Operation.GetUsageAllocation> = 
       throw new KryptonError('illegal-operation', 'The Cryptographic Usage Mask allows nothing that Usage Limits count')
     }
     checkProtects(object, context.now, 'illegal-operation')
-    takeUsage(object, usageLimitsCount, context)
-    return { uniqueIdentifier: object.uniqueIdentifier }
+    return next(context.unit.objects.serviceKeys(), ({ lease }) => {
+      // Whoever has the key would protect with it.
+      context.unit.objects.checkProtects(lease)
+      takeUsage(object, usageLimitsCount, context)
+      return { uniqueIdentifier: object.uniqueIdentifier }
+    })
   })
 }

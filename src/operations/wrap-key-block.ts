@@ -55,7 +55,7 @@ export function prepareWrapping(
 
 /**
  * The Key Block of an answer, wrapped. What is in it in the clear is copied out once, and wiped here.
- * @throws KryptonError key-value-not-present, encoding-option-error, invalid-field
+ * @throws KryptonError key-value-not-present, encoding-option-error, invalid-field, permission-denied
  */
 export function wrapKeyBlock(
   object: ManagedObject,
@@ -106,6 +106,7 @@ interface Protected extends EncryptedKeyValue {
 }
 
 function protect(plain: Buffer, wrapping: PreparedWrapping, context: OperationContext): MaybePromise<Protected> {
+  context.unit.objects.checkProtects()
   const { steps, encryption, macSignature } = wrapping
   const encrypted: MaybePromise<EncryptedKeyValue> =
     encryption === undefined ? { data: plain } : encryptKeyValue(encryption, plain, context)
