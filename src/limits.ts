@@ -133,6 +133,14 @@ export const limits = {
   locatePageRows: 256,
   /** Objects that a Locate reads one by one, which are mostly in the cache: up to here that is cheaper than a page of rows. */
   locateFewMax: 16,
+  /** Objects of which one thread remembers what Get Attributes was asked last and its answer: some 1 KiB each. */
+  shownAttributesMax: 4_096,
+  /** The longest such answer: eight attributes have half a KiB. */
+  shownAttributesBytesEach: 2 * 1024,
+  /** Values of which one thread remembers what the index answered: some 300 bytes each, 20 MiB where each has the longest value and the most objects. */
+  indexAnswersMax: 16_384,
+  /** The longest of them: names, not documents. */
+  indexAnswerValueBytesMax: 256,
   /** Pages that one Locate reads: about 2 s of work for filters that no index answers, over 262,144 objects. */
   locatePagesMax: 1_024,
   /** Filters of one Locate: Tape Library sends 30. Each is a question to every object that is read. */

@@ -5,6 +5,7 @@ import type { KeyChain } from '../hierarchy/key-chain.ts'
 import { limits } from '../limits.ts'
 import type { Store } from '../store/store.ts'
 import { DamagedObjects } from './damaged-objects.ts'
+import { IndexAnswers } from './index-answers.ts'
 import { NonceCounts } from './nonce-counts.ts'
 import { ObjectCache } from './object-cache.ts'
 import { ObjectsOfService } from './objects-of-service.ts'
@@ -23,6 +24,7 @@ export class Keystore {
   readonly #parsedKeys: ParsedKeys
   readonly #openedKeys: OpenedKeys
   readonly #nonceCounts = new NonceCounts()
+  readonly #indexAnswers: IndexAnswers
   readonly #damaged: DamagedObjects
   readonly #services = new LRUCache<string, ObjectsOfService>({ max: limits.keyChainEntriesMax })
   #byPrincipal = new WeakMap<Principal, ObjectsOfService>()
@@ -36,6 +38,7 @@ export class Keystore {
     this.#clock = clock
     this.#damaged = new DamagedObjects(onDamaged)
     this.#cache = new ObjectCache(store.versions)
+    this.#indexAnswers = new IndexAnswers(store.versions)
     this.#parsedKeys = new ParsedKeys(store.versions)
     this.#openedKeys = new OpenedKeys(store.versions)
   }
@@ -54,6 +57,7 @@ export class Keystore {
         parsedKeys: this.#parsedKeys,
         openedKeys: this.#openedKeys,
         nonceCounts: this.#nonceCounts,
+        indexAnswers: this.#indexAnswers,
         damaged: this.#damaged,
       }
       const number = this.#count++

@@ -17,6 +17,7 @@ import { ChangeQueue } from './change-queue.ts'
 import { next } from './maybe-promise.ts'
 import type { MaybePromise } from './maybe-promise.ts'
 import type { DamagedObjects } from './damaged-objects.ts'
+import type { IndexAnswers } from './index-answers.ts'
 import type { NonceCounts } from './nonce-counts.ts'
 import type { ObjectCache } from './object-cache.ts'
 import { objectOf, recordContext } from './object-record.ts'
@@ -39,6 +40,7 @@ export class ObjectsOfService {
   readonly #parsedKeys: ParsedKeys
   readonly #openedKeys: OpenedKeys
   readonly #nonceCounts: NonceCounts
+  readonly #indexAnswers: IndexAnswers
   readonly #damaged: DamagedObjects
   readonly #number: number
   /** Under which lease a key was opened last. */
@@ -58,6 +60,7 @@ export class ObjectsOfService {
     this.#parsedKeys = caches.parsedKeys
     this.#openedKeys = caches.openedKeys
     this.#nonceCounts = caches.nonceCounts
+    this.#indexAnswers = caches.indexAnswers
     this.#damaged = caches.damaged
     this.scope = scope
     this.#number = number
@@ -185,12 +188,26 @@ export class ObjectsOfService {
    * The identifiers of all objects in which `values` are indexed, in the order of their sequence; undefined when there are too many to read
    * one by one. There is at least one value.
    */
-  few(values: readonly IndexValue[]): MaybePromise<string[] | undefined> {
+  few(values: readonly IndexValue[]): MaybePromise<readonly string[] | undefined> {
     return next(this.tenantKeys(), (keys) => {
-      const tokens = tokensOf(values, keys)
-      return next(this.#store.indexed({ ...this.scope, tokens, limit: limits.locateFewMax + 1 }), (found) =>
-        found.length > limits.locateFewMax ? undefined : found.map((id) => uniqueIdentifierOf(Buffer.from(id))),
-      )
+      const single = values.length === 1 ? values[0] : undefined
+      const known = single && this.#indexAnswers.get(this.#number, single, keys)
+      return known ?? this.#fewOf(values, single, keys)
+    })
+  }
+
+  #fewOf(
+    values: readonly IndexValue[],
+    single: IndexValue | undefined,
+    keys: TenantKeys,
+  ): MaybePromise<readonly string[] | undefined> {
+    const tokens = tokensOf(values, keys)
+    const place = this.#indexAnswers.versionOf(tokens[0]!.token)
+    return next(this.#store.indexed({ ...this.scope, tokens, limit: limits.locateFewMax + 1 }), (found) => {
+      if (found.length > limits.locateFewMax) return undefined
+      const identifiers = found.map((id) => uniqueIdentifierOf(Buffer.from(id)))
+      if (single !== undefined) this.#indexAnswers.set(this.#number, single, keys, { identifiers, ...place })
+      return identifiers
     })
   }
 
@@ -317,6 +334,7 @@ export interface CachesOfThread {
   readonly parsedKeys: ParsedKeys
   readonly openedKeys: OpenedKeys
   readonly nonceCounts: NonceCounts
+  readonly indexAnswers: IndexAnswers
   readonly damaged: DamagedObjects
 }
 

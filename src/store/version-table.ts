@@ -1,7 +1,7 @@
 /**
  * Counters that threads share to know that what they remember is still what the store holds. The writer moves a row's slot after
  * the change is durable and before anybody is told; a cache keeps the slot's value as it was *before* the row was read, and its
- * entry is good while the slot has that value. Two identifiers may share a slot: then a change of one makes the other be read again.
+ * entry is good while the slot has that value. Two identifiers or tokens may share a slot: then a change of one makes the other be read again.
  */
 export class VersionTable {
   /** What the table lives in: hand it to other threads. */
@@ -18,6 +18,11 @@ export class VersionTable {
   /** The slot of an object's, tenant's or other identifier of 16 random bytes. */
   slotOf(id: Uint8Array): number {
     return (id[0]! << 8) | id[1]!
+  }
+
+  /** The slot of an index token: 4 bytes of version, then 16 that are as good as random. */
+  slotOfToken(token: Uint8Array): number {
+    return (token[4]! << 8) | token[5]!
   }
 
   read(slot: number): number {

@@ -307,6 +307,16 @@ export function storeContract(open: () => Promise<Store>): void {
       expect(read(row.object)).toBe(before + 1)
     })
 
+    test('has moved for the token of an index row that comes or goes', async () => {
+      const row = { ...nameRow(objectRow(1)), token: Buffer.concat([bytesOf(4), idOf(77)]) }
+      const moved = () => store.versions.read(store.versions.slotOf(idOf(77)))
+      const before = moved()
+      await store.commit(unitOf([{ table: 'object_index', kind: 'insert', row }]))
+      expect(moved()).toBe(before + 1)
+      await store.commit(unitOf([{ table: 'object_index', kind: 'delete', key: row }]))
+      expect(moved()).toBe(before + 2)
+    })
+
     test('has moved for a tenant, for who is trusted, and for the section of keys', async () => {
       const { tenant } = tenantRow(1)
       const { trust, keys } = VersionSlot
