@@ -1,7 +1,7 @@
 import { KryptonError } from '../errors.ts'
 import { ItemType, itemTypeName } from '../ttlv/item-type.ts'
-import { padded } from '../ttlv/reader.ts'
-import { textSize } from '../ttlv/writer.ts'
+import { padded, TtlvReader } from '../ttlv/reader.ts'
+import { textSize, TtlvWriter } from '../ttlv/writer.ts'
 import type { Attributes } from './attribute.ts'
 import { attributeByWireName, attributeDefinition, attributeTable, isCustomName } from './attribute-table.ts'
 import { CustomValue } from './custom-value.ts'
@@ -21,24 +21,28 @@ export interface WireAttribute {
   readonly index?: number
   /** AttributeValues[name], or CustomValue. */
   readonly value: unknown
+  /** The item of an answer as it was written before under its version (`writtenAttributes`). */
+  readonly words?: Int32Array
 }
 
 export const WireAttribute: Kind<WireAttribute> = {
   types: [ItemType.Structure],
   read: readAttribute,
   size: (attribute, version) =>
+    attribute.words?.byteLength ??
     16 + // the header of the structure and that of the name
-    padded(textSize(attribute.attributeName)) +
-    (attribute.index === undefined ? 0 : 16) +
-    kindOf(attribute.name).size(attribute.value, version),
+      padded(textSize(attribute.attributeName)) +
+      (attribute.index === undefined ? 0 : 16) +
+      kindOf(attribute.name).size(attribute.value, version),
   write: (writer, tag, attribute, version) => {
+    if (attribute.words !== undefined) return writer.words(attribute.words)
     const start = writer.begin(tag)
     writer.text(Tag.AttributeName, attribute.attributeName)
     if (attribute.index !== undefined) writer.integer(Tag.AttributeIndex, attribute.index)
     kindOf(attribute.name).write(writer, Tag.AttributeValue, attribute.value, version)
     writer.end(start)
   },
-  visible: (attribute, version) => isVisible(attribute.name, attribute.value, version),
+  visible: (attribute, version) => attribute.words !== undefined || isVisible(attribute.name, attribute.value, version),
 }
 
 /** 2.1.8. Names are those of Template objects. */
@@ -76,6 +80,15 @@ export function attributesForVersion(
     }
   }
   return shown
+}
+
+/** What `attributesForVersion` gave for an answer, each with its item as it is written under that version: to be written again without a look at the value. */
+export function writtenAttributes(attributes: readonly WireAttribute[], version: KmipVersion): WireAttribute[] {
+  return attributes.map((attribute) => {
+    const writer = new TtlvWriter(WireAttribute.size(attribute, version))
+    WireAttribute.write(writer, Tag.Attribute, attribute, version)
+    return { ...attribute, words: new TtlvReader(writer.bytes).words(0) }
+  })
 }
 
 /** The names to show in Get Attribute List: those on the wire, of attributes that the version knows (section 4.13). */

@@ -4,6 +4,7 @@ import { attributesForVersion } from '../kmip/attributes-1x.ts'
 import type { Operation } from '../kmip/enums.ts'
 import { attributesOf } from './attributes-of.ts'
 import type { Handler } from './handler.ts'
+import { shownAttributes } from './shown-attributes.ts'
 
 /**
  * KMIP 1.4 sections 4.12 and 11.13. An attribute that the object does not have is simply not in the answer, whatever its name; without
@@ -18,10 +19,8 @@ export const getAttributes: Handler<typeof Operation.GetAttributes> = (request, 
     const { uniqueIdentifier } = object
     const { version } = context
     if (attributeNames.length > 0 && !attributeNames.includes('Digest')) {
-      return {
-        uniqueIdentifier,
-        attributes: attributesForVersion(object.attributesAt(context.now), version, attributeNames),
-      }
+      const attributes = object.attributesAt(context.now)
+      return { uniqueIdentifier, attributes: shownAttributes(object, attributes, version, attributeNames) }
     }
     const asked = attributeNames.length === 0 ? undefined : attributeNames
     return next(attributesOf(object, context), (attributes) => ({

@@ -42,9 +42,22 @@ export class TtlvReader {
 
   /** The item at `at`, header, value and padding, as words of 4 bytes. */
   words(at: number): Int32Array {
-    const words = new Int32Array((this.next(at) - at) >>> 2)
-    for (let i = 0; i < words.length; i++) words[i] = this.#view.getInt32(at + i * 4)
+    return this.wordsBetween(at, this.next(at))
+  }
+
+  /** The same of several items, which lie between the two positions. */
+  wordsBetween(from: number, to: number): Int32Array {
+    const words = new Int32Array((to - from) >>> 2)
+    for (let i = 0; i < words.length; i++) words[i] = this.#view.getInt32(from + i * 4)
     return words
+  }
+
+  /** True if the items between the two positions are those of `words`. */
+  hasWordsBetween(from: number, to: number, words: Int32Array): boolean {
+    const view = this.#view
+    if (to - from !== words.length << 2) return false
+    for (let i = 0; i < words.length; i++) if (view.getInt32(from + i * 4) !== words[i]) return false
+    return true
   }
 
   /** True if the item at `at` is that of `words`. */
