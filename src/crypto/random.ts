@@ -68,6 +68,13 @@ function fillFromAddon(addon: NativeAddon, target: Uint8Array, offset: number, c
   }
 }
 
+/** `count` random bytes that are no secret, for an IV or a nonce, in Node's pool: without a buffer of their own. Throws 'random-failed'. */
+export function randomNonce(count: number): Buffer {
+  const nonce = Buffer.allocUnsafe(count)
+  fillRandom(nonce, 0, count)
+  return nonce
+}
+
 /** A random identifier of 16 bytes. */
 export function randomIdentifier(): Buffer {
   return randomBytes(16)

@@ -29,6 +29,19 @@ describe('Encrypt and Decrypt', () => {
     )
   })
 
+  test('keep each answer to itself, whatever is made after it', () => {
+    const modes = ['cbc', 'gcm', 'ctr'] as const
+    const made = Array.from({ length: 200 }, (_, i) => {
+      const parameters = { ...base, mode: modes[i % 3]! }
+      const data = Buffer.alloc((i * 997) % 20_000, i)
+      return { parameters, plaintext: data, ...encryptWithKey(key, parameters, data) }
+    })
+    for (const { parameters, plaintext, data, iv, tag } of made) {
+      expect(decryptWithKey(key, parameters, data, iv, tag).equals(plaintext)).toBe(true)
+    }
+    expect(new Set(made.map(({ iv }) => iv!.toString('hex'))).size).toBe(made.length)
+  })
+
   // NIST SP 800-38A, F.1.5, F.2.5 and F.5.5: AES-256, first block.
   test.each([
     ['ecb', undefined, 'f3eed1bdb5d2a03c064b5a7e3db181f8'],
