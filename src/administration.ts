@@ -8,6 +8,8 @@ import type {
   Client as ClientView,
   CreatedClient,
   Destroyed,
+  Epoch,
+  EpochEffect,
   Finding,
   ForeseenAct,
   Grant,
@@ -44,6 +46,7 @@ import { isKryptonError, KryptonError } from './errors.ts'
 import type { Instance } from './instance.ts'
 import type { KeyJobs } from './key-jobs.ts'
 import { limits } from './limits.ts'
+import type { MasterKeyActs } from './master-key-acts.ts'
 import { distinguishedName } from './objects/certificate-names.ts'
 import {
   certificateAuthorityOf,
@@ -62,6 +65,7 @@ export interface AdministrationParts {
   readonly instance: Pick<Instance, 'registry' | 'authority'>
   readonly keyJobs: KeyJobs
   readonly changedRows: ChangedRowsWatch
+  readonly masterKey: MasterKeyActs
   readonly links: TenantLinks
   readonly clock: Clock
   readonly status: () => Status
@@ -76,6 +80,7 @@ export class Administration implements AdminServices {
   readonly #instance: AdministrationParts['instance']
   readonly #keyJobs: KeyJobs
   readonly #changedRows: ChangedRowsWatch
+  readonly #masterKey: MasterKeyActs
   readonly #links: TenantLinks
   readonly #clock: Clock
   readonly #status: () => Status
@@ -85,10 +90,12 @@ export class Administration implements AdminServices {
   /** No certificate outlives its authority; milliseconds since 1970. */
   readonly #authorityEnd: number
 
-  constructor({ instance, keyJobs, changedRows, links, clock, status, findings, log, acts }: AdministrationParts) {
+  constructor(parts: AdministrationParts) {
+    const { instance, keyJobs, changedRows, masterKey, links, clock, status, findings, log, acts } = parts
     this.#instance = instance
     this.#keyJobs = keyJobs
     this.#changedRows = changedRows
+    this.#masterKey = masterKey
     this.#links = links
     this.#clock = clock
     this.#status = status
@@ -223,6 +230,16 @@ export class Administration implements AdminServices {
 
   showKey(key: string): Promise<KeyVersion[]> {
     return this.#keyJobs.views.withReferences(key)
+  }
+
+  foreseeEpoch(): Promise<EpochEffect> {
+    return this.#masterKey.foresee()
+  }
+
+  async rotateMasterKey(): Promise<Epoch> {
+    const epoch = await this.#masterKey.rotate(actor)
+    this.#log.warn('the MasterKey has a new epoch', { epoch: epoch.epoch, verifier: epoch.verifier })
+    return epoch
   }
 
   async rotateKey(key: string): Promise<Job> {

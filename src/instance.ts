@@ -10,7 +10,7 @@ import { isKryptonError, KryptonError } from './errors.ts'
 import type { ExternalKey } from './external-keys/external-key.ts'
 import { createStaticKeyFile, openStaticKey } from './external-keys/static.ts'
 import { KeyChain, type RootKeys } from './hierarchy/key-chain.ts'
-import { setDigestKey } from './hierarchy/integrity-key.ts'
+import { setDigestKeys } from './hierarchy/integrity-key.ts'
 import { noTenant } from './hierarchy/key-record.ts'
 import { type Anchored, checkAnchor, writeAnchor, writeFirstAnchor } from './seal/anchor.ts'
 import { anchorFile, type AnchorPlace } from './seal/anchor-place.ts'
@@ -32,7 +32,7 @@ import { TenantRegistry } from './tenants/tenant-registry.ts'
 /** What an instance is made of on disk, opened: its store, its root, and the authority of its certificates. */
 export interface Instance {
   readonly store: SqliteStore
-  readonly root: RootKeys
+  /** Holds the root's keys as they are now. */
   readonly keyChain: KeyChain
   readonly registry: TenantRegistry
   readonly authority: CertificateAuthority
@@ -81,7 +81,7 @@ export async function initializeInstance({
   if (!existsSync(config.seal.keyFile)) createStaticKeyFile(config.seal.keyFile)
   const store = await openSqliteStore({ directory: config.store.directory, onFatal: () => undefined })
   try {
-    const seal = openStaticKey({ file: config.seal.keyFile, dataDirectory: config.store.directory })
+    const seal = openSealKey(config)
     const root = await rootOf(store, seal, config, development).finally(() => seal.wipe())
     const keyChain = new KeyChain(store, root, systemClock)
     try {
@@ -141,7 +141,6 @@ export async function acceptAnchor(config: Config, reason: string): Promise<Anch
   let fault: string | undefined
   const {
     store,
-    root,
     keyChain,
     anchorPlace: place,
   } = await open(
@@ -162,7 +161,7 @@ export async function acceptAnchor(config: Config, reason: string): Promise<Anch
     const detail = `${fault ?? 'the anchor fits'}; reason: ${reason}`
     const event = { clock, tenant: noTenant, actor, operation: 'AnchorAccept', result: 'success', detail }
     await store.commit({ section: 'keys', changes: [], audit: [auditEvent(event)] })
-    return { anchor: place.name, ...(await writeAnchor({ store, root, place, clock })) }
+    return { anchor: place.name, ...(await writeAnchor({ store, root: keyChain.root, place, clock })) }
   } finally {
     keyChain.forget()
     await store.close()
@@ -193,7 +192,7 @@ async function open(
   if (found !== undefined) checkPins(found, pinsOf(config))
   const store = await openSqliteStore({ directory: config.store.directory, onFatal })
   try {
-    const seal = openStaticKey({ file: config.seal.keyFile, dataDirectory: config.store.directory })
+    const seal = openSealKey(config)
     const production = config.server.profile === 'production'
     const root = await unseal(store, seal, { production, pins: pinsOf(config) }).finally(() => seal.wipe())
     const keyChain = new KeyChain(store, root, systemClock)
@@ -204,7 +203,7 @@ async function open(
       await beginSets(store, root)
       const registry = new TenantRegistry(store, keyChain, systemClock, randomIdentifier)
       const authority = await openAuthority(config.server.directory)
-      return { store, root, keyChain, registry, authority, serverCertificate, anchorPlace }
+      return { store, keyChain, registry, authority, serverCertificate, anchorPlace }
     } catch (error) {
       keyChain.forget()
       throw error
@@ -215,13 +214,13 @@ async function open(
   }
 }
 
-/** Hands the store the key of its digests. Resolves to the sections whose digest has begun just now. */
+/** Hands the store the keys of its digests. Resolves to the sections whose digest has begun just now. */
 async function keepSets(store: SqliteStore, root: RootKeys, mayBegin: boolean): Promise<readonly Section[]> {
-  const key = setDigestKey(root)
+  const keys = setDigestKeys(root)
   try {
-    return await store.keepSets(key, mayBegin)
+    return await store.keepSets(keys, mayBegin)
   } finally {
-    key.secret.wipe()
+    for (const { secret } of keys) secret.wipe()
   }
 }
 
@@ -310,8 +309,13 @@ async function anchorPlaceOf({ anchor, store }: Config): Promise<AnchorPlace | u
   return openBaoAnchor(anchor)
 }
 
-/** The configuration's check has seen to it that there are all three pins or none. */
-function pinsOf({ seal: { cluster, verifier, epoch } }: Config): RootPins | undefined {
+/** The outside key that the MasterKey is sealed with: the caller wipes it. Throws 'config-invalid'. */
+export function openSealKey({ seal, store }: Config): ExternalKey {
+  return openStaticKey({ file: seal.keyFile, dataDirectory: store.directory })
+}
+
+/** What the configuration pins. Its check has seen to it that there are all three pins or none. */
+export function pinsOf({ seal: { cluster, verifier, epoch } }: Config): RootPins | undefined {
   if (cluster === undefined || verifier === undefined || epoch === undefined) return undefined
   return { cluster: Buffer.from(cluster, 'hex'), verifier: Buffer.from(verifier, 'hex'), epoch }
 }

@@ -34,13 +34,14 @@ import { KeyViews } from './key-views.ts'
 import { indexedValuesOfRow } from './keystore/indexed-values.ts'
 import { limits } from './limits.ts'
 import { RowFaults } from './row-faults.ts'
+import { anchoredUnder } from './seal/anchor.ts'
 import type { KeptSets, Store } from './store/store.ts'
 import type { Log } from './telemetry/log.ts'
 import type { RotationPeriods } from './tenants/tenant-registry.ts'
 
 /** What the jobs of keys are made of. */
 export interface KeyJobsParts {
-  readonly instance: Pick<Instance, 'root' | 'keyChain' | 'registry'> & { readonly store: Store & KeptSets }
+  readonly instance: Pick<Instance, 'keyChain' | 'registry' | 'anchorPlace'> & { readonly store: Store & KeptSets }
   readonly users: KeyUsers
   /** Looked at with every look at the keys; while it holds work, no job runs. */
   readonly changedRows: Pick<ChangedRowsWatch, 'look' | 'holdsWork' | 'refusals'>
@@ -86,6 +87,9 @@ export class KeyJobs {
       ivkDays: rotation.ivkDays,
       integrityKeyDays: rotation.integrityKeyDays,
       indexedValues: indexedValuesOfRow,
+      sets: store,
+      renewOpenJobs: () => this.#queue.renewOpen(),
+      anchoredUnder: () => anchoredUnder(instance.anchorPlace),
       integritySubjectOf: (tenant) => this.#names.nameOfIntegrityKey(tenant),
       ivkSuite: rotation.ivkSuite === 'aes-256-gcm' ? Suite.Aes256Gcm : Suite.Xaes256Gcm,
       graceSeconds: rotation.graceHours * 3_600,
@@ -114,7 +118,7 @@ export class KeyJobs {
       policy: this.#policy,
       names: this.#names,
       registry,
-      epoch: () => instance.root.epoch,
+      epoch: () => chain.root.epoch,
       openJobs: () => this.#queue.open(),
     })
   }
@@ -147,7 +151,7 @@ export class KeyJobs {
     const count = (wanted: readonly string[]): number => kinds.filter((kind) => wanted.includes(kind)).length
     return {
       rotating: count(rotationKinds),
-      toBeDeleted: count([KeyJobKind.DeleteVersion]),
+      toBeDeleted: count([KeyJobKind.DeleteVersion, IntegrityJobKind.Delete]),
       grants: this.grants.size,
     }
   }

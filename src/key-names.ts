@@ -1,9 +1,10 @@
 import { KryptonError } from './errors.ts'
 import type { Destruction } from './hierarchy/key-destruction.ts'
+import { noTenant } from './hierarchy/key-record.ts'
 import type { KeyAddress } from './hierarchy/rotation-jobs.ts'
 import type { TenantRegistry } from './tenants/tenant-registry.ts'
 
-/** What people call the keys of the hierarchy: `ivk`, TENANT/SYSTEM, TENANT/SYSTEM/SERVICE, `integrity:TENANT`. */
+/** What people call the keys of the hierarchy: `ivk`, TENANT/SYSTEM, TENANT/SYSTEM/SERVICE, `integrity:TENANT`, `integrity`. */
 export class KeyNames {
   readonly #registry: TenantRegistry
 
@@ -18,7 +19,7 @@ export class KeyNames {
     if (tenant === undefined || system === undefined || more.length > 0)
       throw new KryptonError(
         'invalid-field',
-        'name a key by ivk, TENANT/SYSTEM or TENANT/SYSTEM/SERVICE; integrity:TENANT can only be shown, rotated or declared compromised',
+        'name a key by ivk, TENANT/SYSTEM or TENANT/SYSTEM/SERVICE; integrity and integrity:TENANT can only be shown, rotated or declared compromised',
       )
     const scope = await this.#registry.scopes.at({ tenant, system, ...(service === undefined ? {} : { service }) })
     return scope.service === undefined
@@ -36,15 +37,16 @@ export class KeyNames {
     return this.#registry.scopes.pathOf(scope)
   }
 
-  /** The tenant whose integrity key has that name; undefined for other keys. Throws 'not-found'. */
+  /** The tenant whose integrity key has that name, zeros for the system's own; undefined for other keys. Throws 'not-found'. */
   async ownerOfIntegrityKey(name: string): Promise<Buffer | undefined> {
+    if (name === systemName) return noTenant
     if (!name.startsWith(integrityPrefix)) return undefined
     return (await this.#registry.tenantNamed(name.slice(integrityPrefix.length))).tenant
   }
 
-  /** The name of a tenant's integrity key: no system has a colon in its name. */
+  /** The inverse of `ownerOfIntegrityKey`: no system has a colon in its name. */
   async nameOfIntegrityKey(tenant: Buffer): Promise<string> {
-    return `${integrityPrefix}${await this.#registry.scopes.pathOf({ tenant })}`
+    return tenant.equals(noTenant) ? systemName : `${integrityPrefix}${await this.#registry.scopes.pathOf({ tenant })}`
   }
 
   /** What a destruction of that name takes. Throws 'not-found', 'invalid-field'. */
@@ -61,4 +63,5 @@ export class KeyNames {
   }
 }
 
-const integrityPrefix = 'integrity:'
+const systemName = 'integrity'
+const integrityPrefix = `${systemName}:`

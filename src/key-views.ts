@@ -1,10 +1,12 @@
 import { setImmediate } from 'node:timers/promises'
 import type { KeyVersion } from './admin/services.ts'
-import { createdOf, versionsOf } from './hierarchy/integrity-rotation.ts'
+import { madeAt, versionsOf } from './hierarchy/integrity-rotation.ts'
 import { expiryTime, type MaintenancePolicy, rotationTime } from './hierarchy/key-maintenance.ts'
+import { noTenant } from './hierarchy/key-record.ts'
 import { KeyState } from './hierarchy/key-state.ts'
 import { allowance, type KeyRole } from './hierarchy/key-use.ts'
 import { type KeyWork, verified, type VersionedTable } from './hierarchy/key-versions.ts'
+import { countByVersion } from './hierarchy/mac-renewal.ts'
 import { referencesOf } from './hierarchy/references.ts'
 import { addressOf, type KeyAddress, KeyJobKind } from './hierarchy/rotation-jobs.ts'
 import { keyAt } from './hierarchy/versioned-keys.ts'
@@ -39,7 +41,7 @@ export class KeyViews {
     const { registry, names } = this.#parts
     const only = tenant === undefined ? undefined : (await registry.tenantNamed(tenant)).tenant
     const found: KeyVersion[] = []
-    if (only === undefined) found.push(...(await this.of({ table: 'ivks' })))
+    if (only === undefined) found.push(...(await this.of({ table: 'ivks' })), ...(await this.#ofIntegrityKey(noTenant)))
     const tenants = (await registry.listTenants()).filter((one) => only === undefined || one.tenant.equals(only))
     for (const { tenant: owner } of tenants) found.push(...(await this.#ofIntegrityKey(owner)))
     for (const table of ['tenant_keys', 'service_keys'] as const) {
@@ -66,7 +68,11 @@ export class KeyViews {
   async withReferences(name: string): Promise<KeyVersion[]> {
     const { names, work } = this.#parts
     const owner = await names.ownerOfIntegrityKey(name)
-    if (owner !== undefined) return this.#ofIntegrityKey(owner)
+    if (owner !== undefined) {
+      const counts = await countByVersion(work.store, owner, () => setImmediate())
+      const integrityKeys = await this.#ofIntegrityKey(owner)
+      return integrityKeys.map((view) => ({ ...view, holds: rowsText(counts.get(view.version) ?? 0) }))
+    }
     const address = await names.addressOf(name)
     const views = await this.of(address, name)
     return Promise.all(
@@ -121,15 +127,11 @@ export class KeyViews {
 
   async #ofIntegrityKey(tenant: Buffer): Promise<KeyVersion[]> {
     const { work, policy, names } = this.#parts
-    const { store, chain } = work
-    const keys = await chain.tenant(tenant)
-    const owner = await store.get('tenants', { tenant })
-    if (owner !== undefined) keys.verifyRow('tenants', owner)
     const rows = await versionsOf(work, tenant)
     const key = await names.nameOfIntegrityKey(tenant)
     return Promise.all(
       rows.map(async (row) => {
-        const created = (await createdOf(work, row)) || (owner?.created ?? 0)
+        const created = (await madeAt(work, row)) ?? 0
         const rotates = rotationTime({ created, key_id: row.key_id }, policy.integrityKeyDays)
         return {
           key,
@@ -167,6 +169,11 @@ export class KeyViews {
     }
     return [...found.values()]
   }
+}
+
+/** What hangs on an integrity key, in words. */
+export function rowsText(count: number): string {
+  return count === 0 ? 'nothing' : `the MACs of ${count} rows`
 }
 
 /** True if the job puts versions of that key in the place of others: its own rotation, or the replacement of a compromised key above it. */

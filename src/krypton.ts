@@ -1,5 +1,6 @@
 import { auditEvent } from './audit/audit-event.ts'
 import type { AdminHttpServer } from './admin/http-server.ts'
+import type { AdministrationParts } from './administration.ts'
 import type { Status } from './admin/services.ts'
 import { systemBootClock, systemClock } from './clock.ts'
 import type { Config } from './config.ts'
@@ -10,15 +11,17 @@ import { findingsOfProcess } from './doctor/process-findings.ts'
 import { limits } from './limits.ts'
 import { cannotListen } from './listen-refusal.ts'
 import { ChangedRowsWatch } from './changed-rows.ts'
+import { activeIntegrityVersion } from './hierarchy/integrity-key.ts'
 import { checkLinkRows } from './hierarchy/sets.ts'
 import { noTenant } from './hierarchy/key-record.ts'
 import { exportRootKeys } from './hierarchy/key-chain.ts'
 import { L1Leases } from './hierarchy/l1-leases.ts'
 import { noLeases } from './hierarchy/lease.ts'
-import { type Instance, openInstance } from './instance.ts'
+import { type Instance, openInstance, openSealKey, pinsOf } from './instance.ts'
 import { KeyJobs } from './key-jobs.ts'
 import { type Address, ListenerThreads } from './listener-threads.ts'
 import { policyOf } from './objects/crypto-policy.ts'
+import { MasterKeyActs } from './master-key-acts.ts'
 import { hardenProcess } from './process/hardening.ts'
 import { wipeAtEnd } from './process/wipe-at-end.ts'
 import { AnchorKeeper } from './seal/anchor-keeper.ts'
@@ -101,6 +104,7 @@ class RunningServer implements Krypton {
   #anchorShares = false
   #changedRows: ChangedRowsWatch | undefined
   #keyJobs: KeyJobs | undefined
+  #masterKey: MasterKeyActs | undefined
   #leases: L1Leases | undefined
   #leaseTimer: NodeJS.Timeout | undefined
   /** Rows that were found damaged, in words. */
@@ -130,7 +134,7 @@ class RunningServer implements Krypton {
   }
 
   get development(): boolean {
-    return this.#opened().root.development
+    return this.#opened().keyChain.root.development
   }
 
   get keys(): string {
@@ -147,14 +151,15 @@ class RunningServer implements Krypton {
     // While they load.
     algorithmSelfTest()
     this.#instance = await openInstance(config, (error) => this.#fail('the store cannot go on', error))
-    const { store, root, keyChain } = this.#instance
+    const { store, keyChain } = this.#instance
+    const { cluster, epoch, development } = keyChain.root
     this.#wipeNoMore = wipeAtEnd(() => keyChain.forget())
     for (const warning of memoryWarnings()) this.#log.warn(warning)
     const { native, memory } = memoryStatus()
     this.#log.info('unsealed', {
       seal: config.seal.type,
-      cluster: hex(root.cluster),
-      epoch: root.epoch,
+      cluster: hex(cluster),
+      epoch,
       native,
       lockedBytes: memory.lockedBytes,
       lockedBy: memory.lockedBy,
@@ -178,7 +183,7 @@ class RunningServer implements Krypton {
       await this.#threads.start(() => ({
         config,
         store: store.connect(),
-        root: exportRootKeys(root),
+        root: exportRootKeys(keyChain.root),
         counters: own.memory,
         leases,
       }))
@@ -190,6 +195,7 @@ class RunningServer implements Krypton {
           await this.#threads.refresh(meant)
           if (meant?.forget === true) this.#acts?.forget()
         },
+        takeRoot: (root) => this.#threads.takeRoot(root),
       },
       changedRows: this.#changedRows,
       rotation: config.rotation,
@@ -203,9 +209,22 @@ class RunningServer implements Krypton {
       leases: this.#leases,
       registry: this.#instance.registry,
       providers: externalKeyProviders,
-      development: root.development,
+      development,
     })
-    await this.#startAdministration(this.#keyJobs, this.#changedRows, links)
+    this.#masterKey = new MasterKeyActs({
+      work: this.#keyJobs.work,
+      backups: this.#keyJobs.backups,
+      openSealKey: () => openSealKey(config),
+      pins: pinsOf(config),
+      days: config.rotation.masterKeyDays,
+    })
+    await this.#masterKey.start()
+    await this.#startAdministration({
+      keyJobs: this.#keyJobs,
+      changedRows: this.#changedRows,
+      masterKey: this.#masterKey,
+      links,
+    })
     await prepare?.(this)
     if (config.health.enabled) await this.#startHealth(counters)
     await this.#startAnchor()
@@ -215,7 +234,7 @@ class RunningServer implements Krypton {
       ...kmip,
       httpsPort: https?.port,
       threads: config.server.threads,
-      development: root.development,
+      development,
     })
   }
 
@@ -269,18 +288,19 @@ class RunningServer implements Krypton {
   }
 
   async #startAnchor(): Promise<void> {
-    const { store, root, anchorPlace: place } = this.#opened()
+    const { store, keyChain, anchorPlace: place } = this.#opened()
     if (place === undefined) return
     const { anchor, store: settings } = this.#config
     if (anchor.file !== undefined) this.#anchorShares = await isOnVolumeOf(anchor.file, settings.directory)
-    this.#anchor = new AnchorKeeper({ store, root, place, clock: systemClock }, (error) =>
-      this.#log.error('the anchor could not be written', error),
-    )
+    const anchored = { store, root: () => keyChain.root, place, clock: systemClock }
+    this.#anchor = new AnchorKeeper(anchored, (error) => this.#log.error('the anchor could not be written', error))
     await this.#anchor.start()
   }
 
   /** What KMIP does not need is loaded when KMIP is served: the half of what this thread loads. */
-  async #startAdministration(keyJobs: KeyJobs, changedRows: ChangedRowsWatch, links: TenantLinks): Promise<void> {
+  async #startAdministration(
+    parts: Pick<AdministrationParts, 'keyJobs' | 'changedRows' | 'masterKey' | 'links'>,
+  ): Promise<void> {
     const { Administration } = await import('./administration.ts')
     const { startAdminServer } = await import('./admin/http-server.ts')
     const { ServiceActs } = await import('./service-acts.ts')
@@ -293,10 +313,8 @@ class RunningServer implements Krypton {
       onDamaged: ({ message }) => this.#onDamaged(message),
     })
     const administration = new Administration({
+      ...parts,
       instance,
-      keyJobs,
-      changedRows,
-      links,
       acts: this.#acts,
       clock: systemClock,
       status: () => this.#status(),
@@ -342,7 +360,8 @@ class RunningServer implements Krypton {
   }
 
   #status(): Status {
-    const { root, serverCertificate } = this.#opened()
+    const { keyChain, serverCertificate } = this.#opened()
+    const { root } = keyChain
     const { names, notAfter } = serverCertificate
     return {
       version,
@@ -362,6 +381,7 @@ class RunningServer implements Krypton {
         cluster: hex(root.cluster),
         verifier: hex(root.verifier),
         epoch: root.epoch,
+        integrityKey: activeIntegrityVersion(root.systemIntegrityKeys),
       },
       keys: this.#keyJobs?.summary() ?? { rotating: 0, toBeDeleted: 0, grants: 0 },
       anchor: this.#anchorStatus(),
@@ -403,6 +423,7 @@ class RunningServer implements Krypton {
     // Not a reason to send nobody here: reads go on, and only a change that succeeds ends it.
     if (trouble !== undefined) warnings.unshift(trouble)
     warnings.unshift(...(this.#keyJobs?.warnings() ?? []))
+    warnings.unshift(...(this.#masterKey?.warnings() ?? []))
     warnings.unshift(...(this.#leases?.troubles() ?? []).map((trouble) => `the L1 of ${trouble}`))
     warnings.unshift(...this.#damageWarnings())
     const { notAfter } = serverCertificate
@@ -410,7 +431,7 @@ class RunningServer implements Krypton {
       warnings.push(`the server's certificate ends on ${notAfter.toISOString()}: krypton server-certificate renew`)
     if (this.#config.kmip.tlsProfile !== 'modern')
       warnings.push('TLS has suites without forward secrecy: kmip.tlsProfile is kmip-1.x-interop')
-    if (this.#opened().root.development) warnings.push('this is a development store: nobody should trust its keys')
+    if (this.development) warnings.push('this is a development store: nobody should trust its keys')
     return warnings
   }
 

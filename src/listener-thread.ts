@@ -155,9 +155,10 @@ async function listen(): Promise<[Listener, ...Listener[]]> {
 }
 
 /** Units go to the store in the order in which they were sent: when the empty one is durable, so is what was sealed before it. */
-async function refresh({ refresh: number, meant }: RefreshKeys): Promise<void> {
+async function refresh({ refresh: number, meant, root }: RefreshKeys): Promise<void> {
   let fault: string | undefined
   try {
+    if (root !== undefined) keyChain.takeRoot(importRootKeys(root))
     // Buffers come from another thread as plain bytes.
     const tenant = meant && Buffer.from(meant.tenant)
     const system = meant?.system && Buffer.from(meant.system)

@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads'
 import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
 import { type ErrorCode, KryptonError } from './errors.ts'
-import type { TransferableRootKeys } from './hierarchy/key-chain.ts'
+import { exportRootKeys, type RootKeys, type TransferableRootKeys } from './hierarchy/key-chain.ts'
 import type { KeyUsers, MeantKeys } from './hierarchy/key-versions.ts'
 import type { Leases } from './hierarchy/lease.ts'
 import { answerLease, type LeaseAnswer, type LeaseWanted } from './lease-relay.ts'
@@ -58,6 +58,8 @@ export const stopListening = 'stop'
 export interface RefreshKeys {
   readonly refresh: number
   readonly meant: MeantKeys | undefined
+  /** The root's keys as they are now, in the place of those that the thread has; undefined where they are the same. */
+  readonly root: TransferableRootKeys | undefined
 }
 
 /** To a listener thread: refuse what hangs on these rows, from now on, and nothing else. */
@@ -170,11 +172,20 @@ export class ListenerThreads implements KeyUsers {
   }
 
   /** A thread that ends meanwhile needs no answer: the one in its place begins with the keys as they are stored. */
-  async refresh(meant?: MeantKeys): Promise<void> {
-    const number = this.#refreshes++
+  refresh(meant?: MeantKeys): Promise<void> {
+    return this.#refreshAll(meant, undefined)
+  }
+
+  takeRoot(root: RootKeys): Promise<void> {
+    return this.#refreshAll(undefined, root)
+  }
+
+  async #refreshAll(meant: MeantKeys | undefined, root: RootKeys | undefined): Promise<void> {
+    const refresh = this.#refreshes++
     // A thread that is still starting may have read older keys.
     await Promise.all(this.#replacing)
-    await Promise.all([...this.#workers.values()].map((worker) => refreshed(worker, { refresh: number, meant })))
+    const message = { refresh, meant, root: root && exportRootKeys(root) }
+    await Promise.all([...this.#workers.values()].map((worker) => refreshed(worker, message)))
   }
 
   /** Has every thread refuse what hangs on these rows; resolves when each has confirmed it. Throws as `refresh`. */

@@ -15,6 +15,7 @@ afterAll(remove)
 const rotation = {
   ivkDays: 30,
   integrityKeyDays: 365,
+  masterKeyDays: 730,
   ivkExpiryDays: 90,
   ivkSuite: 'xaes-256-gcm',
   tenantKeyDays: 90,
@@ -28,18 +29,19 @@ let made: Hierarchy
 let clock: FakeClock
 let jobs: KeyJobs
 let onRefresh: () => Promise<void>
-const users: KeyUsers = { refresh: () => onRefresh() }
+const users: KeyUsers = { refresh: () => onRefresh(), takeRoot: () => onRefresh() }
 beforeEach(async () => {
   made = await newHierarchy(externalKey)
   clock = new FakeClock(1_790_000_000_000)
   onRefresh = async () => undefined
-  const { memory: store, root, chain: keyChain } = made
+  const { memory: store, chain: keyChain } = made
   const registry = new TenantRegistry(store, keyChain, clock, randomIdentifier)
   await registry.createTenant('acme', 'system')
   // The tenants of the fixture have keys and no names.
   const log = openLog('fatal', () => undefined)
   const changedRows = new ChangedRowsWatch({ store, chain: keyChain, clock, log, refuse: async () => undefined })
-  const parts = { instance: { store, root, keyChain, registry }, users, rotation, scrub: { everyHours: 24 }, clock }
+  const instance = { store, keyChain, registry, anchorPlace: undefined }
+  const parts = { instance, users, rotation, scrub: { everyHours: 24 }, clock }
   jobs = new KeyJobs({ ...parts, changedRows, log })
   await jobs.start()
 })

@@ -9,6 +9,8 @@ import type {
   ChangedTable,
   Client,
   Destroyed,
+  Epoch,
+  EpochEffect,
   Finding,
   ForeseenAct,
   Grant,
@@ -168,6 +170,14 @@ export class AdminClient {
 
   showKey(key: string): Promise<KeyVersion[]> {
     return this.#call<KeyVersion[]>('GET', `/v1/keys?key=${encodeURIComponent(key)}`)
+  }
+
+  foreseeEpoch(): Promise<EpochEffect> {
+    return this.#call<EpochEffect>('POST', '/v1/master-key/rotate/foresee')
+  }
+
+  rotateMasterKey(): Promise<Epoch> {
+    return this.#call<Epoch>('POST', '/v1/master-key/rotate')
   }
 
   rotateKey(key: string): Promise<Job> {

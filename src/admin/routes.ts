@@ -6,6 +6,7 @@ import { credentialRoutes } from './routes/credentials.ts'
 import { jobRoutes } from './routes/jobs.ts'
 import { keyRoutes } from './routes/keys.ts'
 import { linkRoutes } from './routes/links.ts'
+import { masterKeyRoutes } from './routes/master-key.ts'
 import { roleRoutes } from './routes/roles.ts'
 import type { Routes } from './routes/route.ts'
 import { statusRoutes } from './routes/status.ts'
@@ -20,6 +21,7 @@ export const routes: readonly Routes[] = [
   credentialRoutes,
   certificateAuthorityRoutes,
   keyRoutes,
+  masterKeyRoutes,
   backupRoutes,
   changedRowsRoutes,
   linkRoutes,

@@ -35,7 +35,13 @@ export const StatusAnswer = closed({
     slots: Type.Integer(),
     slotsInUse: closed({ object: Type.Integer(), wrapping: Type.Integer(), system: Type.Integer() }),
   }),
-  seal: closed({ type: Type.String(), cluster: Type.String(), verifier: Type.String(), epoch: Type.Integer() }),
+  seal: closed({
+    type: Type.String(),
+    cluster: Type.String(),
+    verifier: Type.String(),
+    epoch: Type.Integer(),
+    integrityKey: Type.Integer(),
+  }),
   keys: closed({ rotating: Type.Integer(), toBeDeleted: Type.Integer(), grants: Type.Integer() }),
   anchor: closed({
     type: Type.Union([Type.Literal('none'), Type.Literal('file'), Type.Literal('openbao')]),
@@ -229,8 +235,9 @@ export const LinkEffectAnswer = closed({
 })
 
 const KeyName = Type.String({
-  pattern: `^(ivk|integrity:[A-Za-z0-9][A-Za-z0-9._-]{0,63}|[A-Za-z0-9][A-Za-z0-9._-]{0,63}(/[A-Za-z0-9][A-Za-z0-9._-]{0,63}){1,2})$`,
-  description: 'ivk, integrity:TENANT, TENANT/SYSTEM for a Tenant Key, or TENANT/SYSTEM/SERVICE for a Service Key.',
+  pattern: `^(ivk|integrity(:[A-Za-z0-9][A-Za-z0-9._-]{0,63})?|[A-Za-z0-9][A-Za-z0-9._-]{0,63}(/[A-Za-z0-9][A-Za-z0-9._-]{0,63}){1,2})$`,
+  description:
+    'ivk, integrity, integrity:TENANT, TENANT/SYSTEM for a Tenant Key, or TENANT/SYSTEM/SERVICE for a Service Key.',
 })
 
 export const KeyBody = closed({ key: KeyName })
@@ -285,6 +292,20 @@ export const DestroyedAnswer = closed({
   serviceKeys: Type.Integer(),
   objects: Type.Integer(),
   backups: Type.Array(BackupAnswer),
+})
+
+export const EpochEffectAnswer = closed({
+  epoch: Type.Integer(),
+  ivks: Type.Integer(),
+  integrityKeys: Type.Integer(),
+  backups: Type.Array(BackupAnswer),
+})
+
+export const EpochAnswer = closed({
+  cluster: Type.String(),
+  verifier: Type.String(),
+  epoch: Type.Integer(),
+  pinned: Type.Boolean({ description: 'Whether the configuration pins an epoch: it is to pin this one from now on.' }),
 })
 
 export const KeyQuery = closed({

@@ -48,6 +48,10 @@ export interface AdminServices {
   foreseeDestruction(key: string, version?: number): Awaitable<Destroyed>
   /** Asks for a destruction. Throws 'not-found', 'invalid-field', 'wrong-key-lifecycle-state'. */
   destroyKey(key: string, version?: number): Awaitable<Job>
+  /** What a new epoch of the MasterKey would touch. */
+  foreseeEpoch(): Awaitable<EpochEffect>
+  /** Begins a new epoch of the MasterKey: done when it is opened from the store and every thread has let go of the former one. Throws 'seal-failed', 'config-invalid', 'not-healthy', a refusal of the seal's key. */
+  rotateMasterKey(): Awaitable<Epoch>
   /** Lets requests open what is under compromised keys, for a time. Throws 'not-found', 'invalid-field', 'not-healthy'. */
   breakGlass(grant: NewGrant): Awaitable<Grant>
   /** The grants that are open, the first to end first. */
@@ -138,6 +142,8 @@ export interface Status {
     /** Hex. */
     readonly verifier: string
     readonly epoch: number
+    /** The version of the system's integrity key that is active. */
+    readonly integrityKey: number
   }
   readonly keys: {
     /** Rotations that run or wait. */
@@ -190,14 +196,14 @@ export interface RotationPeriods {
 
 /** A version of a key of the hierarchy. */
 export interface KeyVersion {
-  /** `ivk`, TENANT/SYSTEM, TENANT/SYSTEM/SERVICE or `integrity:TENANT`. */
+  /** `ivk`, TENANT/SYSTEM, TENANT/SYSTEM/SERVICE, `integrity:TENANT`, or `integrity` for the system's own. */
   readonly key: string
   readonly level: 'IVK' | 'L2' | 'L3' | 'integrity'
   readonly version: number
   readonly state: string
   /** `activating`: threads are opening it; `usable`; `re-wrapping`: what hangs on it is being moved. Absent where none of these is. */
   readonly processing?: 'activating' | 'usable' | 're-wrapping'
-  /** Version of the key that wraps it; for the IVK, the epoch of the MasterKey. */
+  /** Version of the key that wraps it; for the IVK and the system's integrity key, the epoch of the MasterKey. */
   readonly parentVersion: number
   /** RFC 3339. */
   readonly created: string
@@ -223,6 +229,28 @@ export const foreseenActs = [
   'break-glass',
 ] as const
 export type ForeseenAct = (typeof foreseenActs)[number]
+
+/** What a new epoch of the MasterKey touches. */
+export interface EpochEffect {
+  /** The one that would begin. */
+  readonly epoch: number
+  /** So many versions are wrapped anew. */
+  readonly ivks: number
+  readonly integrityKeys: number
+  /** Copies of the database that open with the MasterKey of before. */
+  readonly backups: readonly Backup[]
+}
+
+/** An epoch of the MasterKey that has begun: what the configuration is to pin. */
+export interface Epoch {
+  /** Hex. */
+  readonly cluster: string
+  /** Hex. */
+  readonly verifier: string
+  readonly epoch: number
+  /** False where the configuration pins nothing: there is nothing to change. */
+  readonly pinned: boolean
+}
 
 /** What a destruction takes. */
 export interface Destroyed {

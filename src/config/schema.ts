@@ -198,7 +198,12 @@ export const configSchema = Type.Object(
         integrityKeyDays: count(
           365,
           { minimum: 1, maximum: 730 },
-          "Days after which a tenant's integrity key is rotated.",
+          "Days after which a tenant's integrity key is rotated, and the system's own.",
+        ),
+        masterKeyDays: count(
+          730,
+          { minimum: 1, maximum: 3_650 },
+          'Days after which krypton status asks for a new epoch of the MasterKey: krypton operator rotate begins it.',
         ),
         tenantKeyDays: count(90, { minimum: 1, maximum: 365 }, 'Days after which a Tenant Key (L2) is rotated.'),
         serviceKeyDays: count(30, { minimum: 1, maximum: 365 }, 'Days after which a Service Key (L3) is rotated.'),

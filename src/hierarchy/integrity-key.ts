@@ -74,23 +74,68 @@ export function openIntegrityKeys(
     })
 }
 
-/** The MACs of system rows under the root's system integrity keys. */
-export function systemRowMacs(cluster: Uint8Array, keys: readonly IntegrityKeyVersion[]): RowMacs {
-  return new RowMacs(
-    deriveByVersion(cluster, noTenant, proving(keys), labels.systemRowMac),
-    activeIntegrityVersion(keys),
-  )
+/**
+ * Opens the versions of the system integrity key from their rows, under which these rows are proven themselves.
+ * @throws KryptonError row-mac-mismatch, record-invalid, record-does-not-open
+ */
+export function openSystemIntegrityKeys(
+  { cluster, wrapSystem }: Pick<RootKeys, 'cluster' | 'wrapSystem'>,
+  rows: readonly Row<'integrity_keys'>[],
+): IntegrityKeyVersion[] {
+  const keys = openIntegrityKeys(cluster, noTenant, new Map([[wrapSystem.version, wrapSystem]]), rows)
+  let isProven = false
+  try {
+    const macs = systemRowMacs(cluster, keys)
+    try {
+      for (const row of rows) macs.verifyRow('integrity_keys', row)
+    } finally {
+      macs.wipe()
+    }
+    isProven = true
+    return keys
+  } finally {
+    if (!isProven) for (const { secret } of keys) secret.wipe()
+  }
 }
 
-/** The key of the store's digests, under the active version of the system integrity key: the caller wipes it. */
-export function setDigestKey({
+/** The record of a version of the system integrity key under the MasterKey of the next epoch, read back. Throws as `openSystemIntegrityKeys`. */
+export function rewrapSystemIntegrityKey(
+  { cluster, wrapSystem }: Pick<RootKeys, 'cluster' | 'wrapSystem'>,
+  next: WrappingKey,
+  row: Row<'integrity_keys'>,
+): Buffer {
+  const context = keyContext({ cluster, tenant: noTenant }, row, KeyAlgorithm.HmacSha256)
+  const secret = openRecord(Purpose.IntegrityKey, wrapSystem, context, row.record, 'system')
+  try {
+    const record = sealRecord(Purpose.IntegrityKey, next, context, secret)
+    openRecord(Purpose.IntegrityKey, next, context, record, 'system').wipe()
+    return record
+  } finally {
+    secret.wipe()
+  }
+}
+
+/** The MACs of system rows under the root's system integrity keys. */
+export function systemRowMacs(cluster: Uint8Array, keys: readonly IntegrityKeyVersion[]): RowMacs {
+  return new RowMacs(systemRowMacKeys(cluster, keys), activeIntegrityVersion(keys))
+}
+
+/** What `systemRowMacs` is made of, by version. */
+export function systemRowMacKeys(cluster: Uint8Array, keys: readonly IntegrityKeyVersion[]): Map<number, Secret> {
+  return deriveByVersion(cluster, noTenant, proving(keys), labels.systemRowMac)
+}
+
+/**
+ * The keys of the store's digests: under the active version of the system integrity key first, then under the others, which a rotation that was cut short may have left a digest under. The caller wipes them.
+ */
+export function setDigestKeys({
   cluster,
   systemIntegrityKeys,
-}: Pick<RootKeys, 'cluster' | 'systemIntegrityKeys'>): SetDigestKey {
-  const version = activeIntegrityVersion(systemIntegrityKeys)
-  const active = systemIntegrityKeys.filter((key) => key.version === version)
-  const secret = deriveByVersion(cluster, noTenant, active, labels.setDigest).get(version)!
-  return { version, secret }
+}: Pick<RootKeys, 'cluster' | 'systemIntegrityKeys'>): readonly [SetDigestKey, ...SetDigestKey[]] {
+  const active = activeIntegrityVersion(systemIntegrityKeys)
+  const keys = deriveByVersion(cluster, noTenant, proving(systemIntegrityKeys), labels.setDigest)
+  const others = [...keys].filter(([version]) => version !== active)
+  return [{ version: active, secret: keys.get(active)! }, ...others.map(([version, secret]) => ({ version, secret }))]
 }
 
 /** The versions under which rows are proven. One that is yet to become active is among them: it is known before it is used. */

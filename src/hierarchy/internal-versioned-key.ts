@@ -1,6 +1,6 @@
 import { Suite } from '../crypto/aead.ts'
 import { randomIdentifier } from '../crypto/random.ts'
-import { generateSecret } from '../crypto/secret.ts'
+import { generateSecret, type Secret } from '../crypto/secret.ts'
 import { KryptonError } from '../errors.ts'
 import type { Row } from '../store/schema.ts'
 import { KeyAlgorithm, keyBytes, keyContext, noTenant } from './key-record.ts'
@@ -8,7 +8,7 @@ import { KeyState } from './key-state.ts'
 import { allowance } from './key-use.ts'
 import type { RootKeys, WrappingKey } from './root-keys.ts'
 import type { RowKeys, Unauthenticated } from './row-mac.ts'
-import { openRecord, Purpose, sealRecord } from './wrapped-key.ts'
+import { openRecord, Purpose, sealRecord, wrappingVersionOf } from './wrapped-key.ts'
 import { wipeWrappingKeys } from './wrapping-keys.ts'
 
 /** The versions of the internal versioned key (IVK), which wraps Tenant Keys and tenants' integrity keys. */
@@ -49,7 +49,7 @@ export function openIvks(root: RootKeys, system: RowKeys, rows: readonly Row<'iv
     // These are the states that are written here.
     const state = row.state as KeyState
     if (allowance('ivk', state, 'move') !== 'yes' && state !== KeyState.Pending) continue
-    const secret = openRecord(Purpose.Ivk, root.wrapIvk, ivkContext(root, row), row.record, 'wrapping')
+    const secret = openIvk(root, row)
     if (row.state === KeyState.Pending) {
       // That it opens here is what its becoming active waits for; it neither wraps nor opens before that.
       secret.wipe()
@@ -64,6 +64,24 @@ export function openIvks(root: RootKeys, system: RowKeys, rows: readonly Row<'iv
     throw new KryptonError('record-invalid', 'the store has no active IVK: restore the keys section from a backup')
   }
   return { active, byVersion, expired }
+}
+
+/** The record of a version under the MasterKey of the next epoch, read back. Throws as `openIvks`. */
+export function rewrapIvk(root: RootKeys, next: WrappingKey, row: Row<'ivks'>): Buffer {
+  const secret = openIvk(root, row)
+  try {
+    const record = sealRecord(Purpose.Ivk, next, ivkContext(root, row), secret)
+    openRecord(Purpose.Ivk, next, ivkContext(root, row), record, 'wrapping').wipe()
+    return record
+  } finally {
+    secret.wipe()
+  }
+}
+
+function openIvk(root: RootKeys, row: Row<'ivks'>): Secret {
+  const { wrapIvk, nextWrapIvk } = root
+  const isOfNext = nextWrapIvk !== undefined && wrappingVersionOf(row.record) === nextWrapIvk.version
+  return openRecord(Purpose.Ivk, isOfNext ? nextWrapIvk : wrapIvk, ivkContext(root, row), row.record, 'wrapping')
 }
 
 /** Refuses a key that hangs on an expired version; of one that is gone the row says so still. Throws 'wrong-key-lifecycle-state'. */

@@ -90,7 +90,7 @@ async function verifiedBackups({ store, chain }: BackupWork): Promise<Row<'kept_
 /** The latest time at which a version of any key says that it was made. */
 async function newestVersion({ store }: BackupWork): Promise<number> {
   let newest = 0
-  for (const table of ['ivks', 'tenant_keys', 'service_keys'] as const) {
+  for (const table of ['ivks', 'tenant_keys', 'service_keys', 'integrity_key_times'] as const) {
     let last: Row<typeof table> | undefined
     for (;;) {
       const rows: Row<typeof table>[] = await store.scan(table, last, limits.jobBatchRows)

@@ -2,19 +2,28 @@ import type { Clock } from '../clock.ts'
 import { KryptonError } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { Row } from '../store/schema.ts'
-import type { MaybePromise, Store } from '../store/store.ts'
+import type { Change, MaybePromise, Store } from '../store/store.ts'
 import { VersionSlot } from '../store/version-table.ts'
 import { OpenServiceKeys, type Scope, type ServiceKeys } from './data-key.ts'
 import { Distrust } from './distrust.ts'
-import { openIntegrityKeys, systemRowMacs } from './integrity-key.ts'
+import {
+  activeIntegrityVersion,
+  newIntegrityKey,
+  type NewIntegrityKey,
+  openIntegrityKeys,
+  openSystemIntegrityKeys,
+  systemRowMacKeys,
+  systemRowMacs,
+} from './integrity-key.ts'
 import type { Suite } from '../crypto/aead.ts'
 import { checkParent, type Ivks, newIvk, openIvks, wipeIvks } from './internal-versioned-key.ts'
+import { noTenant } from './key-record.ts'
 import { opens } from './key-state.ts'
 import { isNoLease, type Lease, type Leases, noLeases } from './lease.ts'
 import { LinkSwitch, newestLink } from './link-key.ts'
 import { type RootKeys, wipeRootKeys } from './root-keys.ts'
 import { type Grant, grantFor } from './break-glass.ts'
-import type { RowKeys, RowMacs, Unauthenticated } from './row-mac.ts'
+import { type RowKeys, type RowMacs, type Unauthenticated, updateOf } from './row-mac.ts'
 import { OpenTenantKeys, type TenantKeys } from './tenant-key.ts'
 import { WrapBudget } from './wrap-budget.ts'
 import { openWrappingKeys, type WrappingKeys, wipeWrappingKeys } from './wrapping-keys.ts'
@@ -44,7 +53,7 @@ interface Opened<T> {
 export class KeyChain {
   readonly clock: Clock
   readonly #store: Store
-  readonly #root: RootKeys
+  #root: RootKeys
   readonly #system: RowMacs
   readonly #wraps: WrapBudget
   #ivks: Opened<Ivks> | undefined
@@ -79,6 +88,48 @@ export class KeyChain {
     this.#distrust = distrust
     this.#store.versions.bump(VersionSlot.keys)
     this.#store.versions.bump(VersionSlot.trust)
+  }
+
+  /** The root's keys as they are now. They end with this chain, or when others take their place. */
+  get root(): RootKeys {
+    this.#assertUnsealed()
+    return this.#root
+  }
+
+  /** Takes the root's keys as they are now in the place of those it had; what is of the former ones alone ends. */
+  takeRoot(root: RootKeys): void {
+    this.#assertUnsealed()
+    const { cluster, systemIntegrityKeys } = root
+    this.#system.become(systemRowMacKeys(cluster, systemIntegrityKeys), activeIntegrityVersion(systemIntegrityKeys))
+    const former = this.#root
+    this.#root = root
+    wipeRootKeys(former, root)
+  }
+
+  /**
+   * Opens the versions of the system integrity key as they are stored now.
+   * @throws KryptonError store-conflict: another epoch is just beginning, under whose keys they may be; and as `openSystemIntegrityKeys`
+   */
+  async readSystemKeys(): Promise<void> {
+    const rows = await this.#store.find('integrity_keys', { tenant: noTenant })
+    this.#assertUnsealed()
+    if (this.#root.nextWrapIvk !== undefined)
+      throw new KryptonError('store-conflict', 'another epoch of the MasterKey is just beginning: run the act again')
+    this.takeRoot({ ...this.#root, systemIntegrityKeys: openSystemIntegrityKeys(this.#root, rows) })
+  }
+
+  /**
+   * A change that goes with each new key under the MasterKey: it holds the epoch under whose keys that was wrapped, for the beginning of another one changes the same row.
+   * @throws KryptonError store-conflict: another epoch has begun, run the act again
+   */
+  async epochHeld(): Promise<Change> {
+    const manifest = await this.#store.get('manifest', { id: 'manifest' })
+    if (manifest === undefined) throw new KryptonError('not-found', 'the store has no root: run krypton init')
+    const keys = this.system()
+    keys.verifyRow('manifest', manifest)
+    if (manifest.epoch !== this.#root.epoch)
+      throw new KryptonError('store-conflict', 'another epoch of the MasterKey has begun: run the act again')
+    return updateOf('manifest', manifest, {}, keys)
   }
 
   /** The cluster that every record is bound to. */
@@ -124,6 +175,12 @@ export class KeyChain {
   newIvk(version: number, created: number, suite: Suite): Unauthenticated<'ivks'> {
     this.#assertUnsealed()
     return newIvk(this.#root, version, created, suite)
+  }
+
+  /** A new, pending version of the system integrity key: the caller wipes it. */
+  newSystemIntegrityKey(version: number): NewIntegrityKey {
+    this.#assertUnsealed()
+    return newIntegrityKey(this.cluster, noTenant, this.#root.wrapSystem, version)
   }
 
   /** Keys of a tenant that open nothing: row MACs and index tokens. Throws 'not-found' when the tenant has no keys. */

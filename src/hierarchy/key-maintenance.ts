@@ -1,8 +1,7 @@
 import { dateTime } from '../clock.ts'
 import type { Row } from '../store/schema.ts'
 import { limits } from '../limits.ts'
-import { createdOf, integrityRotationJob, versionsOf } from './integrity-rotation.ts'
-import { noTenant } from './key-record.ts'
+import { integrityRotationJob, madeAt, versionsOf } from './integrity-rotation.ts'
 import { KeyState, opens } from './key-state.ts'
 import {
   changeState,
@@ -60,18 +59,14 @@ export class KeyMaintenance {
     }
   }
 
-  /** Rotates a tenant's integrity key when its time is over, and goes on with a rotation that was given up. */
+  /** Rotates an integrity key when its time is over, and goes on with a rotation that was given up. */
   async #lookAtIntegrityKey({ tenant }: Row<'integrity_keys'>): Promise<void> {
-    if (tenant.equals(noTenant)) return
-    const { chain, clock, schedule, store } = this.#work
+    const { clock, schedule } = this.#work
     const rows = await versionsOf(this.#work, tenant)
     const active = rows.find(({ state }) => state === KeyState.Active)
-    const owner = await store.get('tenants', { tenant })
-    if (active === undefined || owner === undefined) return
-    const keys = await chain.tenant(tenant)
-    keys.verifyRow('tenants', owner)
+    const created = active && (await madeAt(this.#work, active))
+    if (active === undefined || created === undefined) return
     const now = dateTime(clock)
-    const created = (await createdOf(this.#work, active)) || owner.created
     const left = rows.find(({ state }) => state === KeyState.Grace)
     const isLeft = left !== undefined && now >= created + this.#policy.graceSeconds
     if (!isLeft && now < rotationTime({ created, key_id: active.key_id }, this.#policy.integrityKeyDays)) return

@@ -9,6 +9,7 @@ import type { Change, Store } from '../store/store.ts'
 import type { KeyChain } from './key-chain.ts'
 import { KeyState } from './key-state.ts'
 import type { AtPoint } from './rewrap.ts'
+import type { RootKeys } from './root-keys.ts'
 import { type RowKeys, type Unauthenticated, updateOf } from './row-mac.ts'
 
 /** Keys that have versions which follow each other. */
@@ -21,6 +22,11 @@ export interface KeyUsers {
    * @throws KryptonError not-healthy: one of them does not answer, or cannot open a key
    */
   refresh(meant?: MeantKeys): Promise<void>
+  /**
+   * Hands each of them the root's keys as they are now. Resolves when all have taken them, in the place of those they had, and what was authenticated or sealed under former ones is durable.
+   * @throws KryptonError not-healthy: one of them does not answer, or cannot take them
+   */
+  takeRoot(root: RootKeys): Promise<void>
 }
 
 /** The keys that users open to say that they have them: of a system, or without one of nobody. With `forget` they let go of every opened key of the tenant's objects besides. */

@@ -85,23 +85,12 @@ export class MacRenewal {
     act: (table: T, rows: readonly Row<T>[]) => Promise<number>,
   ): Promise<void> {
     const from = pass === undefined ? undefined : placeIn(run, pass)
-    const isSystem = owner.equals(noTenant)
     for (const table of tables.slice(Math.max(0, tables.indexOf(from?.table as T)))) {
-      const key = tableOf(table).key[0] as keyof Row<T>
-      const isOrdered = key === 'tenant' || key === 'owner'
-      let after: KeyOf<T> | undefined =
-        from?.table === table ? decodeKey(table, from.after) : isSystem ? undefined : firstKeyOf(table, owner)
-      for (;;) {
-        const rows: Row<T>[] = await this.#store.scan(table, after, limits.jobBatchRows)
-        const last = rows.at(-1)
-        if (last === undefined) break
-        const own = rows.filter((row) => (rowOwner(table, row) ?? noTenant).equals(owner))
+      const place = from?.table === table ? decodeKey(table, from.after) : undefined
+      for await (const { own, after } of pagesOf(this.#store, table, owner, place)) {
         const count = await act(table, own)
-        after = keyOfRow(table, last)
         const position = pass === undefined ? run.progress.position : positionAt(pass, table, after)
         await run.step(count, { ...run.progress, done: run.progress.done + count, position })
-        // What comes after is somebody else's.
-        if (isOrdered && !isSystem && !owner.equals(last[key] as Buffer)) break
       }
     }
   }
@@ -180,6 +169,47 @@ export class MacRenewal {
     return owner.equals(noTenant) ? this.#chain.system() : this.#chain.tenant(owner)
   }
 }
+
+/** How many rows are under each version of the integrity key of `owner`. `pause` is waited for after each page. */
+export async function countByVersion(
+  store: Store,
+  owner: Buffer,
+  pause: () => Promise<void>,
+): Promise<ReadonlyMap<number, number>> {
+  const counts = new Map<number, number>()
+  for (const table of tableNames) {
+    for await (const { own } of pagesOf(store, table, owner, undefined)) {
+      for (const { mac } of own) counts.set(macVersionOf(mac), (counts.get(macVersionOf(mac)) ?? 0) + 1)
+      await pause()
+    }
+  }
+  return counts
+}
+
+/** The rows of `owner` in a table, page by page, from after `place` on or from the first; and the last row of each page, whoever's it is. */
+async function* pagesOf<T extends TableName>(
+  store: Store,
+  table: T,
+  owner: Buffer,
+  place: KeyOf<T> | undefined,
+): AsyncGenerator<{ readonly own: readonly Row<T>[]; readonly after: KeyOf<T> }> {
+  const key = tableOf(table).key[0] as keyof Row<T>
+  const isOrdered = (key === 'tenant' || key === 'owner') && !(owner.equals(noTenant) && scattered.has(table))
+  let after = place ?? (isOrdered ? firstKeyOf(table, owner) : undefined)
+  for (;;) {
+    const rows: Row<T>[] = await store.scan(table, after, limits.jobBatchRows)
+    const last = rows.at(-1)
+    if (last === undefined) return
+    const own = rows.filter((row) => (rowOwner(table, row) ?? noTenant).equals(owner))
+    after = keyOfRow(table, last)
+    yield { own, after }
+    // What comes after is somebody else's.
+    if (isOrdered && !owner.equals(last[key] as Buffer)) return
+  }
+}
+
+/** Tables in which the system has rows below every tenant: a tenant's integrity key cannot vouch for itself. */
+const scattered: ReadonlySet<TableName> = new Set(['integrity_keys', 'previous_key_records'])
 
 interface Place {
   readonly pass: string

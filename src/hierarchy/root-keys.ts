@@ -34,6 +34,10 @@ export interface RootKeys<S = Secret> {
   readonly setsKeptFromStart: boolean
   /** Derived from the MasterKey: wraps the IVKs. */
   readonly wrapIvk: WrappingKey<S>
+  /** The same of the epoch that begins, while it does: IVKs are under the one or the other. */
+  readonly nextWrapIvk?: WrappingKey<S> | undefined
+  /** Derived from the MasterKey: wraps the system integrity keys. */
+  readonly wrapSystem: WrappingKey<S>
   readonly systemIntegrityKeys: readonly IntegrityKeyVersion<S>[]
 }
 
@@ -50,16 +54,23 @@ export function importRootKeys(transferred: TransferableRootKeys): RootKeys {
   return mapSecrets(transferred, importSecret)
 }
 
-/** Ends every secret of the root. */
-export function wipeRootKeys(root: RootKeys): void {
-  root.wrapIvk.secret.wipe()
-  for (const key of root.systemIntegrityKeys) key.secret.wipe()
+/** Ends every secret of the root, but for those that are of `heir` too. */
+export function wipeRootKeys(root: RootKeys, heir?: RootKeys): void {
+  const kept = new Set(heir === undefined ? [] : secretsOf(heir))
+  for (const secret of secretsOf(root)) if (!kept.has(secret)) secret.wipe()
+}
+
+function secretsOf({ wrapIvk, nextWrapIvk, wrapSystem, systemIntegrityKeys }: RootKeys): Secret[] {
+  const next = nextWrapIvk === undefined ? [] : [nextWrapIvk.secret]
+  return [wrapIvk.secret, ...next, wrapSystem.secret, ...systemIntegrityKeys.map(({ secret }) => secret)]
 }
 
 function mapSecrets<A, B>(root: RootKeys<A>, map: (secret: A) => B): RootKeys<B> {
   return {
     ...root,
     wrapIvk: { ...root.wrapIvk, secret: map(root.wrapIvk.secret) },
+    nextWrapIvk: root.nextWrapIvk && { ...root.nextWrapIvk, secret: map(root.nextWrapIvk.secret) },
+    wrapSystem: { ...root.wrapSystem, secret: map(root.wrapSystem.secret) },
     systemIntegrityKeys: root.systemIntegrityKeys.map((key) => ({ ...key, secret: map(key.secret) })),
   }
 }

@@ -21,9 +21,14 @@ import {
 } from './key-versions.ts'
 import { retireOldLinks } from './link-rows.ts'
 import { activeLink } from './link-key.ts'
-import { deleteIntegrityKey, IntegrityJobKind, integrityRotationJob, rotateIntegrityKey } from './integrity-rotation.ts'
+import {
+  deleteIntegrityKey,
+  IntegrityJobKind,
+  type IntegrityPolicy,
+  integrityRotationJob,
+  rotateIntegrityKey,
+} from './integrity-rotation.ts'
 import { noTenant } from './key-record.ts'
-import type { IndexedValues } from './mac-renewal.ts'
 import { referencesOf } from './references.ts'
 import { deleteVersion } from './retirement.ts'
 import { type Parents, Rewrapper } from './rewrap.ts'
@@ -41,16 +46,12 @@ import {
 import { wipeWrappingKeys, type WrappingKeys } from './wrapping-keys.ts'
 
 /** What is asked of rotations. */
-export interface RotationPolicy {
+export interface RotationPolicy extends IntegrityPolicy {
   /** The suite in which the IVK's next version wraps. */
   readonly ivkSuite: Suite
-  /** Time in which the deletion of a version can be called back. */
-  readonly deletionSeconds: number
-  /** What of an object's row stands in the index. */
-  readonly indexedValues: IndexedValues
   /** A key by its names, for people. */
   subjectOf(address: KeyAddress): Promise<string>
-  /** A tenant's integrity key by its name. */
+  /** The integrity key of a tenant, or of zeros the system's own, by its name. */
   integritySubjectOf(tenant: Buffer): Promise<string>
 }
 

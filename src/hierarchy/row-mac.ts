@@ -49,8 +49,8 @@ export function updateOf<T extends TableName>(
 
 /** Row MACs under the versions of one integrity key: new rows under the active one, old rows under the one they name. */
 export class RowMacs implements RowKeys {
-  readonly #keys: ReadonlyMap<number, Secret>
-  readonly #activeVersion: number
+  #keys: ReadonlyMap<number, Secret>
+  #activeVersion: number
 
   /** `keys` are the derived keys by version of the integrity key, the active one among them. */
   constructor(keys: ReadonlyMap<number, Secret>, activeVersion: number) {
@@ -77,6 +77,13 @@ export class RowMacs implements RowKeys {
         `a row of table ${table} (${identify(table, row)}) is not as it was written: the store was changed from outside, restore it from a backup`,
       )
     }
+  }
+
+  /** Takes other keys in the place of those it had, which end: whoever holds it goes on with them. */
+  become(keys: ReadonlyMap<number, Secret>, activeVersion: number): void {
+    this.wipe()
+    this.#keys = keys
+    this.#activeVersion = activeVersion
   }
 
   /** Ends the keys. */

@@ -1,8 +1,10 @@
 import { KryptonError } from '../errors.ts'
 import { limits } from '../limits.ts'
-import { type ChangeableTable, tableNames } from '../store/schema.ts'
+import { type ChangeableTable, tableNames, tableOf } from '../store/schema.ts'
 import { type SetDifference, tablesOfMany } from '../store/set-digest.ts'
 import type { KeptSets } from '../store/store.ts'
+import { setDigestKeys } from './integrity-key.ts'
+import type { RootKeys } from './root-keys.ts'
 import { identify } from './row-mac.ts'
 
 /** Every table whose rows are digested together: all that units change. */
@@ -26,6 +28,27 @@ export async function differencesOf(
     if (difference !== undefined) differences.push(difference)
   }
   return differences
+}
+
+/**
+ * Puts the digests of all rows under the system integrity key that is active now, once every table of theirs was found as it was kept. Done again after a crash, it begins anew with what is under another one yet. `pause` as in `compareSet`.
+ * @throws KryptonError row-mac-mismatch: a table is not as it was written; its section stays under the key that it is under
+ */
+export async function renewSets(
+  sets: KeptSets,
+  root: Pick<RootKeys, 'cluster' | 'systemIntegrityKeys'>,
+  pause: (rows: number) => Promise<void>,
+): Promise<void> {
+  const keys = setDigestKeys(root)
+  try {
+    const sections = await sets.prepareSets(keys[0])
+    const tables = setTables.filter((table) => sections.includes(tableOf(table).section))
+    const [difference] = await differencesOf(sets, tables, pause)
+    if (difference !== undefined) throw faultOf(difference)
+    await sets.turnSets(sections)
+  } finally {
+    for (const { secret } of keys) secret.wipe()
+  }
 }
 
 /**

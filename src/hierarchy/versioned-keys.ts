@@ -32,7 +32,10 @@ export function ivkOf({ store, chain, clock }: KeyWork, suite: Suite): Versioned
     owner: noTenant,
     rows: async () => store.find('ivks', {}),
     keys: async () => chain.system(),
-    make: async (version) => ({ row: chain.newIvk(version, dateTime(clock), suite), besides: [] }),
+    make: async (version) => {
+      const besides = [await chain.epochHeld()]
+      return { row: chain.newIvk(version, dateTime(clock), suite), besides }
+    },
   }
 }
 

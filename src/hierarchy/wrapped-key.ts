@@ -107,6 +107,11 @@ export function openRecord(
   return openFrom(suite, wrappingKey.secret, place, scratch, associatedBytes, secretClass)
 }
 
+/** The version of the wrapping key that a record names: to choose among keys that may have wrapped it, each of which opens nothing that does not name it. Nothing of it is proven. */
+export function wrappingVersionOf(record: Uint8Array): number | undefined {
+  return record.byteLength < nonceOffset ? undefined : readU32(record, 24)
+}
+
 /** Length in bytes of what a record in `suite` holds, by its own length: the length field inside must agree when it is opened. */
 export function plaintextBytes(record: Uint8Array, suite: number): number {
   if (!isSuite(suite)) throw invalid('is of a suite that this server does not know')

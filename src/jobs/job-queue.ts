@@ -118,6 +118,18 @@ export class JobQueue {
     return (await this.#stored()).toSorted((a, b) => b.sequence - a.sequence)
   }
 
+  /** Writes the rows of the jobs that have not ended anew: their MACs are under the key of now. */
+  async renewOpen(): Promise<void> {
+    for (const row of this.open()) {
+      try {
+        await this.#write(row, {})
+      } catch (error) {
+        // One that has ended meanwhile was written under that key.
+        if (this.#open.has(hex(row.job))) throw error
+      }
+    }
+  }
+
   /** The jobs that have not ended. */
   open(): JobRow[] {
     return [...this.#open.values()]

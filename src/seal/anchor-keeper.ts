@@ -1,13 +1,17 @@
+import type { RootKeys } from '../hierarchy/root-keys.ts'
 import { limits } from '../limits.ts'
 import { type Anchored, writeAnchor } from './anchor.ts'
 import type { AnchorState } from './anchor-state.ts'
+
+/** What an anchor that is kept is about; the root's keys as they are at each write. */
+type Kept = Omit<Anchored, 'root'> & { readonly root: () => RootKeys }
 
 /**
  * Takes the anchor along with the database while a server runs: once a second at most, when something has changed, and once more at its end. A change
  * that is younger than the last write is not anchored: a database may be rolled back by that much without being noticed.
  */
 export class AnchorKeeper {
-  readonly #anchored: Anchored
+  readonly #anchored: Kept
   readonly #onFault: (error: unknown) => void
   #timer: NodeJS.Timeout | undefined
   #writing: Promise<void> | undefined
@@ -15,7 +19,7 @@ export class AnchorKeeper {
   #trouble: { readonly since: string; readonly reason: string } | undefined
 
   /** @param onFault is told of each first write that fails after one that did not */
-  constructor(anchored: Anchored, onFault: (error: unknown) => void) {
+  constructor(anchored: Kept, onFault: (error: unknown) => void) {
     this.#anchored = anchored
     this.#onFault = onFault
   }
@@ -54,7 +58,10 @@ export class AnchorKeeper {
 
   async #writeIfChanged(): Promise<void> {
     try {
-      if (this.#trouble !== undefined || (await this.#hasChanged())) this.#state = await writeAnchor(this.#anchored)
+      if (this.#trouble !== undefined || (await this.#hasChanged())) {
+        const { store, root, place, clock } = this.#anchored
+        this.#state = await writeAnchor({ store, root: root(), place, clock })
+      }
       this.#trouble = undefined
     } catch (error) {
       if (this.#trouble === undefined) this.#onFault(error)

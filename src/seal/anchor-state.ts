@@ -63,6 +63,11 @@ export class AnchorCodec {
   }
 }
 
+/** The version of the key that an anchor says it was written under; undefined for what is no anchor. Nothing of it is proven. */
+export function keyVersionOf(text: string): number | undefined {
+  return parsed(text)?.keyVersion
+}
+
 interface Written extends AnchorState {
   readonly keyVersion: number
   readonly mac: string

@@ -1,11 +1,12 @@
 import { auditDigest } from '../audit/audit-digest.ts'
 import type { Clock } from '../clock.ts'
 import { KryptonError } from '../errors.ts'
+import { activeIntegrityVersion } from '../hierarchy/integrity-key.ts'
 import type { RootKeys } from '../hierarchy/root-keys.ts'
 import type { Section, StoredAuditRow } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import type { AnchorPlace } from './anchor-place.ts'
-import { AnchorCodec, type AnchoredHead, type AnchorState } from './anchor-state.ts'
+import { AnchorCodec, type AnchoredHead, type AnchorState, keyVersionOf } from './anchor-state.ts'
 
 /** What an anchor is about. */
 export interface Anchored {
@@ -35,7 +36,16 @@ export async function checkAnchor({ store, root, place, clock }: Anchored): Prom
   if (anchor.epoch > now.epoch || anchor.sealGeneration > now.sealGeneration) {
     throw mismatch(`the database is older than the seal ${seen}: put the newest one back, or`)
   }
+  if ((keyVersionOf(text) ?? 0) > activeIntegrityVersion(root.systemIntegrityKeys)) {
+    throw mismatch(`the database is older than the system's integrity key ${seen}: put the newest one back, or`)
+  }
   for (const section of sections) await checkHead(store, section, anchor[section], now[section], seen)
+}
+
+/** The version of the system integrity key under which the anchor was written last; undefined where none is kept, or none is there yet. Throws as the place does. */
+export async function anchoredUnder(place: AnchorPlace | undefined): Promise<number | undefined> {
+  const text = await place?.read()
+  return text === undefined ? undefined : keyVersionOf(text)
 }
 
 function decoded(text: string, root: RootKeys, place: AnchorPlace): AnchorState {

@@ -9,7 +9,7 @@ import { generateSecret, type Secret } from '../crypto/secret.ts'
 import { selfTest } from '../crypto/self-test.ts'
 import { isKryptonError, KryptonError } from '../errors.ts'
 import type { ExternalKey } from '../external-keys/external-key.ts'
-import { newIntegrityKey, openIntegrityKeys, systemRowMacs } from '../hierarchy/integrity-key.ts'
+import { newIntegrityKey, openSystemIntegrityKeys, systemRowMacs } from '../hierarchy/integrity-key.ts'
 import { newIvk, openIvks } from '../hierarchy/internal-versioned-key.ts'
 import { KeyAlgorithm, keyBytes, noTenant } from '../hierarchy/key-record.ts'
 import { deriveMasterKeys, type MasterKeys } from '../hierarchy/master-key.ts'
@@ -66,6 +66,7 @@ export async function initializeSeal(
     verifier: master.verifier,
     setsKeptFromStart: true,
     wrapIvk: master.wrapIvk,
+    wrapSystem: master.wrapSystem,
     systemIntegrityKeys: [{ version: 1, active: true, secret: integrity.secret }],
   }
   try {
@@ -176,9 +177,8 @@ export async function unseal(
     root = await openRoot(store, manifest, seal, master)
     return root
   } finally {
-    master.sealMac.wipe()
-    master.wrapSystem.secret.wipe()
-    if (root === undefined) master.wrapIvk.secret.wipe()
+    if (root === undefined) wipeMasterKeys(master)
+    else master.sealMac.wipe()
   }
 }
 
@@ -191,8 +191,8 @@ async function openRoot(
 ): Promise<RootKeys> {
   const { cluster } = manifest
   const rows = await store.find('integrity_keys', { tenant: noTenant })
-  const parents = new Map([[master.wrapSystem.version, master.wrapSystem]])
-  const systemIntegrityKeys = openIntegrityKeys(cluster, noTenant, parents, rows)
+  const { wrapSystem } = master
+  const systemIntegrityKeys = openSystemIntegrityKeys({ cluster, wrapSystem }, rows)
   const root: RootKeys = {
     cluster,
     epoch: manifest.epoch,
@@ -201,11 +201,11 @@ async function openRoot(
     verifier: master.verifier,
     setsKeptFromStart: manifest.format_version === ManifestFormat.setsKept,
     wrapIvk: master.wrapIvk,
+    wrapSystem,
     systemIntegrityKeys,
   }
   const macs = systemRowMacs(cluster, systemIntegrityKeys)
   try {
-    for (const row of rows) macs.verifyRow('integrity_keys', row)
     macs.verifyRow('manifest', manifest)
     macs.verifyRow('seals', seal)
     wipeWrappingKeys(openIvks(root, macs, await store.find('ivks', {})))
@@ -219,7 +219,7 @@ async function openRoot(
 }
 
 /** Seals a MasterKey into a blob KRS1: under a key of the blob's own, which the outside key wraps. */
-async function sealMasterKey(
+export async function sealMasterKey(
   externalKey: ExternalKey,
   masterKey: Secret,
   master: MasterKeys,
@@ -285,8 +285,12 @@ function checkBlobMac(master: MasterKeys, blob: Uint8Array): void {
   if (!equalBytes(encodeSealMac(expected), blob.subarray(end))) throw sealRefused()
 }
 
-/** By the outside key's identity and the epoch, never by trial; of several generations the newest. */
-function chooseSeal(seals: readonly Row<'seals'>[], externalKey: ExternalKey, manifest: Row<'manifest'>): Row<'seals'> {
+/** The seal by the outside key's identity and the epoch, never by trial; of several generations the newest. Throws 'seal-failed'. */
+export function chooseSeal(
+  seals: readonly Row<'seals'>[],
+  externalKey: ExternalKey,
+  manifest: Row<'manifest'>,
+): Row<'seals'> {
   let chosen: Row<'seals'> | undefined
   for (const seal of seals) {
     const fits =
@@ -316,6 +320,13 @@ export function checkPins(
   if (pins === undefined) return
   const { cluster, epoch, master_key_verifier: verifier } = manifest
   const [there, pinned] = [cluster, pins.cluster].map((bytes) => Buffer.from(bytes).toString('hex'))
+  if (equalBytes(cluster, pins.cluster) && epoch > pins.epoch) {
+    const lines = `verifier: ${Buffer.from(verifier).toString('hex')} and epoch: ${epoch}`
+    throw new KryptonError(
+      'seal-failed',
+      `the store is of epoch ${epoch} of its MasterKey, the configuration pins epoch ${pins.epoch}: if somebody has run krypton operator rotate and it has printed ${lines}, change these two lines in section seal of the configuration; if nobody has, or it printed another verifier, this is not the store that was here: restore that one`,
+    )
+  }
   const differs = !equalBytes(cluster, pins.cluster)
     ? `is of cluster ${there}, the configuration pins cluster ${pinned}`
     : !equalBytes(verifier, pins.verifier)
@@ -330,7 +341,7 @@ export function checkPins(
   )
 }
 
-type SealPlace = Pick<SealDescription, 'cluster' | 'region' | 'incarnation' | 'epoch' | 'generation' | 'created'>
+export type SealPlace = Pick<SealDescription, 'cluster' | 'region' | 'incarnation' | 'epoch' | 'generation' | 'created'>
 
 /** What the outside key binds the blob's key to. */
 function outsideContext(place: SealPlace): Buffer {
@@ -370,7 +381,7 @@ function masterKeyContext(place: SealPlace, head: Uint8Array): RecordContext {
   }
 }
 
-function wipeMasterKeys(master: MasterKeys): void {
+export function wipeMasterKeys(master: MasterKeys): void {
   master.sealMac.wipe()
   master.wrapIvk.secret.wipe()
   master.wrapSystem.secret.wipe()

@@ -139,17 +139,19 @@ export class MemoryStore implements Store, KeptSets {
     bumpTouched(this.versions, unit)
   }
 
-  async keepSets(key: SetDigestKey, mayBegin: boolean): Promise<readonly Section[]> {
+  async keepSets(keys: readonly SetDigestKey[], mayBegin: boolean): Promise<readonly Section[]> {
     const begun: Section[] = []
-    for (const section of ['keys', 'data'] as const) {
+    for (const section of sections) {
       const stored = this.#stored[section]
       if (stored === undefined || (stored.key_version === 0 && !mayBegin)) throw changedDigest(section)
-      const own = { version: key.version, secret: key.secret.share() }
       if (stored.key_version !== 0) {
-        this.#digests[section] = SetDigest.open(section, own, stored, this.#audit[section].at(-1))
+        const digest = SetDigest.open(section, keys, stored, this.#audit[section].at(-1))
+        this.#digests[section] = digest
+        keys.find(({ version }) => version === digest.keyVersion)?.secret.share()
         continue
       }
-      const digest = new SetDigest(section, own)
+      const { version, secret } = keys[0]!
+      const digest = new SetDigest(section, { version, secret: secret.share() })
       for (const [table, rows] of this.#tables) {
         if (tableOf(table).section === section) for (const row of rows.values()) digest.add(table, row)
       }
@@ -158,6 +160,23 @@ export class MemoryStore implements Store, KeptSets {
       begun.push(section)
     }
     return begun
+  }
+
+  async prepareSets({ version, secret }: SetDigestKey): Promise<readonly Section[]> {
+    return sections.filter((section) => {
+      const key = { version, secret: secret.share() }
+      const isTaken = this.#kept(section).prepare(key)
+      if (!isTaken) key.secret.wipe()
+      return isTaken
+    })
+  }
+
+  async turnSets(turned: readonly Section[]): Promise<void> {
+    for (const section of turned) {
+      const digest = this.#kept(section)
+      digest.turn([...this.#tables.keys()].filter((table) => tableOf(table).section === section))
+      this.#stored[section] = digest.encode(this.#audit[section].at(-1))
+    }
   }
 
   async compareSet(table: ChangeableTable): Promise<SetDifference | undefined> {
@@ -180,19 +199,19 @@ export class MemoryStore implements Store, KeptSets {
       const first = tableOf(table).key.slice(0, 1)
       const asked = valuesKey('', first, owner)
       const rows = [...this.#rows(table).values()].filter((row) => valuesKey('', first, row) === asked)
-      return this.#kept(table).compareOwned(table, owner, rows) ?? []
+      return this.#kept(tableOf(table).section).compareOwned(table, owner, rows) ?? []
     })
   }
 
-  #kept(table: ChangeableTable): SetDigest {
-    const digest = this.#digests[tableOf(table).section]
+  #kept(section: Section): SetDigest {
+    const digest = this.#digests[section]
     if (digest === undefined) throw new Error('the digests are not kept yet')
     return digest
   }
 
   /** The digest, with a walk through the table that has come to its last row. */
   #walked(table: ChangeableTable): SetDigest {
-    const digest = this.#kept(table)
+    const digest = this.#kept(tableOf(table).section)
     digest.walk(table)
     const rows = [...this.#rows(table).values()].sort((a, b) => compareKeys(tableOf(table).key, a, b))
     digest.pass(table, rows)
@@ -207,7 +226,7 @@ export class MemoryStore implements Store, KeptSets {
       for (const [key, row] of rows) copied.set(key, copyOf(row))
     }
     Object.assign(copy.#stored, this.#stored)
-    for (const section of ['keys', 'data'] as const) copy.#audit[section].push(...this.#audit[section])
+    for (const section of sections) copy.#audit[section].push(...this.#audit[section])
     copy.changeFromOutside(change)
     return copy
   }
@@ -265,6 +284,8 @@ type ChangeFromOutside = (
   tables: Map<ChangeableTable, Map<string, Values>>,
   digests: Record<Section, SetDigestRow | undefined>,
 ) => void
+
+const sections = ['keys', 'data'] as const
 
 /** Bytes are copied on their way in and out, so that nobody's later writing reaches the store. */
 function copyOf<T extends object>(row: T): T {

@@ -39,6 +39,12 @@ interface RowSet {
   readonly sum: Buffer
 }
 
+/** The sums of a section under another key that is to take the place of the first: of the tables that were counted under both. */
+interface NextSets {
+  readonly key: SetDigestKey
+  readonly sets: Map<ChangeableTable, RowSet>
+}
+
 /** A place to which a digest can be taken back. */
 export type SetMark = ReadonlyMap<RowSet, { readonly count: number; readonly sum: Buffer }>
 
@@ -50,8 +56,9 @@ export type SetMark = ReadonlyMap<RowSet, { readonly count: number; readonly sum
  */
 export class SetDigest {
   readonly #section: Section
-  readonly #key: SetDigestKey
-  readonly #sets = new Map<ChangeableTable, RowSet>()
+  #key: SetDigestKey
+  #sets = new Map<ChangeableTable, RowSet>()
+  #next: NextSets | undefined
   readonly #walks = new Map<ChangeableTable, SetWalk>()
   /** The rows of tables of few, one by one, from the first walk on that has found them as they were written. */
   readonly #registers = new Map<ChangeableTable, RowRegister>()
@@ -64,12 +71,21 @@ export class SetDigest {
     this.#key = key
   }
 
-  /** The digest that `row` holds. Throws 'row-mac-mismatch' when it was not written here, under another version of the key, or before `newest`, the newest audit row of the section. */
-  static open(section: Section, key: SetDigestKey, row: SetDigestRow, newest: StoredAuditRow | undefined): SetDigest {
+  /**
+   * The digest that `row` holds, under the one of `keys` that it names: a rotation that was cut short leaves sections under two versions. The caller wipes the others. Throws 'row-mac-mismatch' when it was not written here,
+   * under another version, or before `newest`, the newest audit row of the section.
+   */
+  static open(
+    section: Section,
+    keys: readonly SetDigestKey[],
+    row: SetDigestRow,
+    newest: StoredAuditRow | undefined,
+  ): SetDigest {
+    const key = keys.find(({ version }) => version === row.key_version)
     const isOurs =
       row.section === section &&
-      row.key_version === key.version &&
       row.mac.byteLength === elementBytes &&
+      key !== undefined &&
       verifyHmac('sha256', key.secret, macInputOf(row, newest), row.mac)
     if (!isOurs) throw changedDigest(section)
     const digest = new SetDigest(section, key)
@@ -109,6 +125,39 @@ export class SetDigest {
     return { ...row, mac: hmac('sha256', this.#key.secret, macInputOf(row, newest)) }
   }
 
+  /** The version of the key that it is under. */
+  get keyVersion(): number {
+    return this.#key.version
+  }
+
+  /** Takes the key that is to come: walks that begin from now on count under both. Of no use under the version that it is under already: says so by false, and the caller wipes it. */
+  prepare(key: SetDigestKey): boolean {
+    if (key.version === this.#key.version) return false
+    this.#next?.key.secret.wipe()
+    this.#next = { key, sets: new Map() }
+    // What has begun to be counted for a key that came to nothing counts for none.
+    for (const walk of this.#walks.values()) walk.next = undefined
+    return true
+  }
+
+  /** Goes over to the key that was prepared, once each of `tables` was found as it was kept and counted under both. Throws when one was not. */
+  turn(tables: Iterable<ChangeableTable>): void {
+    const next = this.#next
+    if (next === undefined) throw new Error('a digest goes over to a key that was not prepared')
+    for (const table of tables)
+      if (!next.sets.has(table)) throw new Error(`table ${table} was not counted under the key that is to come`)
+    this.#key.secret.wipe()
+    this.#key = next.key
+    this.#sets = next.sets
+    this.#next = undefined
+    // A walk that is on its way has begun after the one that counted its table, so under both keys.
+    for (const [table, walk] of this.#walks) {
+      if (walk.next === undefined) throw new Error(`a walk through table ${table} began before the key was prepared`)
+      walk.set = walk.next
+      walk.next = undefined
+    }
+  }
+
   /** A row that is there from now on. */
   add(table: ChangeableTable, row: Values): void {
     this.#change(table, row, 1)
@@ -121,7 +170,9 @@ export class SetDigest {
 
   /** Begins to count a table anew, from its first row on; an earlier walk through it ends. */
   walk(table: ChangeableTable): void {
-    this.#walks.set(table, new SetWalk(tablesOfMany.has(table) ? undefined : new RowRegister(table)))
+    const walk = new SetWalk(tablesOfMany.has(table) ? undefined : new RowRegister(table))
+    if (this.#next !== undefined) walk.next = emptySet()
+    this.#walks.set(table, walk)
   }
 
   /** Where the walk through a table is: the last row that it has counted. */
@@ -134,19 +185,22 @@ export class SetDigest {
     const walk = this.#walks.get(table)
     if (walk === undefined) throw new Error('a walk goes on that was not begun')
     for (const row of rows) {
-      this.#count(walk.set, table, row, 1)
+      this.#countInWalk(walk, table, row, 1)
       walk.register?.set(row, macText(row))
       if ((walk.register?.size ?? 0) > limits.registeredRowsMax) walk.register = undefined
       walk.after = row
     }
   }
 
-  /** Ends a walk that has come to the last row. Rows of which nothing more was known are known one by one from now on, where they are those that were written. */
+  /**
+   * Ends a walk that has come to the last row. What it has counted under a key that is to come is believed where it has found what was kept under this one: the very same rows. Rows of which nothing more was known are known one by one from now on, where they are those that were written.
+   */
   compare(table: ChangeableTable): SetDifference | undefined {
-    const { set, register } = this.#endWalk(table)
+    const { set, next, register } = this.#endWalk(table)
     const kept = this.#setOf(table)
     const known = this.#registers.get(table)
     if (kept.count === set.count && kept.sum.equals(set.sum)) {
+      if (next !== undefined) this.#next?.sets.set(table, next)
       if (known === undefined && register !== undefined) this.#registers.set(table, register)
       return undefined
     }
@@ -156,12 +210,13 @@ export class SetDigest {
 
   /** Ends a walk, and takes the rows as it has found them for those that were written: if they differ from these by what `code` stands for. Returns the difference that there is when it is another one. */
   accept(table: ChangeableTable, code: string): SetDifference | undefined {
-    const { set, register } = this.#endWalk(table)
+    const { set, next, register } = this.#endWalk(table)
     const kept = this.#setOf(table)
     const found = this.#codeOf(table, kept, set)
     if (found !== code) return { table, kept: kept.count, found: set.count, rows: undefined, code: found }
     kept.count = set.count
     set.sum.copy(kept.sum)
+    this.#acceptUnderNext(table, next)
     const known = this.#registers.get(table)
     this.#undo?.push(() => this.#register(table, known))
     this.#register(table, register)
@@ -191,7 +246,8 @@ export class SetDigest {
 
   mark(): SetMark {
     this.#undo = []
-    const all = [...this.#sets.values(), ...[...this.#walks.values()].map(({ set }) => set)]
+    const walks = [...this.#walks.values()].flatMap(({ set, next }) => (next === undefined ? [set] : [set, next]))
+    const all = [...this.#sets.values(), ...(this.#next?.sets.values() ?? []), ...walks]
     return new Map(all.map((set) => [set, { count: set.count, sum: Buffer.from(set.sum) }]))
   }
 
@@ -206,9 +262,10 @@ export class SetDigest {
     this.#undo = []
   }
 
-  /** Ends the key. */
+  /** Ends the keys. */
   wipe(): void {
     this.#key.secret.wipe()
+    this.#next?.key.secret.wipe()
   }
 
   #endWalk(table: ChangeableTable): SetWalk {
@@ -219,12 +276,23 @@ export class SetDigest {
   }
 
   #change(table: ChangeableTable, row: Values, by: 1 | -1): void {
-    this.#count(this.#setOf(table), table, row, by)
+    count(this.#setOf(table), this.#key, table, row, by)
     this.#note(this.#registers.get(table), row, by)
+    const next = this.#next?.sets.get(table)
+    if (next !== undefined) count(next, this.#next!.key, table, row, by)
     const walk = this.#walks.get(table)
     if (walk?.after === undefined || compareKeys(tableOf(table).key, row, walk.after) > 0) return
-    this.#count(walk.set, table, row, by)
+    this.#countInWalk(walk, table, row, by)
     this.#note(walk.register, row, by)
+  }
+
+  /** What was accepted is what is to be counted under the key that is to come, too. */
+  #acceptUnderNext(table: ChangeableTable, found: RowSet | undefined): void {
+    const next = this.#next?.sets
+    const before = next?.get(table)
+    if (next === undefined || found === undefined) return
+    next.set(table, found)
+    this.#undo?.push(() => (before === undefined ? next.delete(table) : next.set(table, before)))
   }
 
   #note(register: RowRegister | undefined, row: Values, by: 1 | -1): void {
@@ -247,22 +315,15 @@ export class SetDigest {
     return code.toString('hex', 0, differenceCodeBytes)
   }
 
-  #count(set: RowSet, table: ChangeableTable, row: Values, by: 1 | -1): void {
-    set.count += by
-    exclusiveOr(set.sum, this.#elementOf(table, row))
+  #countInWalk(walk: SetWalk, table: ChangeableTable, row: Values, by: 1 | -1): void {
+    count(walk.set, this.#key, table, row, by)
+    if (walk.next !== undefined && this.#next !== undefined) count(walk.next, this.#next.key, table, row, by)
   }
 
   #setOf(table: ChangeableTable): RowSet {
     let set = this.#sets.get(table)
-    if (set === undefined) this.#sets.set(table, (set = { count: 0, sum: Buffer.alloc(elementBytes) }))
+    if (set === undefined) this.#sets.set(table, (set = emptySet()))
     return set
-  }
-
-  /** A row's MAC stands for the row; one without a MAC stands for itself. */
-  #elementOf(table: ChangeableTable, row: Values): Buffer {
-    const mac = row['mac']
-    const what = mac instanceof Uint8Array ? Buffer.concat([lengthAndName(table), mac]) : macInput(table, row as never)
-    return hmac('sha256', this.#key.secret, Use.element, what)
   }
 
   #maskOf(table: ChangeableTable, nonce: Uint8Array): Buffer {
@@ -272,7 +333,9 @@ export class SetDigest {
 
 /** A walk through the rows of a table, in the order of their keys. */
 class SetWalk {
-  readonly set: RowSet = { count: 0, sum: Buffer.alloc(elementBytes) }
+  set: RowSet = emptySet()
+  /** The same under the key that is to come, where one was prepared before the walk began. */
+  next: RowSet | undefined
   /** The rows that it has passed, one by one, where they are few. */
   register: RowRegister | undefined
   after: Values | undefined
@@ -280,6 +343,22 @@ class SetWalk {
   constructor(register: RowRegister | undefined) {
     this.register = register
   }
+}
+
+function emptySet(): RowSet {
+  return { count: 0, sum: Buffer.alloc(elementBytes) }
+}
+
+function count(set: RowSet, key: SetDigestKey, table: ChangeableTable, row: Values, by: 1 | -1): void {
+  set.count += by
+  exclusiveOr(set.sum, elementOf(key, table, row))
+}
+
+/** A row's MAC stands for the row; one without a MAC stands for itself. */
+function elementOf({ secret }: SetDigestKey, table: ChangeableTable, row: Values): Buffer {
+  const mac = row['mac']
+  const what = mac instanceof Uint8Array ? Buffer.concat([lengthAndName(table), mac]) : macInput(table, row as never)
+  return hmac('sha256', secret, Use.element, what)
 }
 
 /** Tables of as many rows as there are objects: they are not known one by one, and are compared by rounds of the scrubber. */

@@ -61,11 +61,22 @@ export interface Store {
 /** What the owner of a store asks of its one writer: whether the rows are, all together, what its changes have left. */
 export interface KeptSets {
   /**
-   * Takes the key of the sections' digests, before any change of what is there already: without it, nothing is written any more. A digest that has not begun begins if `mayBegin`. Resolves to the sections whose digest
-   * has begun just now.
+   * Takes the keys of the sections' digests, before any change of what is there already: without them, nothing is written any more. A digest is under one of them, and one that has not begun begins under the first if
+   * `mayBegin`. Resolves to the sections whose digest has begun just now.
    * @throws KryptonError row-mac-mismatch: a digest is missing or not as it was written
    */
-  keepSets(key: SetDigestKey, mayBegin: boolean): Promise<readonly Section[]>
+  keepSets(keys: readonly SetDigestKey[], mayBegin: boolean): Promise<readonly Section[]>
+
+  /**
+   * Takes the key that is to come: `compareSet` counts under both from then on. Resolves to the sections that are under another one yet. All of it is forgotten with the process.
+   */
+  prepareSets(key: SetDigestKey): Promise<readonly Section[]>
+
+  /**
+   * Puts the digests of these sections under the key that was prepared, each in one transaction of its own, once `compareSet` has found every table of theirs as it was kept. There is no moment in which a digest is under
+   * neither: what is counted under the new key are the very rows that the old one has proven.
+   */
+  turnSets(sections: readonly Section[]): Promise<void>
 
   /**
    * Counts the rows of a table and compares them with its section's digest, while changes go on; what was changed from outside since the digest was written is told, undefined where all is as it was

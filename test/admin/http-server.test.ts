@@ -187,6 +187,8 @@ describe('the routes', () => {
       '/v1/keys/foresee',
       '/v1/keys/destroy/foresee',
       '/v1/keys/destroy',
+      '/v1/master-key/rotate/foresee',
+      '/v1/master-key/rotate',
       '/v1/backups',
       '/v1/backups/{backup}/forget',
       '/v1/changed-rows',

@@ -75,7 +75,7 @@ export class ListedServices implements AdminServices {
         slots: 0,
         slotsInUse: { object: 0, wrapping: 0, system: 0 },
       },
-      seal: { type: 'static', cluster: '00', verifier: '00', epoch: 1 },
+      seal: { type: 'static', cluster: '00', verifier: '00', epoch: 1, integrityKey: 1 },
       keys: { rotating: 1, toBeDeleted: 2, grants: 0 },
       anchor: { type: 'none' as const },
       refused: [],
@@ -249,6 +249,17 @@ export class ListedServices implements AdminServices {
 
   showKey(key: string): KeyVersion[] {
     return this.keys.filter((version) => version.key === key).map((version) => ({ ...version, holds: '3 Tenant Keys' }))
+  }
+
+  epoch = 1
+
+  foreseeEpoch() {
+    return { epoch: this.epoch + 1, ivks: 2, integrityKeys: 1, backups: [] }
+  }
+
+  rotateMasterKey() {
+    this.epoch++
+    return { cluster: '00', verifier: '01', epoch: this.epoch, pinned: true }
   }
 
   rotateKey(key: string): Job {

@@ -12,7 +12,7 @@ import {
   type RootKeys,
   type Scope,
 } from '../../src/hierarchy/key-chain.ts'
-import { setDigestKey } from '../../src/hierarchy/integrity-key.ts'
+import { setDigestKeys } from '../../src/hierarchy/integrity-key.ts'
 import { initializeSeal } from '../../src/seal/seal.ts'
 import type { Store } from '../../src/store/store.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
@@ -55,7 +55,9 @@ export interface Hierarchy {
 export async function newHierarchy(externalKey: ExternalKey, development = false): Promise<Hierarchy> {
   const store = new MemoryStore()
   const root = await initializeSeal(store, externalKey, clock, { development, region: 'test', actor: 'system' })
-  await store.keepSets(setDigestKey(root), true)
+  const keys = setDigestKeys(root)
+  await store.keepSets(keys, true)
+  for (const { secret } of keys) secret.wipe()
   const chain = new KeyChain(store, root, clock)
   const own = newScope()
   const sibling = { ...own, service: randomIdentifier() }

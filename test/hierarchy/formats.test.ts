@@ -11,7 +11,7 @@ import { ownCopy } from '../../src/crypto/own-buffer.ts'
 import { unwrapEnvelope } from '../../src/external-keys/envelope.ts'
 import type { ExternalKey } from '../../src/external-keys/external-key.ts'
 import { openStaticKey } from '../../src/external-keys/static.ts'
-import { setDigestKey, systemRowMacs } from '../../src/hierarchy/integrity-key.ts'
+import { setDigestKeys, systemRowMacs } from '../../src/hierarchy/integrity-key.ts'
 import { KeyChain } from '../../src/hierarchy/key-chain.ts'
 import { linkContext, openLinked, openLinkedCopy } from '../../src/hierarchy/link-key.ts'
 import type { WrappingKey } from '../../src/hierarchy/root-keys.ts'
@@ -253,13 +253,13 @@ test('the MAC of a system row is over these bytes and has this value', () => {
 
 test('a digest of all rows is this row, for these rows and no others', () => {
   const vector = named('set-digest')
-  const key = setDigestKey({ cluster: vector.bytes('cluster'), systemIntegrityKeys: integrityKeys(vector) })
+  const keys = setDigestKeys({ cluster: vector.bytes('cluster'), systemIntegrityKeys: integrityKeys(vector) })
   const row = vector.part('row').rowOf(setDigestColumns) as unknown as SetDigestRow // column by column from the schema
   const newest = vector.part('audit').rowOf(auditColumns) as unknown as StoredAuditRow // as above
-  expect(() => SetDigest.open('data', key, row, { ...newest, sequence: newest.sequence + 1 })).toThrow(
+  expect(() => SetDigest.open('data', keys, row, { ...newest, sequence: newest.sequence + 1 })).toThrow(
     'is missing or not as it was written',
   )
-  const digest = SetDigest.open('data', key, row, newest)
+  const digest = SetDigest.open('data', keys, row, newest)
   const counted = (table: 'clients' | 'object_index', rows: readonly Values[]) => {
     digest.walk(table)
     digest.pass(table, rows)

@@ -122,7 +122,10 @@ describe('the core', () => {
     await run('compromise', 2)
     const halted = { code: 'wrong-key-lifecycle-state' }
     await expect(core.unwrap(own, context, second, node.publicKey)).rejects.toMatchObject(halted)
-    const work = { ...bench.work, users: { refresh: async () => made.chain.refresh() } }
+    const work = {
+      ...bench.work,
+      users: { refresh: async () => made.chain.refresh(), takeRoot: async () => undefined },
+    }
     await changeKey(work, Suite.Xaes256Gcm, address, { act: 'suspend', actor: 'system' })
     await expect(core.wrap(own, context, sealed(material))).rejects.toMatchObject(halted)
   })

@@ -1,7 +1,14 @@
 import { randomBytes, randomIdentifier } from '../../src/crypto/random.ts'
 import { Suite } from '../../src/crypto/aead.ts'
 import type { Secret } from '../../src/crypto/secret.ts'
-import { KeyChain, type ObjectContext, type Scope } from '../../src/hierarchy/key-chain.ts'
+import {
+  exportRootKeys,
+  importRootKeys,
+  KeyChain,
+  type ObjectContext,
+  type RootKeys,
+  type Scope,
+} from '../../src/hierarchy/key-chain.ts'
 import { KeyMaintenance, type MaintenancePolicy } from '../../src/hierarchy/key-maintenance.ts'
 import type { KeyWork, MeantKeys } from '../../src/hierarchy/key-versions.ts'
 import { keyJobKinds } from '../../src/hierarchy/rotation.ts'
@@ -33,17 +40,21 @@ export class RotationBench {
   /** Called at each point, before the job goes on. */
   onPoint: (point: string) => void = () => undefined
   onRefresh: () => Promise<void> = async () => undefined
+  onRenewOpenJobs: () => Promise<void> = async () => undefined
+  anchoredUnder: number | undefined
   refreshes = 0
   readonly meant: (MeantKeys | undefined)[] = []
 
   constructor(made: Hierarchy, store: Store = made.store, suite: Suite = Suite.Xaes256Gcm) {
     this.made = made
-    this.threads = [1, 2].map(() => new KeyChain(store, made.root, this.clock))
+    // As threads have them: each its own.
+    const newChain = () => new KeyChain(store, importRootKeys(exportRootKeys(made.root)), this.clock)
+    this.threads = [newChain(), newChain()]
     this.work = {
       store,
-      chain: new KeyChain(store, made.root, this.clock),
+      chain: newChain(),
       clock: this.clock,
-      users: { refresh: (meant) => this.#refresh(meant) },
+      users: { refresh: (meant) => this.#refresh(meant), takeRoot: (root) => this.#refresh(undefined, root) },
       schedule: async (job) => {
         const isSame = (other: NewJob) => JSON.stringify({ ...other, due: 0 }) === JSON.stringify({ ...job, due: 0 })
         if (!this.jobs.some(isSame)) this.jobs.push(job)
@@ -58,6 +69,9 @@ export class RotationBench {
       integrityKeyDays: 365,
       indexedValues: (row) => [{ attribute: 'custom', bytes: row.object }],
       integritySubjectOf: async () => 'integrity',
+      sets: made.memory,
+      renewOpenJobs: async () => this.onRenewOpenJobs(),
+      anchoredUnder: async () => this.anchoredUnder,
       ivkSuite: suite,
       graceSeconds: day,
       expirySeconds: 90 * day,
@@ -106,11 +120,14 @@ export class RotationBench {
     return rows.map(({ state }) => state)
   }
 
-  async #refresh(meant?: MeantKeys): Promise<void> {
+  async #refresh(meant?: MeantKeys, root?: RootKeys): Promise<void> {
     this.refreshes++
     this.meant.push(meant)
     await this.onRefresh()
-    for (const thread of this.threads) await thread.refresh(meant)
+    for (const thread of this.threads) {
+      if (root !== undefined) thread.takeRoot(importRootKeys(exportRootKeys(root)))
+      await thread.refresh(meant)
+    }
   }
 }
 

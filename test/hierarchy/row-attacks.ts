@@ -1,6 +1,6 @@
 import { randomBytes, randomIdentifier } from '../../src/crypto/random.ts'
 import { isKryptonError } from '../../src/errors.ts'
-import { setDigestKey } from '../../src/hierarchy/integrity-key.ts'
+import { setDigestKeys } from '../../src/hierarchy/integrity-key.ts'
 import { KeyChain } from '../../src/hierarchy/key-chain.ts'
 import { rowOwner } from '../../src/hierarchy/row-owner.ts'
 import { type ReportFault, scrub } from '../../src/hierarchy/scrub.ts'
@@ -100,16 +100,16 @@ export async function rowAttacks(made: Hierarchy, everyRow: boolean): Promise<Ro
 /** True if the attack is found when the store is opened, or by one round of the scrubber. */
 export async function isFound(made: Hierarchy, attack: RowAttack): Promise<boolean> {
   const store = made.memory.changedFromOutside((tables, digests) => attack.apply(tables, digests))
-  const key = setDigestKey(made.root)
+  const keys = setDigestKeys(made.root)
   try {
-    await store.keepSets(key, false)
+    await store.keepSets(keys, false)
     await scrubbed(made, store, store, { report: endAtOnce })
     return false
   } catch (error) {
     if (isKryptonError(error)) return true
     throw error
   } finally {
-    key.secret.wipe()
+    for (const { secret } of keys) secret.wipe()
     await store.close()
   }
 }
@@ -126,7 +126,7 @@ export function scrubbed(
     store,
     chain,
     clock,
-    users: { refresh: async () => undefined },
+    users: { refresh: async () => undefined, takeRoot: async () => undefined },
     schedule: async () => undefined,
     at: () => undefined,
   }

@@ -53,6 +53,7 @@ test("while a tenant's integrity key is rotated every name leads to its object, 
         await useNames()
         await chain.refresh({ tenant })
       },
+      takeRoot: async () => undefined,
     },
     schedule: async () => undefined,
     at: (point: string) => void points.push(point),
@@ -71,7 +72,14 @@ test("while a tenant's integrity key is rotated every name leads to its object, 
     await step(items, now)
     if (items > 0) await useNames()
   }
-  await rotateIntegrityKey(work, { deletionSeconds: 1, indexedValues: indexedValuesOfRow }, run)
+  const policy = {
+    deletionSeconds: 1,
+    indexedValues: indexedValuesOfRow,
+    sets: hierarchy.memory,
+    renewOpenJobs: async () => undefined,
+    anchoredUnder: async () => undefined,
+  }
+  await rotateIntegrityKey(work, policy, run)
   await useNames()
   expect(rounds).toBeGreaterThan(8)
   expect(new Set(points).size).toBe(7)

@@ -36,7 +36,8 @@ if (isMainThread) {
   const [directory, log, threads, defect] = process.argv.slice(2)
   const wrapping = { log: log!, defect }
   const realm = await RotationRealm.open(directory!)
-  const { store, root } = realm
+  const { store } = realm
+  const { root } = realm.chain
   const workers = Array.from({ length: Number(threads) - 1 }, () => {
     const connection = store.connect()
     const data: OfThread = { ...wrapping, connection, root: exportRootKeys(root) }

@@ -26,6 +26,7 @@ beforeEach(async () => {
       await chain.refresh(meant)
       if (meant?.forget === true) server.services.keystore.forget()
     },
+    takeRoot: async () => undefined,
   }
   work = { ...bench.work, users }
   uniqueIdentifier = await server.client.register(Buffer.alloc(32, 7), [attribute('activationDate', 0), named('a key')])

@@ -17,6 +17,15 @@ export const points = [
   'deleted',
   'changed',
   'destroyed',
+  'renewed',
+  'rows renewed',
+  'digests renewed',
+  'let go',
+  'known',
+  'sealed',
+  'committed',
+  'opened',
+  'over',
   'any moment',
 ] as const
 export type Point = (typeof points)[number]
@@ -60,8 +69,7 @@ export class Kills {
     point: Point,
     { nth = oneOf([1, 1, 2, 3]), spoil }: { nth?: number; spoil?: (realm: RotationRealm) => Promise<void> } = {},
   ): Promise<string[]> {
-    // What only the life of a new key comes to: it is announced, activated, and destroyed.
-    const level = point === 'changed' || point === 'destroyed' ? 'life' : oneOf(['ivk', 'l2', 'l3'])
+    const level = oneOf(levelsOf(point))
     // Only a version that somebody else may know is deleted at once here.
     const reason = point === 'deleted' ? 'compromise' : oneOf(['command', 'compromise'])
     const name = point === 'any moment' ? 'none' : point
@@ -96,6 +104,22 @@ export class Kills {
     }
   }
 }
+
+/** What comes to a point: an epoch of the MasterKey, the life of a new key, which is announced, activated and destroyed, rotations of integrity keys, and those of all others. */
+function levelsOf(point: Point): readonly string[] {
+  const everything = ['ivk', 'l2', 'l3', 'sik', 'tik']
+  return (
+    ofPoints.find(({ at }) => at.has(point))?.levels ?? (point === 'any moment' ? [...everything, 'epoch'] : everything)
+  )
+}
+
+const ofPoints: readonly { readonly at: ReadonlySet<Point>; readonly levels: readonly string[] }[] = [
+  { at: new Set<Point>(['changed', 'destroyed']), levels: ['life'] },
+  { at: new Set<Point>(['rewrapped', 'read back']), levels: ['ivk', 'l2', 'l3'] },
+  { at: new Set<Point>(['renewed', 'rows renewed', 'let go']), levels: ['sik', 'tik'] },
+  { at: new Set<Point>(['digests renewed']), levels: ['sik'] },
+  { at: new Set<Point>(['known', 'sealed', 'committed', 'opened', 'over']), levels: ['epoch'] },
+]
 
 function oneOf<T>(choices: readonly T[]): T {
   return choices[Math.floor(Math.random() * choices.length)]!

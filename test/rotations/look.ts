@@ -1,6 +1,12 @@
 import { wipeWrappingKeys } from '../../src/hierarchy/wrapping-keys.ts'
 import { objectRows } from '../../src/hierarchy/wrapped-rows.ts'
+import type { KeyChain } from '../../src/hierarchy/key-chain.ts'
+import { noTenant } from '../../src/hierarchy/key-record.ts'
 import { KeyState } from '../../src/hierarchy/key-state.ts'
+import { rowOwner } from '../../src/hierarchy/row-owner.ts'
+import { differencesOf, faultOf, setTables } from '../../src/hierarchy/sets.ts'
+import { tableNames } from '../../src/store/schema.ts'
+import type { SqliteStore } from '../../src/store/sqlite/sqlite-store.ts'
 import type { RotationLedger } from './ledger.ts'
 import type { RotationRealm } from './realm.ts'
 
@@ -46,20 +52,40 @@ export async function look(
     ...store.find('ivks', {}).map((row) => ({ ...row, key: 'ivk' })),
     ...store.find('tenant_keys', {}).map((row) => ({ ...row, key: `L2 ${row.system.toString('hex')}` })),
     ...store.find('service_keys', {}).map((row) => ({ ...row, key: `L3 ${row.service.toString('hex')}` })),
+    ...store.find('integrity_keys', {}).map((row) => ({
+      ...row,
+      key: row.tenant.equals(noTenant) ? 'SIK' : `TIK ${row.tenant.toString('hex')}`,
+    })),
   ]
-  const [ivk] = versions.filter(({ key, state }) => key === 'ivk' && state === KeyState.Active)
+  const systemOf = new Map(
+    store
+      .find('service_keys', {})
+      .map(({ service, system }) => [`L3 ${service.toString('hex')}`, system.toString('hex')]),
+  )
+  const manifest = store.get('manifest', { id: 'manifest' })!
+  const seals = store.find('seals', {})
+  if (seals.length !== 1 || seals[0]!.epoch !== manifest.epoch)
+    wrong.push(`${seals.length} seals, of epoch ${seals.map(({ epoch }) => epoch).join(', ')}`)
+  if (manifest.epoch < (ledger.active['MasterKey'] ?? 1)) wrong.push(`resurrected: epoch ${manifest.epoch} is back`)
+  for (const difference of await differencesOf(store, setTables, async () => undefined))
+    wrong.push(`lost: ${faultOf(difference).message}`)
+  wrong.push(...faultsOfSystemRows(store, chain))
   for (const row of isFinished ? versions : []) {
     if (row.record.byteLength === 0 || !('parent_version' in row)) continue
-    const parent =
-      'service' in row
-        ? versions.find((other) => other.key === `L2 ${row.system.toString('hex')}` && other.state === KeyState.Active)
-        : ivk
+    if (row.key === 'SIK') {
+      if (row.parent_version !== manifest.epoch)
+        wrong.push(`left: SIK ${row.version} is of epoch ${row.parent_version}`)
+      continue
+    }
+    const above = row.key.startsWith('L3 ') ? `L2 ${systemOf.get(row.key)}` : 'ivk'
+    const parent = versions.find((other) => other.key === above && other.state === KeyState.Active)
     if (row.parent_version !== parent?.version)
       wrong.push(`left: ${row.key} ${row.version} is under version ${row.parent_version}`)
   }
   const knownKeys = new Set([
     'ivk',
-    ...ledger.scopes.flatMap(({ system, service }) => [`L2 ${system}`, `L3 ${service}`]),
+    'SIK',
+    ...ledger.scopes.flatMap(({ tenant, system, service }) => [`TIK ${tenant}`, `L2 ${system}`, `L3 ${service}`]),
   ])
   const active: Record<string, number> = {}
   for (const key of new Set(versions.map((row) => row.key))) {
@@ -84,8 +110,24 @@ export async function look(
   if (isFinished) {
     const previous = [...store.find('previous_key_records', {}), ...store.find('previous_object_records', {})]
     if (previous.length > 0) wrong.push(`left: ${previous.length} old records`)
-    ledger.active = active
+    ledger.active = { ...active, MasterKey: manifest.epoch }
   }
   ledger.retired = retiredNames
   return wrong
+}
+
+/** Rows of the system that are not proven. */
+function faultsOfSystemRows(store: SqliteStore, chain: KeyChain): string[] {
+  const faults: string[] = []
+  for (const table of tableNames) {
+    for (const row of store.find(table, {})) {
+      if (rowOwner(table, row as never) !== undefined) continue
+      try {
+        chain.system().verifyRow(table, row)
+      } catch (error) {
+        faults.push(`lost: ${String(error)}`)
+      }
+    }
+  }
+  return faults
 }

@@ -3,6 +3,7 @@ import { systemClock } from '../../src/clock.ts'
 import { Suite } from '../../src/crypto/aead.ts'
 import { randomBytes, randomIdentifier } from '../../src/crypto/random.ts'
 import { createStaticKeyFile, openStaticKey } from '../../src/external-keys/static.ts'
+import type { ExternalKey } from '../../src/external-keys/external-key.ts'
 import {
   createServiceKeys,
   createTenantKeys,
@@ -10,6 +11,7 @@ import {
   type RootKeys,
   type Scope,
 } from '../../src/hierarchy/key-chain.ts'
+import { setDigestKeys } from '../../src/hierarchy/integrity-key.ts'
 import type { KeyWork } from '../../src/hierarchy/key-versions.ts'
 import { keyJobKinds, type RotationPolicy } from '../../src/hierarchy/rotation.ts'
 import { JobQueue } from '../../src/jobs/job-queue.ts'
@@ -19,25 +21,34 @@ import { openSqliteStore, type SqliteStore } from '../../src/store/sqlite/sqlite
 /** A store on disk with its keys and the queue of their jobs: what of a server rotates, without what serves. */
 export class RotationRealm {
   readonly store: SqliteStore
-  readonly root: RootKeys
+  /** The one that it is sealed with. */
+  readonly externalKey: ExternalKey
   readonly chain: KeyChain
   readonly queue: JobQueue
   readonly work: KeyWork
   /** Jobs that have failed, in words. */
   readonly reported: string[] = []
 
-  private constructor(store: SqliteStore, root: RootKeys, ivkSuite: Suite, at: (point: string) => void) {
+  private constructor(
+    store: SqliteStore,
+    { root, externalKey }: { readonly root: RootKeys; readonly externalKey: ExternalKey },
+    ivkSuite: Suite,
+    at: (point: string) => void,
+  ) {
     const chain = new KeyChain(store, root, systemClock)
     this.store = store
-    this.root = root
+    this.externalKey = externalKey
     this.chain = chain
-    const users = { refresh: async () => chain.refresh() }
+    const users = { refresh: async () => chain.refresh(), takeRoot: async () => undefined }
     this.work = { store, chain, clock: systemClock, users, schedule: (job) => this.queue.add(job), at }
     const policy: RotationPolicy = {
       ivkSuite,
       deletionSeconds: 0,
       indexedValues: (row) => [{ attribute: 'custom', bytes: row.object }],
       integritySubjectOf: async () => 'integrity',
+      sets: store,
+      renewOpenJobs: () => this.queue.renewOpen(),
+      anchoredUnder: async () => undefined,
       subjectOf: async ({ table }) => table,
     }
     this.queue = new JobQueue({
@@ -70,8 +81,12 @@ export class RotationRealm {
       const seal = openStaticKey({ file, dataDirectory: data })
       await initializeSeal(store, seal, systemClock, { development: true, region: 'test', actor: 'system' })
     }
-    const root = await unseal(store, openStaticKey({ file, dataDirectory: data }), { production: false })
-    return new RotationRealm(store, root, ivkSuite, at)
+    const externalKey = openStaticKey({ file, dataDirectory: data })
+    const root = await unseal(store, externalKey, { production: false })
+    const keys = setDigestKeys(root)
+    await store.keepSets(keys, true)
+    for (const { secret } of keys) secret.wipe()
+    return new RotationRealm(store, { root, externalKey }, ivkSuite, at)
   }
 
   async close(): Promise<void> {

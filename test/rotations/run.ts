@@ -8,7 +8,7 @@ import { destroySubtrees } from './destructions.ts'
 import { type KillOutcome, Kills, points } from './kills.ts'
 import { linesOf, shownElsewhere, tableOf } from './table.ts'
 import { tamper } from './tampering.ts'
-import { rotateUnderLoad } from './under-load.ts'
+import { masterKey, rotateUnderLoad } from './under-load.ts'
 
 /*
  * npm run test:hierarchy -- [--ivk N] [--l2 N] [--l3 N] [--rate R] [--threads T] [--cycles N] [--flips N] [--subtrees N] [--state DIRECTORY] [--json]
@@ -70,6 +70,9 @@ const outcome = await rotateUnderLoad({
     { key: 'ivk', count: ivk! },
     { key: 'demo/default', count: l2! },
     { key: 'demo/default/default', count: l3! },
+    { key: 'integrity', count: l3! },
+    { key: 'integrity:demo', count: l3! },
+    { key: masterKey, count: l3! },
   ],
 })
 for (const fault of outcome.faults.slice(0, 20)) say(`fault: ${fault}`)

@@ -2,13 +2,16 @@ import { Suite } from '../../src/crypto/aead.ts'
 import { randomIdentifier } from '../../src/crypto/random.ts'
 import { changeKey } from '../../src/hierarchy/key-change.ts'
 import { announceKey } from '../../src/hierarchy/key-chain.ts'
+import { integrityRotationJob } from '../../src/hierarchy/integrity-rotation.ts'
 import { destructionJob } from '../../src/hierarchy/key-destruction.ts'
 import { type KeyAddress, rotationJob } from '../../src/hierarchy/rotation-jobs.ts'
+import { noTenant } from '../../src/hierarchy/key-record.ts'
+import { rotateMasterKey } from '../../src/seal/master-key-rotation.ts'
 import { readLedger } from './ledger.ts'
 import { RotationRealm } from './realm.ts'
 
 /*
- * node victim.ts DIRECTORY LEDGER LEVEL REASON POINT NTH: rotates a key, or of LEVEL life announces, activates and destroys one, and kills its own process when it comes to that point for that time. It ends well when it never does.
+ * node victim.ts DIRECTORY LEDGER LEVEL REASON POINT NTH: rotates a key, or of LEVEL life announces, activates and destroys one, or of LEVEL epoch gives the MasterKey another one, and kills its own process when it comes to that point for that time. It ends well when it never does.
  */
 const [directory, ledgerFile, level, reason, point, nth] = process.argv.slice(2)
 let left = Number(nth)
@@ -24,18 +27,26 @@ const addresses: Readonly<Record<string, KeyAddress>> = {
   l2: { table: 'tenant_keys', tenant: tenant!, system: system! },
   l3: { table: 'service_keys', tenant: tenant!, system: system!, service: service! },
 }
-const names: Readonly<Record<string, string>> = { ivk: 'ivk', l2: `L2 ${scope!.system}`, l3: `L3 ${scope!.service}` }
+const names: Readonly<Record<string, string>> = {
+  ivk: 'ivk',
+  l2: `L2 ${scope!.system}`,
+  l3: `L3 ${scope!.service}`,
+  sik: 'SIK',
+  tik: `TIK ${scope!.tenant}`,
+}
 if (level === 'life') await live()
+else if (level === 'epoch') await rotateMasterKey({ ...realm.work, externalKey: realm.externalKey }, 'operator:test')
 else {
   const from = active[names[level!]!] ?? 1
-  await realm.queue.add(
-    rotationJob(addresses[level!]!, {
-      from,
-      reason: reason as 'command' | 'compromise',
-      actor: 'operator:test',
-      subject: level!,
-    }),
-  )
+  const request = {
+    from,
+    reason: reason as 'command' | 'compromise',
+    actor: 'operator:test',
+    subject: level!,
+  }
+  const address = addresses[level!]
+  const owner = level === 'sik' ? noTenant : tenant!
+  await realm.queue.add(address === undefined ? integrityRotationJob(owner, request) : rotationJob(address, request))
 }
 while (realm.queue.open().length > 0) await new Promise((resolve) => setTimeout(resolve, 5))
 await realm.close()

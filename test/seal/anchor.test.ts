@@ -143,7 +143,7 @@ describe('an anchor', () => {
 describe('the keeper of an anchor', () => {
   it('takes it along at its start and its end, and tells of a volume that is gone', async () => {
     const faults: unknown[] = []
-    const keeper = new AnchorKeeper(anchored(), (error) => faults.push(error))
+    const keeper = new AnchorKeeper({ ...anchored(), root: () => root }, (error) => faults.push(error))
     await keeper.start()
     await checkAnchor(anchored())
     await change(store, 'data', 'Create')
@@ -151,7 +151,9 @@ describe('the keeper of an anchor', () => {
     expect(keeper.state?.data.sequence).toBe(1)
     expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ data: { sequence: 1 } })
     const nowhere = anchorFile(join(directory, 'not-mounted', 'anchor'), join(directory, 'data'))
-    const troubled = new AnchorKeeper({ ...anchored(), place: nowhere }, (error) => faults.push(error))
+    const troubled = new AnchorKeeper({ ...anchored(), root: () => root, place: nowhere }, (error) =>
+      faults.push(error),
+    )
     await troubled.start()
     await troubled.stop()
     expect(troubled.trouble()).toMatch(/could not be written since/)

@@ -26,7 +26,7 @@ let store: SqliteStore
 beforeEach(async () => {
   directory = temporaryDirectory().data
   store = await openSqliteStore({ directory, onFatal })
-  expect(await store.keepSets(key, true)).toEqual(['keys', 'data'])
+  expect(await store.keepSets([key], true)).toEqual(['keys', 'data'])
 })
 
 afterEach(() => store.close())
@@ -54,37 +54,84 @@ describe.each([
 ])('the digests of a store in %s', (_, open) => {
   test('fit after any changes, refused ones too, and while they are counted', async () => {
     const own: Store & KeptSets = await open()
-    await own.keepSets(key, true)
-    const rows = Array.from({ length: 300 }, (_, n) => objectRow(n))
-    await Promise.all(rows.map((row) => own.commit(unitOf(insertObject(row)))))
-    const change = async (): Promise<void> => {
-      for (let n = 0; n < 60; n++) {
-        const row = rows[(n * 37) % rows.length]!
-        const next = { ...row, row_version: row.row_version + 1, mac: Buffer.alloc(36, n) }
-        await own.commit(unitOf([{ table: 'objects', kind: 'update', row: next, expectedVersion: row.row_version }]))
-        rows[(n * 37) % rows.length] = next
-        const gone = rows.pop()!
-        const changes: Change[] = [
-          { table: 'objects', kind: 'delete', key: keyOfObject(gone) },
-          { table: 'object_index', kind: 'delete', key: nameRow(gone) },
-          // Nobody has that one.
-          { table: 'clients', kind: 'delete', key: { tenant: gone.tenant, client: gone.object } },
-          ...insertObject(objectRow(1_000 + n)),
-        ]
-        await own.commit(unitOf(changes))
-        const refused = unitOf([insertClient(2_000 + n), ...insertObject(objectRow(1_000 + n))])
-        await expect(own.commit(refused)).rejects.toMatchObject({ code: 'store-conflict' })
-      }
-    }
-    const changed = change()
+    const changed = await beginChanges(own)
     for (let walk = 0; walk < 3; walk++) {
       expect(await own.compareSet('objects', noPause)).toBeUndefined()
       expect(await own.compareSet('object_index', noPause)).toBeUndefined()
     }
-    await changed
+    await changed()
     expect(await differences(own)).toEqual([])
     await own.close()
   })
+
+  test('go over to another key while rows change', async () => {
+    const own: Store & KeptSets = await open()
+    const changed = await beginChanges(own)
+    const next = { version: 2, secret: generateSecret(32, 'system') }
+    expect(await own.prepareSets(key)).toEqual([])
+    // One that comes to nothing.
+    expect(await own.prepareSets({ ...next, version: 3 })).toEqual(['keys', 'data'])
+    expect(await own.compareSet('objects', noPause)).toBeUndefined()
+    expect(await own.prepareSets(next)).toEqual(['keys', 'data'])
+    const other = own.compareSet('objects', noPause)
+    expect(await differences(own)).toEqual([])
+    expect(await other).toBeUndefined()
+    const walking = own.compareSet('objects', noPause)
+    await own.turnSets(['keys', 'data'])
+    expect(await walking).toBeUndefined()
+    expect(await own.prepareSets(next)).toEqual([])
+    await changed()
+    expect(await differences(own)).toEqual([])
+    next.secret.wipe()
+    await own.close()
+  })
+})
+
+/** Keeps digests, and begins with changes of all kinds, some of them refused: what is given back ends when they have. */
+async function beginChanges(own: Store & KeptSets): Promise<() => Promise<void>> {
+  await own.keepSets([key], true)
+  const rows = Array.from({ length: 300 }, (_, n) => objectRow(n))
+  await Promise.all(rows.map((row) => own.commit(unitOf(insertObject(row)))))
+  const change = async (): Promise<void> => {
+    for (let n = 0; n < 60; n++) {
+      const row = rows[(n * 37) % rows.length]!
+      const next = { ...row, row_version: row.row_version + 1, mac: Buffer.alloc(36, n) }
+      await own.commit(unitOf([{ table: 'objects', kind: 'update', row: next, expectedVersion: row.row_version }]))
+      rows[(n * 37) % rows.length] = next
+      const gone = rows.pop()!
+      const changes: Change[] = [
+        { table: 'objects', kind: 'delete', key: keyOfObject(gone) },
+        { table: 'object_index', kind: 'delete', key: nameRow(gone) },
+        // Nobody has that one.
+        { table: 'clients', kind: 'delete', key: { tenant: gone.tenant, client: gone.object } },
+        ...insertObject(objectRow(1_000 + n)),
+      ]
+      await own.commit(unitOf(changes))
+      const refused = unitOf([insertClient(2_000 + n), ...insertObject(objectRow(1_000 + n))])
+      await expect(own.commit(refused)).rejects.toMatchObject({ code: 'store-conflict' })
+    }
+  }
+  const changing = change()
+  return () => changing
+}
+
+test('sections that a stop has left under two keys open with both, and go on from there', async () => {
+  const next = { version: 2, secret: generateSecret(32, 'system') }
+  await store.commit(unitOf([insertClient(1), ...insertObject(objectRow(1))]))
+  expect(await store.prepareSets(next)).toEqual(['keys', 'data'])
+  await edited((database) => database.exec('DELETE FROM clients'))
+  await store.keepSets([key], false)
+  expect(await store.prepareSets(next)).toEqual(['keys', 'data'])
+  // What was removed meanwhile is told, and stays so.
+  expect(await differences(store)).toMatchObject([{ table: 'clients', kept: 1, found: 0 }])
+  await store.turnSets(['keys'])
+  await edited(() => undefined)
+  await expect(store.keepSets([key], false)).rejects.toThrow(/section keys/)
+  await expect(store.keepSets([next], false)).rejects.toThrow(/section data/)
+  await store.keepSets([next, key], false)
+  expect(await store.prepareSets(next)).toEqual(['data'])
+  expect(await differences(store)).toMatchObject([{ table: 'clients', kept: 1, found: 0 }])
+  next.secret.wipe()
 })
 
 test('rows that are removed, added and put back in the file are told, over pages too', async () => {
@@ -100,7 +147,7 @@ test('rows that are removed, added and put back in the file are told, over pages
     database.prepare('UPDATE clients SET state = 1, row_version = 1, mac = ? WHERE client = ?').run(old.mac, old.client)
     database.exec("INSERT INTO roles VALUES (x'00112233445566778899aabbccddeeff', 'x', x'', 1, 1, x'')")
   })
-  await store.keepSets(key, false)
+  await store.keepSets([key], false)
   const unnamed = { rows: undefined, code: expect.stringMatching(/^[0-9a-f]{16}$/) }
   expect(await differences(store)).toEqual([
     { table: 'clients', kept: 2, found: 2, ...unnamed },
@@ -192,7 +239,7 @@ describe('rows that the writer knows one by one', () => {
     expect(await compared()).toBeUndefined()
     // The digest that is stored is that of the rows as they are.
     await edited(() => undefined)
-    await store.keepSets(key, false)
+    await store.keepSets([key], false)
     expect(await compared()).toBeUndefined()
   })
 })
@@ -201,7 +248,7 @@ test('a disk that is full takes nothing from a digest', async () => {
   const full = temporaryDirectory().data
   await store.close()
   store = await openSqliteStore({ directory: full, onFatal }, { pagesMax: 60 })
-  await store.keepSets(key, true)
+  await store.keepSets([key], true)
   expect(await store.compareSet('clients', noPause)).toBeUndefined()
   const units = Array.from({ length: 400 }, (_, n) =>
     store.commit(unitOf([...insertObject(objectRow(n)), insertClient(1_000 + n)])),
@@ -217,9 +264,9 @@ test('rows change only when the key of the digest is there, and only under the r
   await edited(() => undefined)
   await expect(store.commit(unitOf([insertClient(1)]))).rejects.toThrow(/sealed/)
   const other = { version: 1, secret: generateSecret(32, 'system') }
-  await expect(store.keepSets(other, true)).rejects.toMatchObject({ code: 'row-mac-mismatch' })
-  await expect(store.keepSets({ ...key, version: 2 }, true)).rejects.toMatchObject({ code: 'row-mac-mismatch' })
-  await store.keepSets(key, false)
+  await expect(store.keepSets([other], true)).rejects.toMatchObject({ code: 'row-mac-mismatch' })
+  await expect(store.keepSets([{ ...key, version: 2 }], true)).rejects.toMatchObject({ code: 'row-mac-mismatch' })
+  await store.keepSets([key], false)
   await store.commit(unitOf([insertClient(1)]))
   expect(await differences(store)).toEqual([])
   other.secret.wipe()
@@ -230,7 +277,7 @@ test('rows of before with the digest of before are told by the audit that came a
   await store.commit({ ...unitOf([insertClient(1)]), audit: [auditOf('ClientRevoke')] })
   let past: Record<string, SQLInputValue> = {}
   await edited((database) => (past = database.prepare('SELECT * FROM set_digests').get() as typeof past))
-  await store.keepSets(key, false)
+  await store.keepSets([key], false)
   const revoked = { ...old, state: 2, row_version: 2, mac: Buffer.alloc(36, 7) }
   const change = { table: 'clients', kind: 'update', row: revoked, expectedVersion: 1 } as const
   await store.commit({ ...unitOf([change]), audit: [auditOf('ClientRevoke')] })
@@ -239,18 +286,18 @@ test('rows of before with the digest of before are told by the audit that came a
     const assignments = Object.keys(past).map((column) => `${column} = ?`)
     database.prepare(`UPDATE set_digests SET ${assignments.join(', ')}`).run(...Object.values(past))
   })
-  await expect(store.keepSets(key, false)).rejects.toMatchObject({ code: 'row-mac-mismatch' })
+  await expect(store.keepSets([key], false)).rejects.toMatchObject({ code: 'row-mac-mismatch' })
   // With the record of the change gone too, it is the store of before: whoever keeps the head of the audit tells.
   await edited((database) => database.exec('DELETE FROM audit WHERE sequence = (SELECT max(sequence) FROM audit)'))
-  await store.keepSets(key, false)
+  await store.keepSets([key], false)
 })
 
 test('a digest that is gone is not begun anew, unless that is due', async () => {
   await edited((database) => database.exec('DELETE FROM set_digests'))
-  await expect(store.keepSets(key, true)).rejects.toThrow(/section data is missing/)
+  await expect(store.keepSets([key], true)).rejects.toThrow(/section data is missing/)
   await edited((database) => database.exec("INSERT INTO set_digests VALUES ('data', 0, x'', x'', 0, x'')"))
-  await expect(store.keepSets(key, false)).rejects.toMatchObject({ code: 'row-mac-mismatch' })
-  await store.keepSets(key, true)
+  await expect(store.keepSets([key], false)).rejects.toMatchObject({ code: 'row-mac-mismatch' })
+  await store.keepSets([key], true)
   expect(await differences(store)).toEqual([])
 })
 
@@ -261,9 +308,10 @@ test('a store that was written before there were digests gets them, with the row
       (database) => database.exec(`DROP TABLE set_digests; PRAGMA user_version = ${schemaVersion - 1}`),
       section,
     )
-    if (section === 'keys') await expect(store.keepSets(key, false)).rejects.toMatchObject({ code: 'row-mac-mismatch' })
+    if (section === 'keys')
+      await expect(store.keepSets([key], false)).rejects.toMatchObject({ code: 'row-mac-mismatch' })
   }
-  expect(await store.keepSets(key, true)).toEqual(['keys', 'data'])
+  expect(await store.keepSets([key], true)).toEqual(['keys', 'data'])
   expect(await differences(store)).toEqual([])
   await store.commit(unitOf([insertClient(2)]))
   expect(await differences(store)).toEqual([])

@@ -60,6 +60,7 @@ export const compositionRoots: ReadonlySet<string> = new Set([
   'src/key-names.ts',
   'src/key-views.ts',
   'src/row-faults.ts',
+  'src/master-key-acts.ts',
   'src/service-acts.ts',
   'src/listener-thread.ts',
   'src/listener-threads.ts',

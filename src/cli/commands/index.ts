@@ -13,6 +13,7 @@ import { addHelpCommand } from './help.ts'
 import { addInitCommand } from './init.ts'
 import { addJobCommand } from './job.ts'
 import { addKeyCommand } from './key.ts'
+import { addOperatorCommand } from './operator.ts'
 import { addRoleCommand } from './role.ts'
 import { addScrubCommand } from './scrub.ts'
 import { addServerCertificateCommand } from './server-certificate.ts'
@@ -34,6 +35,7 @@ export const commands: readonly AddCommand[] = [
   addAuthorityCommand,
   addSnippetCommand,
   addKeyCommand,
+  addOperatorCommand,
   addBackupCommand,
   addJobCommand,
   addScrubCommand,

@@ -30,7 +30,11 @@ export const addKeyCommand: AddCommand = (program, terminal) => {
       .argument('<key>', keyName)
       .option('--dry-run', 'only count what would be wrapped anew'),
   )
-    .addHelpText('after', examples('krypton key rotate ivk', 'krypton key rotate acme/default/default'))
+    .addHelpText(
+      'after',
+      examples('krypton key rotate ivk', 'krypton key rotate acme/default/default', 'krypton key rotate integrity') +
+        "\nintegrity is the system's own integrity key. The MasterKey: krypton operator rotate.\n",
+    )
     .action((name: string, flags: ActFlags) => {
       checkKey(name)
       return ask(terminal, flags, async (server, output) => {
@@ -186,7 +190,7 @@ function versionNumber(text: string): number {
   return Number(text)
 }
 
-const keyName = 'ivk, integrity:TENANT, TENANT/SYSTEM or TENANT/SYSTEM/SERVICE'
+const keyName = 'ivk, integrity, integrity:TENANT, TENANT/SYSTEM or TENANT/SYSTEM/SERVICE'
 
 const grantColumns = {
   ID: 'id',
@@ -209,6 +213,6 @@ const columns = {
 }
 
 function checkKey(name: string): void {
-  if (!/^(ivk|integrity:[A-Za-z0-9._-]{1,64}|[A-Za-z0-9._-]{1,64}(\/[A-Za-z0-9._-]{1,64}){1,2})$/.test(name))
+  if (!/^(ivk|integrity(:[A-Za-z0-9._-]{1,64})?|[A-Za-z0-9._-]{1,64}(\/[A-Za-z0-9._-]{1,64}){1,2})$/.test(name))
     throw new KryptonError('usage', `a key is named by ${keyName}: krypton key list shows them`)
 }

@@ -25,8 +25,10 @@ export interface UnitsMessage {
 export type OwnerMessage =
   | { readonly connect: MessagePort }
   | { readonly close: true }
-  /** Keep the digests of both sections under this key. */
-  | { readonly keepSets: SetDigestKey<TransferableSecret>; readonly mayBegin: boolean }
+  /** Keep the digests of both sections, each under the one of these keys that it is under. */
+  | { readonly keepSets: readonly SetDigestKey<TransferableSecret>[]; readonly mayBegin: boolean }
+  | { readonly prepareSets: SetDigestKey<TransferableSecret> }
+  | { readonly turnSets: readonly Section[] }
   | { readonly passSets: SetPage }
   /** Answered by `ownedCompared` with the same number. */
   | { readonly compareOwned: number; readonly tables: readonly ChangeableTable[]; readonly owner: Values }
@@ -58,8 +60,8 @@ export type WriterMessage =
   | { readonly ready: true }
   | { readonly failed: { readonly code: ErrorCode; readonly message: string } }
   | { readonly fatal: string }
-  /** The digests are kept; these have begun just now. */
-  | { readonly setsBegun: readonly Section[] }
+  /** The digests are kept, and these have begun just now; or a key is prepared for these; or these are under it. */
+  | { readonly setsTaken: readonly Section[] }
   | { readonly setsRefused: { readonly code: ErrorCode; readonly message: string } }
   /** The end of a page: null where the table is as it was kept, or was accepted, undefined where there are more rows. */
   | { readonly setsPassed: ChangeableTable; readonly difference: SetDifference | null | undefined }

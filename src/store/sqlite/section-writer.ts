@@ -58,18 +58,18 @@ export class SectionWriter {
   }
 
   /**
-   * Takes the key of the section's digest, and keeps it with every change from now on; one that has not begun does, where that is due. Says whether it has begun just now.
+   * Takes the keys of the section's digest, and keeps it with every change from now on under the one that it is under; one that has not begun does under the first, where that is due. Says whether it has begun just now.
    * @throws KryptonError row-mac-mismatch: the digest is not there, or not as it was written
    */
-  keepSets(key: SetDigestKey, mayBegin: boolean): boolean {
+  keepSets(keys: readonly [SetDigestKey, ...SetDigestKey[]], mayBegin: boolean): boolean {
     const stored = this.#storedSets()
     if (stored === undefined || (stored.key_version === 0 && !mayBegin)) throw changedDigest(this.#section)
     if (stored.key_version !== 0) {
-      this.#digest = SetDigest.open(this.#section, key, stored, this.#newestAudit())
+      this.#digest = SetDigest.open(this.#section, keys, stored, this.#newestAudit())
       this.#isClosed = false
       return false
     }
-    const digest = new SetDigest(this.#section, key)
+    const digest = new SetDigest(this.#section, keys[0])
     this.#database.exec('BEGIN IMMEDIATE')
     for (const [table, { all }] of this.#tables) {
       for (const row of all.statement.iterate()) digest.add(table, valuesOf(all.columns, row))
@@ -81,32 +81,56 @@ export class SectionWriter {
     return true
   }
 
+  /** Takes the key that is to come; false where the digest is under it already. */
+  prepareSets(key: SetDigestKey): boolean {
+    return this.#kept().prepare(key)
+  }
+
+  /** Puts the digest under the key that was prepared: durable when it returns. */
+  turnSets(): void {
+    const digest = this.#kept()
+    digest.turn(this.#tables.keys())
+    this.#database.exec('BEGIN IMMEDIATE')
+    run(this.#writeSets, digest.encode(this.#newestAudit()))
+    this.#database.exec('COMMIT')
+  }
+
+  /** The version of the key that the digest is under. */
+  get setsKeyVersion(): number {
+    return this.#kept().keyVersion
+  }
+
+  #kept(): SetDigest {
+    if (this.#digest === undefined) throw new Error('the digests are not kept yet')
+    return this.#digest
+  }
+
   /**
    * Counts the next `rows` rows of a table, from its first one on with `isFirst`. At its end says how the table differs from what the digest has of it, null where it does not, or where that was accepted; undefined while there are more rows.
    */
   passSets({ table, rows, isFirst, accepted }: Omit<SetPage, 'section'>): SetDifference | null | undefined {
-    if (this.#digest === undefined) throw new Error('the digests are not kept yet')
+    const digest = this.#kept()
     const { page, next } = this.#tables.get(table)!
-    if (isFirst) this.#digest.walk(table)
-    const place = this.#digest.placeOf(table)
+    if (isFirst) digest.walk(table)
+    const place = digest.placeOf(table)
     const found =
       place === undefined
         ? page.statement.all(rows)
         : next.statement.all(...parameters(tableOf(table).key, place), rows)
-    this.#digest.pass(
+    digest.pass(
       table,
       found.map((row) => valuesOf(page.columns, row)),
     )
     if (found.length === rows) return undefined
-    return (accepted === undefined ? this.#digest.compare(table) : this.#accept(table, accepted)) ?? null
+    return (accepted === undefined ? digest.compare(table) : this.#accept(table, accepted)) ?? null
   }
 
   /** How the rows of one owner differ from those that were written: see `KeptSets`. */
   compareOwned(table: ChangeableTable, owner: Values): ChangedRows | undefined {
-    if (this.#digest === undefined) throw new Error('the digests are not kept yet')
+    const digest = this.#kept()
     const { owned } = this.#tables.get(table)!
     const rows = owned.statement.all(...parameters(owned.columns, owner))
-    return this.#digest.compareOwned(
+    return digest.compareOwned(
       table,
       owner,
       rows.map((row) => valuesOf(owned.selected, row)),
@@ -115,7 +139,7 @@ export class SectionWriter {
 
   /** The digest and the audit row in one transaction, as with every change. */
   #accept(table: ChangeableTable, { code, audit }: AcceptedSet): SetDifference | undefined {
-    const digest = this.#digest!
+    const digest = this.#kept()
     const mark = digest.mark()
     const other = digest.accept(table, code)
     if (other !== undefined) return other

@@ -1,7 +1,7 @@
 import { extname } from 'node:path'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import { systemClock } from '../../clock.ts'
-import { exportSecret } from '../../crypto/secret.ts'
+import { exportSecret, type TransferableSecret } from '../../crypto/secret.ts'
 import { KryptonError } from '../../errors.ts'
 import { limits } from '../../limits.ts'
 import type { ChangeableTable, KeyOf, Row, Section, StoredAuditRow, TableName } from '../schema.ts'
@@ -116,6 +116,7 @@ export class SqliteStore extends ConnectedStore implements KeptSets {
   #trouble: string | undefined
   #stopped: KryptonError | undefined
   #asked = 0
+  #settingSets: Promise<unknown> = Promise.resolve()
   #onSets: { resolve: (begun: readonly Section[]) => void; reject: (error: KryptonError) => void } | undefined
   /** Walks through tables, each of which waits for the end of its page. */
   readonly #passing = new Map<
@@ -154,7 +155,7 @@ export class SqliteStore extends ConnectedStore implements KeptSets {
     writer.on('message', (message: WriterMessage) => {
       if ('fatal' in message) tell(`the store stopped, ${message.fatal}`)
       if ('diskFull' in message) this.#trouble = message.diskFull ? diskFullNow() : undefined
-      if ('setsBegun' in message) this.#onSets?.resolve(message.setsBegun)
+      if ('setsTaken' in message) this.#onSets?.resolve(message.setsTaken)
       if ('setsRefused' in message)
         this.#onSets?.reject(new KryptonError(message.setsRefused.code, message.setsRefused.message))
       if ('setsPassed' in message) {
@@ -178,15 +179,31 @@ export class SqliteStore extends ConnectedStore implements KeptSets {
     return this.#trouble
   }
 
-  async keepSets({ version, secret }: SetDigestKey, mayBegin: boolean): Promise<readonly Section[]> {
-    return this.#asking(
-      new Promise((resolve, reject) => {
-        if (this.#stopped !== undefined) throw this.#stopped
-        this.#onSets = { resolve, reject }
-        const keepSets = { version, secret: exportSecret(secret) }
-        this.#writer.postMessage({ keepSets, mayBegin } satisfies OwnerMessage)
-      }),
+  async keepSets(keys: readonly SetDigestKey[], mayBegin: boolean): Promise<readonly Section[]> {
+    return this.#askSets({ keepSets: keys.map(exported), mayBegin })
+  }
+
+  async prepareSets(key: SetDigestKey): Promise<readonly Section[]> {
+    return this.#askSets({ prepareSets: exported(key) })
+  }
+
+  async turnSets(sections: readonly Section[]): Promise<void> {
+    await this.#askSets({ turnSets: sections })
+  }
+
+  /** One question about the keys of digests after the other. */
+  #askSets(message: OwnerMessage): Promise<readonly Section[]> {
+    const asked = this.#settingSets.then(() =>
+      this.#asking(
+        new Promise<readonly Section[]>((resolve, reject) => {
+          if (this.#stopped !== undefined) throw this.#stopped
+          this.#onSets = { resolve, reject }
+          this.#writer.postMessage(message)
+        }),
+      ),
     )
+    this.#settingSets = asked.catch(() => undefined)
+    return asked
   }
 
   /** One walk through a table at a time. */
@@ -286,6 +303,10 @@ export class SqliteStore extends ConnectedStore implements KeptSets {
     this.#endWaits(new KryptonError('store-failed', 'the store is closed: start the server again'))
     this.#lock.release()
   }
+}
+
+function exported({ version, secret }: SetDigestKey): SetDigestKey<TransferableSecret> {
+  return { version, secret: exportSecret(secret) }
 }
 
 function diskFullNow(): string {

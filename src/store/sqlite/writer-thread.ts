@@ -1,9 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
-import { importSecret } from '../../crypto/secret.ts'
+import { importSecret, type TransferableSecret } from '../../crypto/secret.ts'
 import { isKryptonError } from '../../errors.ts'
 import { limits } from '../../limits.ts'
 import { type Section, tableOf } from '../schema.ts'
+import type { SetDigestKey } from '../set-digest.ts'
 import type { Unit } from '../store.ts'
 import { bumpTouched } from '../touched-slots.ts'
 import { VersionTable } from '../version-table.ts'
@@ -48,6 +49,8 @@ class Writer {
     owner.on('message', (message: OwnerMessage) => {
       if ('connect' in message) this.#addSender(message.connect)
       else if ('keepSets' in message) this.#keepSets(message)
+      else if ('prepareSets' in message) this.#prepareSets(message)
+      else if ('turnSets' in message) this.#turnSets(message)
       else if ('passSets' in message) this.#passSets(message.passSets)
       else if ('compareOwned' in message) this.#compareOwned(message)
       else this.#closing = true
@@ -56,15 +59,39 @@ class Writer {
   }
 
   /** Before anything that was sent after it is written. */
-  #keepSets({ keepSets: { version, secret }, mayBegin }: Extract<OwnerMessage, { keepSets: unknown }>): void {
+  #keepSets({ keepSets, mayBegin }: Extract<OwnerMessage, { keepSets: unknown }>): void {
     try {
-      const setsBegun = sections.filter((section) =>
-        this.#sections[section].keepSets({ version, secret: importSecret(secret) }, mayBegin),
-      )
-      this.#owner.postMessage({ setsBegun } satisfies WriterMessage)
+      const setsTaken = sections.filter((section) => {
+        const [first, ...others] = keepSets.map(imported)
+        if (first === undefined) throw new Error('the digests are to be kept under no key')
+        const isBegun = this.#sections[section].keepSets([first, ...others], mayBegin)
+        const kept = this.#sections[section].setsKeyVersion
+        for (const { version, secret } of [first, ...others]) if (version !== kept) secret.wipe()
+        return isBegun
+      })
+      this.#owner.postMessage({ setsTaken } satisfies WriterMessage)
     } catch (error) {
       const code = isKryptonError(error) ? error.code : 'store-failed'
       this.#owner.postMessage({ setsRefused: { code, message: describe(error) } } satisfies WriterMessage)
+    }
+  }
+
+  #prepareSets({ prepareSets }: Extract<OwnerMessage, { prepareSets: unknown }>): void {
+    const setsTaken = sections.filter((section) => {
+      const key = imported(prepareSets)
+      const isTaken = this.#sections[section].prepareSets(key)
+      if (!isTaken) key.secret.wipe()
+      return isTaken
+    })
+    this.#owner.postMessage({ setsTaken } satisfies WriterMessage)
+  }
+
+  #turnSets({ turnSets: setsTaken }: Extract<OwnerMessage, { turnSets: unknown }>): void {
+    try {
+      for (const section of setsTaken) this.#sections[section].turnSets()
+      this.#owner.postMessage({ setsTaken } satisfies WriterMessage)
+    } catch (error) {
+      this.#die(error)
     }
   }
 
@@ -200,6 +227,11 @@ class Writer {
 }
 
 const sections = ['keys', 'data'] as const
+
+/** A key of this thread's own. */
+function imported({ version, secret }: SetDigestKey<TransferableSecret>): SetDigestKey {
+  return { version, secret: importSecret(secret) }
+}
 
 interface Queued {
   readonly sender: MessagePort
