@@ -1,6 +1,7 @@
-import type { Role, RoleRule } from '../../admin/client.ts'
+import type { Role } from '../../admin/client.ts'
 import { KryptonError } from '../../errors.ts'
 import { ask, checkName, examples, gather, withServer, type AddCommand, type ServerFlags } from '../command.ts'
+import { ruleForm, ruleOf, textOfRule } from '../role-rule.ts'
 
 interface RoleFlags extends ServerFlags {
   readonly tenant: string
@@ -26,6 +27,7 @@ export const addRoleCommand: AddCommand = (program, terminal) => {
       examples(
         'krypton role add backup --tenant acme --rule locate,get,get-attributes',
         "krypton role add cards --tenant acme --rule 'user types=symmetric-key groups=cards' --rule 'locate'",
+        `krypton role add wallets --tenant acme --rule 'user groups="blue wallets","Ann, Bob & Co"'`,
       ),
     )
     .action((name: string, flags: AddFlags) => {
@@ -51,6 +53,21 @@ export const addRoleCommand: AddCommand = (program, terminal) => {
     )
   withServer(
     role
+      .command('show')
+      .description('show the rules of a role as they are given')
+      .argument('<name>', 'name of the role')
+      .requiredOption('--tenant <name>', 'the tenant'),
+  )
+    .addHelpText('after', examples('krypton role show cards --tenant acme'))
+    .action((name: string, flags: RoleFlags) =>
+      ask(terminal, flags, async (server, output) => {
+        const found = (await server.listRoles(flags.tenant)).find((one) => one.name === name)
+        if (found === undefined) throw new KryptonError('not-found', `there is no role ${name} in this tenant`)
+        output.thing(output.format === 'table' ? shown(found) : found)
+      }),
+    )
+  withServer(
+    role
       .command('remove')
       .description('remove a role that no client has')
       .argument('<name>', 'name of the role')
@@ -65,46 +82,7 @@ export const addRoleCommand: AddCommand = (program, terminal) => {
     )
 }
 
-const ruleForm =
-  'operations or roles, with commas; then, where it is about some objects only, types=... and groups=... (may be repeated)'
-
-/** `get,locate types=symmetric-key groups=cards,wallets` */
-function ruleOf(text: string): RoleRule {
-  const [operations, ...others] = text.trim().split(/\s+/)
-  const rule: { -readonly [K in keyof RoleRule]: RoleRule[K] } = { operations: listOf(operations ?? '', text) }
-  for (const other of others) {
-    const at = other.indexOf('=')
-    const [name, list] = [other.slice(0, at), other.slice(at + 1)]
-    if (name === 'types' && rule.objectTypes === undefined) rule.objectTypes = listOf(list, text)
-    else if (name === 'groups' && rule.objectGroups === undefined) rule.objectGroups = listOf(list, text)
-    else throw noRule(text)
-  }
-  return rule
-}
-
-function listOf(list: string, rule: string): string[] {
-  const names = list.split(',')
-  if (names.some((name) => name === '')) throw noRule(rule)
-  return names
-}
-
-function noRule(text: string): KryptonError {
-  return new KryptonError(
-    'usage',
-    `--rule takes ${ruleForm}, such as 'get,locate types=symmetric-key groups=cards', not '${text.slice(0, 60)}'`,
-  )
-}
-
-/** For people: a rule as it is given. */
+/** For people: rules as they are given. */
 function shown({ name, rules }: Role): { name: string; rules: string } {
-  const texts = rules.map(({ operations, objectTypes, objectGroups }) =>
-    [
-      operations.join(','),
-      objectTypes && `types=${objectTypes.join(',')}`,
-      objectGroups && `groups=${objectGroups.join(',')}`,
-    ]
-      .filter((part) => part !== undefined)
-      .join(' '),
-  )
-  return { name, rules: texts.join('; ') }
+  return { name, rules: rules.map(textOfRule).join('; ') }
 }
