@@ -11,4 +11,10 @@ namespace krypton {
  */
 void randomBytes(uint8_t* target, size_t length);
 
+/**
+ * Has OpenSSL's own generator seeded anew, with 32 bytes of `randomBytes` among what it takes: what it makes next, in whatever thread, follows from them. For
+ * RSA keys, which OpenSSL makes itself. Throws Refusal.
+ */
+void seedOpenSsl();
+
 }  // namespace krypton

@@ -12,6 +12,11 @@ napi_value fillRandom(const Arguments& arguments) {
   return nullptr;
 }
 
+napi_value seedOpenSsl(const Arguments&) {
+  krypton::seedOpenSsl();
+  return nullptr;
+}
+
 napi_value wipeBytes(const Arguments& arguments) {
   const Bytes bytes = arguments.bytes(0);
   OPENSSL_cleanse(bytes.data, bytes.size);

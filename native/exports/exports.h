@@ -15,6 +15,7 @@ napi_value releaseSecret(const Arguments& arguments);
 
 // bytes.cc
 napi_value fillRandom(const Arguments& arguments);
+napi_value seedOpenSsl(const Arguments& arguments);
 napi_value wipeBytes(const Arguments& arguments);
 napi_value wipeStack(const Arguments& arguments);
 napi_value equalBytes(const Arguments& arguments);

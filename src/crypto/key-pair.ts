@@ -3,7 +3,7 @@ import { isKryptonError } from '../errors.ts'
 import type { EllipticCurve } from './elliptic-curve.ts'
 import { publicPointOf } from './key-check.ts'
 import { writeEcPrivateKey, writeSubjectPublicKeyInfo } from './key-encoding.ts'
-import { randomBytes } from './random.ts'
+import { randomBytes, seedOpenSsl } from './random.ts'
 
 /** What a new key pair shall be. */
 export type KeyPairKind =
@@ -21,7 +21,9 @@ export function generateKeyPair(kind: KeyPairKind): NewKeyPair {
   return kind.type === 'rsa' ? generateRsaPair(kind.bits) : generateEcPair(kind.curve)
 }
 
+/** Primes are searched for by OpenSSL, with what follows from fresh bytes of the kernel. */
 function generateRsaPair(bits: number): NewKeyPair {
+  seedOpenSsl()
   return generateKeyPairSync('rsa', {
     modulusLength: bits,
     publicExponent: 0x1_0001,

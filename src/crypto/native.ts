@@ -30,6 +30,8 @@ export interface NativeAddon {
   /** False when the secret had ended already. */
   releaseSecret(handle: number): boolean
   fillRandom(target: Uint8Array, offset: number, bytes: number): void
+  /** Has OpenSSL's own generator seeded anew with bytes of getrandom(2). */
+  seedOpenSsl(): void
   wipeBytes(target: Uint8Array): void
   /** Overwrites what the calls before it left on the stack below the caller. */
   wipeStack(): void
@@ -369,6 +371,7 @@ const functionNames = Object.keys({
   copySecret: true,
   releaseSecret: true,
   fillRandom: true,
+  seedOpenSsl: true,
   wipeBytes: true,
   wipeStack: true,
   equalBytes: true,
@@ -398,6 +401,6 @@ const functionNames = Object.keys({
 >[]
 
 /** That of `native/addon.cc`. */
-const interfaceVersion = 4
+const interfaceVersion = 5
 
 let decided: LoadedAddon | undefined

@@ -54,9 +54,22 @@ export function fillRandom(target: Uint8Array, offset: number, count: number): v
   else fillFromAddon(addon, target, offset, count)
 }
 
+/**
+ * Before OpenSSL makes a key by its own generator, which lives in process memory: it is seeded anew with the kernel's bytes, so that a machine that was cloned makes
+ * another key. Without the addon there is no way to say so: OpenSSL takes the kernel's bytes when it begins and when it thinks fit. Throws 'random-failed'.
+ */
+export function seedOpenSsl(): void {
+  const addon = nativeAddon()
+  if (addon !== undefined) fromKernel(() => addon.seedOpenSsl())
+}
+
 function fillFromAddon(addon: NativeAddon, target: Uint8Array, offset: number, count: number): void {
+  fromKernel(() => addon.fillRandom(target, offset, count))
+}
+
+function fromKernel(take: () => void): void {
   try {
-    addon.fillRandom(target, offset, count)
+    take()
   } catch (cause) {
     throw new KryptonError(
       'random-failed',

@@ -2,6 +2,7 @@ import { openSync, writeSync } from 'node:fs'
 import { generateSecret } from '../../src/crypto/secret.ts'
 import { ellipticCurves } from '../../src/crypto/elliptic-curve.ts'
 import { generateKeyPair } from '../../src/crypto/key-pair.ts'
+import { nativeAddon } from '../../src/crypto/native.ts'
 import { randomBytes } from '../../src/crypto/random.ts'
 import { createServiceKeys, createTenantKeys } from '../../src/hierarchy/key-chain.ts'
 import { Suite } from '../../src/crypto/aead.ts'
@@ -36,6 +37,10 @@ for (let nth = 0; nth < Number(count); nth++) {
   await createServiceKeys(made.chain, { ...made.scopes.own, service: randomBytes(16) }, 'system')
   mark('ec', 1, 32)
   generateKeyPair({ type: 'ec', curve: ellipticCurves[0]! }).privateKey.fill(0)
+  // Made by OpenSSL, which only the addon can seed.
+  if (nativeAddon() === undefined) continue
+  mark('rsa', 1, 32)
+  generateKeyPair({ type: 'rsa', bits: 1_024 }).privateKey.fill(0)
 }
 mark('end', 0, 0)
 remove()
