@@ -71,10 +71,46 @@ export function derivationHash(
 ): DigestAlgorithm {
   const isKeyed = method !== DerivationMethod.HASH && method !== DerivationMethod.PBKDF2
   const own = isKeyed ? macAlgorithms.get(key.fields.algorithm) : undefined
+  if (own === undefined) checkHashOfKey(key, requested?.hashingAlgorithm)
   const hash = own ?? hashOf((requested ?? key.attributes.first('cryptographicParameters'))?.hashingAlgorithm)
   if (hash !== undefined) return hash
   if (method === DerivationMethod.PBKDF2) return 'sha1'
   throw new KryptonError('invalid-field', 'Send Cryptographic Parameters with the Hashing Algorithm to derive by')
+}
+
+/**
+ * A key whose Cryptographic Parameters name hashes is derived from by those alone (4.6). One that names none has its hash from the request, as the OASIS
+ * case TC-DERIVEKEY-1-10 has it.
+ */
+function checkHashOfKey({ attributes }: ManagedObject, hashingAlgorithm: number | undefined): void {
+  if (hashingAlgorithm === undefined) return
+  const own = attributes.all('cryptographicParameters').flatMap(({ value }) => value.hashingAlgorithm ?? [])
+  if (own.length === 0 || own.includes(hashingAlgorithm)) return
+  throw new KryptonError(
+    'invalid-field',
+    "Send a Hashing Algorithm that the key's Cryptographic Parameters have, or none",
+  )
+}
+
+/**
+ * The Cryptographic Parameters of a derivation by a cipher: those of the request, or the key's first. "The server SHALL verify that the specified mode matches
+ * one of the instances of Cryptographic Parameters set for the corresponding key"; a key without any is an error too (4.6).
+ * @throws KryptonError invalid-field
+ */
+export function derivationMode(
+  { attributes }: ManagedObject,
+  requested: CryptographicParameters | undefined,
+): CryptographicParameters {
+  const instances = attributes.all('cryptographicParameters').map(({ value }) => value)
+  const parameters = requested ?? instances[0]
+  if (parameters?.blockCipherMode === undefined) {
+    throw new KryptonError('invalid-field', 'Send Cryptographic Parameters with the Block Cipher Mode to derive by')
+  }
+  if (instances.some(({ blockCipherMode }) => blockCipherMode === parameters.blockCipherMode)) return parameters
+  throw new KryptonError(
+    'invalid-field',
+    'Add Cryptographic Parameters with this Block Cipher Mode to the key first: by others than its own nothing is derived',
+  )
 }
 
 /**
@@ -88,6 +124,6 @@ export function derivationPrf(
   policy: CryptoPolicy,
 ): MacAlgorithm {
   const { blockCipherMode } = requested ?? key.attributes.first('cryptographicParameters') ?? {}
-  if (blockCipherMode === BlockCipherMode.CMAC) return macUse(key, requested, policy)
+  if (blockCipherMode === BlockCipherMode.CMAC) return macUse(key, derivationMode(key, requested), policy)
   return derivationHash(method, key, requested)
 }

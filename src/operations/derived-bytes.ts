@@ -16,6 +16,7 @@ import { type AsymmetricObjectType, keyPartsOf } from '../objects/asymmetric-for
 import {
   derivationHash,
   derivationMethods,
+  derivationMode,
   derivationModes,
   derivationPrf,
   derivationRoles,
@@ -139,7 +140,7 @@ function encrypted(
   { cryptographicParameters, initializationVector }: DeriveKeyRequest['derivationParameters'],
   { policy }: OperationContext,
 ): Buffer {
-  const use = cipherUse(key, cryptographicParameters, policy)
+  const use = cipherUse(key, derivationMode(key, cryptographicParameters), policy)
   if (!derivingModes.has(use.mode)) {
     throw new KryptonError(
       'unsupported-cryptographic-parameters',

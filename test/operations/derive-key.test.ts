@@ -15,6 +15,7 @@ import {
   SecretDataType,
 } from '../../src/kmip/enums.ts'
 import { p256, registerPrivate, registerPublic, secp256k1 } from './key-pairs.ts'
+import type { CryptographicParameters } from '../../src/kmip/structures.ts'
 import type { DerivationParameters, DeriveKeyRequest } from '../../src/kmip/payloads/derive-key.ts'
 import { limits } from '../../src/limits.ts'
 import { attribute, item, named, newServer, refusalOf, registerKey, registerOpaque, registerSecret } from './fixture.ts'
@@ -57,7 +58,9 @@ beforeAll(async () => {
 const active = attribute('activationDate', 0)
 const register = async (request: Parameters<typeof item<typeof Operation.Register>>[1]) =>
   (await client.send(Operation.Register, request)).uniqueIdentifier
-const newKey = () => register(registerKey(bytes, [active], { mask }))
+const modes = [BlockCipherMode.CBC, BlockCipherMode.CMAC, BlockCipherMode.GCM]
+const withModes = modes.map((blockCipherMode) => attribute('cryptographicParameters', { blockCipherMode }))
+const newKey = () => register(registerKey(bytes, [active, ...withModes], { mask }))
 const newSecret = (material: Uint8Array) =>
   register(registerSecret(material, [active, attribute('cryptographicUsageMask', mask)]))
 
@@ -163,6 +166,30 @@ describe('Derive Key', () => {
     const { derivationData: plain, ...parameters } = encrypting
     const data = await newSecret(plain)
     expect(await valueOf(await derive([key, data], { ...byEncrypt, parameters }))).toBe(known.encrypted)
+  })
+
+  test('by a cipher takes a mode that the key has, and the first of them where none is sent', async () => {
+    const { cryptographicParameters: _, ...parameters } = encrypting
+    expect(await valueOf(await derive([key], { ...byEncrypt, parameters }))).toBe(known.encrypted)
+    const asked = (cryptographicParameters: CryptographicParameters) => ({
+      ...byEncrypt,
+      parameters: { ...parameters, cryptographicParameters },
+    })
+    expect(await refusal([key], asked({ blockCipherMode: BlockCipherMode.OFB }))).toBe('Invalid Field')
+    expect(await refusal([key], asked(sha256))).toBe('Invalid Field')
+    const plain = await register(registerKey(bytes, [active], { mask }))
+    expect(await refusal([plain], byEncrypt)).toBe('Invalid Field')
+    expect(await refusal([plain], { ...byEncrypt, parameters })).toBe('Invalid Field')
+    const cryptographicParameters = { blockCipherMode: BlockCipherMode.CMAC }
+    const byCmac = { ...byCounter, parameters: { cryptographicParameters, derivationData } }
+    expect(await refusal([plain], byCmac)).toBe('Invalid Field')
+    const hashed = await register(registerKey(bytes, [active, attribute('cryptographicParameters', sha256)], { mask }))
+    const sha512 = { hashingAlgorithm: HashingAlgorithm.SHA512 }
+    expect(await refusal([hashed], { parameters: { cryptographicParameters: sha512 } })).toBe('Invalid Field')
+    expect(
+      await refusal([hashed], { ...byHmac, parameters: { cryptographicParameters: sha512, derivationData } }),
+    ).toBe('Invalid Field')
+    expect(await valueOf(await derive([hashed], byHmac))).toBe(known.hmac)
   })
 
   test('by Asymmetric Key agrees on a secret with the other side', async () => {
