@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { parentPort } from 'node:worker_threads'
 import { RefusalRecords } from './audit/refusal-records.ts'
-import { Authenticator } from './auth/authenticate.ts'
+import { Authenticator, type Peer } from './auth/authenticate.ts'
 import { systemBootClock, systemClock } from './clock.ts'
 import { CredentialCheck } from './auth/credential-check.ts'
 import { CryptoWork } from './crypto/crypto-work.ts'
@@ -25,7 +25,7 @@ import {
   stopListening,
 } from './listener-threads.ts'
 import { policyOf } from './objects/crypto-policy.ts'
-import { executeBatch } from './operations/execute-batch.ts'
+import { executeBatch, type Services } from './operations/execute-batch.ts'
 import { failureOf } from './operations/result.ts'
 import { Streams } from './operations/streams.ts'
 import { UnfinishedAnswers } from './operations/unfinished-answers.ts'
@@ -65,7 +65,8 @@ keyChain.refuse(new Distrust(data.changed))
 const relay = new StreamRelay(data.thread, tell, onFault)
 const streams = new Streams(data.thread, systemClock, relay)
 const refusals = new RefusalRecords(store, systemClock, counters, onFault)
-const services = {
+const authenticator = new Authenticator(new ClientDirectory(store, keyChain), systemClock)
+const services: Services = {
   keystore,
   clock: systemClock,
   randomBytes,
@@ -75,6 +76,8 @@ const services = {
   unfinishedAnswers: new UnfinishedAnswers(),
   refusals,
   server: { version, https: data.httpsPort !== undefined },
+  // The asker of each request is its peer: see below.
+  identify: (peer, asked) => (peer === undefined ? asked : authenticator.authenticate(peer as Peer)),
   onFault,
 }
 
@@ -85,7 +88,7 @@ const credentials = new CredentialCheck(({ tenant, actor }) => {
 
 const responder = new KmipResponder({
   credentials,
-  authenticator: new Authenticator(new ClientDirectory(store, keyChain), systemClock),
+  authenticator,
   executeBatch: (request, principal, peer) => executeBatch(request, principal, services, peer),
   failureOf: (error) => failureOf(error, services.onFault),
   clock: systemClock,

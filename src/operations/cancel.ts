@@ -5,10 +5,13 @@ import { isOver, operationOfClient, remove } from './asynchronous.ts'
 import type { Handler, OperationContext } from './handler.ts'
 
 /** KMIP 1.4 sections 4.27 and 11.28. What has no answer yet is canceled, however far it is: what it has changed is not committed any more. */
-export const cancel: Handler<typeof Operation.Cancel> = async ({ asynchronousCorrelationValue }, context) => ({
-  asynchronousCorrelationValue,
-  cancellationResult: await cancellation(asynchronousCorrelationValue, context),
-})
+export const cancel: Handler<typeof Operation.Cancel> = async (request, context) => {
+  const { asynchronousCorrelationValue } = request
+  const { lastingActs, unit } = context
+  const act = () => cancellation(asynchronousCorrelationValue, context)
+  const cancellationResult = await (lastingActs === undefined ? act() : lastingActs.once(request, unit, { act }))
+  return { asynchronousCorrelationValue, cancellationResult }
+}
 
 async function cancellation(
   correlationValue: Uint8Array,

@@ -27,6 +27,7 @@ import type { LateOperation, ServerFacts } from './handler.ts'
 import { handlerOf, operationName } from './index.ts'
 import { failureOf } from './result.ts'
 import { anyServerCorrelationValue } from './server-correlation.ts'
+import { LastingActs } from './lasting-acts.ts'
 import type { Streams } from './streams.ts'
 import type { UnfinishedAnswers } from './unfinished-answers.ts'
 
@@ -42,6 +43,11 @@ export interface Services {
   /** Where refusals leave their records. */
   readonly refusals: Pick<RefusalRecords, 'add'>
   readonly server: ServerFacts
+  /**
+   * Who the client is at this moment, for what is done when its request was answered long ago; `asker` is the one of `executeBatch`.
+   * @throws KryptonError client-unknown
+   */
+  readonly identify: (asker: Asker | undefined, asked: Principal) => MaybePromise<Principal>
   /** Is told of what goes wrong by our own fault; the client is not. */
   readonly onFault: (error: unknown) => void
 }
@@ -63,13 +69,13 @@ export function executeBatch(
     return [failed(request.batchItems[0]!, notUnderstood(), services)]
   }
   if (request.requestHeader.asynchronousIndicator === true && isForLater(request, principal)) {
-    return executeLater(request, principal, services)
+    return executeLater(request, principal, services, asker)
   }
   return new Execution(request, principal, services, asker === undefined ? firstRun : { asker }).run()
 }
 
 /** Who waits for an answer, or does not any more. */
-interface Asker {
+export interface Asker {
   readonly isGone: boolean
 }
 
@@ -77,8 +83,10 @@ async function executeLater(
   request: RequestMessage,
   principal: Principal,
   services: Services,
+  asker: Asker | undefined,
 ): Promise<ResponseBatchItem[]> {
-  const pending = await takeForLater(request, principal, partsOf(principal, services), runOf(principal, services))
+  const run = runOf(principal, services, asker)
+  const pending = await takeForLater(request, principal, partsOf(principal, services), run)
   return pending ?? new Execution(request, principal, services).run()
 }
 
@@ -86,9 +94,43 @@ function partsOf(principal: Principal, { clock, randomBytes, onFault, keystore }
   return { clock, randomBytes, onFault, objects: keystore.forPrincipal(principal) }
 }
 
-function runOf(principal: Principal, services: Services): Run {
+/**
+ * Executes as who its client is then: it may have another role. A client that was revoked in between changes nothing, and one that is revoked while the
+ * operation is under way neither.
+ */
+function runOf(principal: Principal, services: Services, asker: Asker | undefined): Run {
   return async (own, keep) => {
-    await new Execution(own, principal, services, { keep }).run()
+    const operation = own.batchItems[0]!.operation // isForLater
+    const current = await stillKnown(principal, operation, services, asker)
+    const keepIfKnown: Keep = async (unit, answers) => {
+      await stillKnown(principal, operation, services, asker)
+      await keep(unit, answers)
+    }
+    await new Execution(own, current, services, { keep: keepIfKnown }).run()
+  }
+}
+
+/** @throws KryptonError client-unknown */
+async function stillKnown(
+  asked: Principal,
+  operation: number,
+  { identify, refusals }: Services,
+  asker: Asker | undefined,
+): Promise<Principal> {
+  try {
+    const current = await identify(asker, asked)
+    const isSame = (['tenant', 'system', 'service', 'client'] as const).every((part) =>
+      current[part].equals(asked[part]),
+    )
+    if (isSame) return current
+    throw new KryptonError('client-unknown', 'the client was moved to another service')
+  } catch (error) {
+    if (isKryptonError(error, 'client-unknown')) {
+      const { tenant, actor } = asked
+      const code = 'authentication-not-successful'
+      refusals.add({ tenant, actor, operation: operationName(operation), object: undefined, code })
+    }
+    throw error
   }
 }
 
@@ -102,6 +144,8 @@ interface RunOptions {
   readonly keep?: Keep
   /** Undefined where the answer is kept. */
   readonly asker?: Asker
+  /** What the runs before have done for good. */
+  readonly lastingActs?: LastingActs
 }
 
 const firstRun: RunOptions = {}
@@ -158,6 +202,8 @@ class Execution {
       streams: services.streams,
       clock,
       server: services.server,
+      turn: this.#turn,
+      lastingActs: this.#turn && (options.lastingActs ?? new LastingActs()),
     })
   }
 
@@ -273,7 +319,8 @@ class Execution {
 
   #executeLate({ taken, correlationValue }: LateOperation): void {
     const parts = partsOf(this.#principal, this.#services)
-    executeTaken(taken, correlationValue, parts, runOf(this.#principal, this.#services))
+    const run = runOf(this.#principal, this.#services, this.#options.asker)
+    executeTaken(taken, correlationValue, parts, run)
   }
 
   /** What was refused to this client, rather than wrong with what it sent. */
@@ -288,6 +335,7 @@ class Execution {
 
   /** The answers, for good. */
   #told(): ResponseBatchItem[] {
+    this.#context.lastingActs?.end()
     if (this.#refusals !== undefined) for (const refusal of this.#refusals) this.#services.refusals.add(refusal)
     return this.#answers
   }
@@ -323,14 +371,14 @@ class Execution {
       return this.#refuse(error)
     }
     if (places.turn === undefined) return this.#commit(places)
-    this.#unit.drop()
+    this.#dropForAnother()
     // What was read is about to change: it is read again when that is done.
     return places.turn.then(() => this.#again(places)).finally(() => places.leave())
   }
 
   /** Leaves `places` when all is done. */
   #commit(places: Places | undefined): Promise<ResponseBatchItem[]> {
-    return this.#unit.commit(this.#turn)!.then(
+    return this.#unit.commit(this.#context.turn)!.then(
       () => {
         places?.leave()
         return this.#told()
@@ -347,10 +395,17 @@ class Execution {
 
   #notCommitted(error: unknown, places: Places | undefined): MaybePromise<ResponseBatchItem[]> {
     if (isKryptonError(error, 'store-conflict') || isKryptonError(error, 'store-unique')) {
-      this.#unit.drop()
+      this.#dropForAnother()
       return this.#again(places, error)
     }
     return this.#refuse(error)
+  }
+
+  /** Another run follows. */
+  #dropForAnother(): void {
+    const { lastingActs } = this.#context
+    if (lastingActs === undefined) this.#unit.drop()
+    else lastingActs.runAgain(() => this.#unit.drop())
   }
 
   /** Runs the request again, in its places. It was slower than another for `cause`, or has only waited. */
@@ -360,7 +415,9 @@ class Execution {
       (this.#options.conflicts ?? 0) + (cause === undefined && this.#options.places === undefined ? 0 : 1)
     if (conflicts <= limits.conflictRetriesMax) {
       const { keep, asker } = this.#options
-      return new Execution(this.#request, this.#principal, this.#services, { conflicts, places, keep, asker }).run()
+      const { lastingActs } = this.#context
+      const options = { conflicts, places, keep, asker, lastingActs }
+      return new Execution(this.#request, this.#principal, this.#services, options).run()
     }
     return this.#refuse(
       new KryptonError('overloaded', 'Send the request again: others kept changing the same objects', { cause }),
@@ -369,6 +426,7 @@ class Execution {
 
   #refuse(error: unknown): ResponseBatchItem[] {
     this.#unit.drop()
+    this.#context.lastingActs?.end()
     return [failed(this.#request.batchItems[0]!, error, this.#services)]
   }
 

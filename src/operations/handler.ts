@@ -3,12 +3,14 @@ import type { Clock } from '../clock.ts'
 import type { CryptoWork } from '../crypto/crypto-work.ts'
 import type { ErrorCode } from '../errors.ts'
 import { KryptonError } from '../errors.ts'
+import type { LoopTurn } from '../keystore/loop-turn.ts'
 import type { MaybePromise } from '../keystore/maybe-promise.ts'
 import type { UnitOfWork } from '../keystore/unit-of-work.ts'
 import type { RequestPayload, ResponsePayload, ServedOperation } from '../kmip/payloads/index.ts'
 import type { ResponseBatchItem } from '../kmip/response-message.ts'
 import type { KmipVersion } from '../kmip/version.ts'
 import type { CryptoPolicy } from '../objects/crypto-policy.ts'
+import type { LastingActs } from './lasting-acts.ts'
 import type { Streams } from './streams.ts'
 
 /**
@@ -43,10 +45,14 @@ export class OperationContext {
   readonly streams: Streams
   readonly clock: Clock
   readonly server: ServerFacts
+  /** Of a batch; a single item that acts beside its unit changes nothing in it, and is never run again. */
+  readonly lastingActs: LastingActs | undefined
+  /** Of whatever is long, a batch or an operation that makes many objects. */
+  turn: LoopTurn | undefined
   /** The ID Placeholder (KMIP 1.4 section 4): the identifier that the items before gave. */
   idPlaceholder: string | undefined = undefined
 
-  constructor(parts: Omit<OperationContext, 'idPlaceholder' | 'identifier' | 'owner' | 'client'>) {
+  constructor(parts: OperationParts) {
     this.unit = parts.unit
     this.principal = parts.principal
     this.version = parts.version
@@ -57,6 +63,8 @@ export class OperationContext {
     this.streams = parts.streams
     this.clock = parts.clock
     this.server = parts.server
+    this.lastingActs = parts.lastingActs
+    this.turn = parts.turn
   }
 
   /** Whose work this is, when there is too much: the tenant's. */
@@ -83,6 +91,13 @@ export class OperationContext {
     )
   }
 }
+
+/** What a run works with; `lastingActs` and `turn` are those of a batch. */
+type OperationParts = Omit<
+  OperationContext,
+  'idPlaceholder' | 'identifier' | 'owner' | 'client' | 'lastingActs' | 'turn'
+> &
+  Partial<Pick<OperationContext, 'lastingActs' | 'turn'>>
 
 /** A refusal whose answer carries a payload that says what was refused. */
 export class RefusalWithPayload extends KryptonError {

@@ -1,4 +1,5 @@
 import { dateTime } from '../clock.ts'
+import { ownCopy } from '../crypto/own-buffer.ts'
 import { KryptonError } from '../errors.ts'
 import { next } from '../keystore/maybe-promise.ts'
 import type { MaybePromise } from '../keystore/maybe-promise.ts'
@@ -94,8 +95,9 @@ export function partWithKey(
       // Keys that have been taken from the server are not used on because a cipher holds one.
       return next(context.unit.objects.serviceKeys(), ({ lease }) => {
         if (use.protects && lease !== undefined) context.unit.objects.checkProtects(lease)
-        const used = use.protects ? allocatePartUsage(object, request.data?.byteLength ?? 0, context) : undefined
-        return next(used, () => laterPart(request, context, place, expected))
+        const count = () =>
+          use.protects ? allocatePartUsage(object, request.data?.byteLength ?? 0, context) : undefined
+        return laterPart(request, context, { place, expected, count })
       })
     }, end)
   }
@@ -109,7 +111,7 @@ export function partWithoutKey(
   begin: () => Begun,
 ): MaybePromise<AnsweredPart> {
   const place = { client: context.client, operation, object: '' }
-  if (!isFirstPart(request)) return laterPart(request, context, place, undefined)
+  if (!isFirstPart(request)) return laterPart(request, context, { place })
   return firstPart(request, context, { place, begun: begin(), recheck: () => undefined, expected: undefined })
 }
 
@@ -132,17 +134,31 @@ function firstPart(
   return next(streams.part(part), (answer) => ({ ...answer, correlationValue }))
 }
 
+/** `count` counts the part, before it is fed to its stream: neither can be taken back. */
 function laterPart(
-  { data, cryptographicParameters, correlationValue, finalIndicator = false }: PartRequest,
-  { streams, unit }: OperationContext,
-  place: StreamPlace,
-  expected: Uint8Array | undefined,
+  request: PartRequest,
+  { streams, unit, lastingActs }: OperationContext,
+  parts: {
+    readonly place: StreamPlace
+    readonly expected?: Uint8Array | undefined
+    readonly count?: () => MaybePromise<void>
+  },
 ): MaybePromise<AnsweredPart> {
+  const { data, cryptographicParameters, correlationValue, finalIndicator = false } = request
+  const { place, expected, count } = parts
   const own = Buffer.from(correlationValue!) // it is not the first part
-  unit.whenDropped(() => streams.end(place, own))
   const parameters = parametersText(cryptographicParameters)
   const part = { ...place, correlationValue: own, data, parameters, expected, isFinal: finalIndicator }
-  return next(streams.part(part), (answer) => ({ ...answer, correlationValue: finalIndicator ? undefined : own }))
+  const act = () => next(count?.(), () => streams.part(part))
+  const end = () => streams.end(place, own)
+  const answered = (answer: PartAnswer) => ({ ...answer, correlationValue: finalIndicator ? undefined : own })
+  if (lastingActs === undefined) {
+    unit.whenDropped(end)
+    return next(act(), answered)
+  }
+  // The answer's own copy is wiped with it, and another run may need one more.
+  const fed = lastingActs.once(request, unit, { act, end, forget: (answer) => answer.data?.fill(0) })
+  return next(fed, (answer) => answered({ ...answer, data: answer.data && ownCopy(answer.data) }))
 }
 
 /**

@@ -88,6 +88,7 @@ export async function newServer(
     policy: { ...usualPolicy, ...policy },
     streams: new Streams(1, clock),
     unfinishedAnswers: new UnfinishedAnswers(),
+    identify: (_, asked) => asked,
     refusals,
     server: { version: '1.2.3', https: false },
     onFault: (error) => faults.push(error),

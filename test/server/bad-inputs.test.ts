@@ -9,7 +9,7 @@ import { Operation, ResultReason, ResultStatus } from '../../src/kmip/enums.ts'
 import { decodeResponse } from '../../src/kmip/response-message.ts'
 import { Streams } from '../../src/operations/streams.ts'
 import { UnfinishedAnswers } from '../../src/operations/unfinished-answers.ts'
-import { executeBatch } from '../../src/operations/execute-batch.ts'
+import { executeBatch, type Services } from '../../src/operations/execute-batch.ts'
 import { failureOf } from '../../src/operations/result.ts'
 import { KmipResponder } from '../../src/server/kmip-responder.ts'
 import { request } from '../kmip/items.ts'
@@ -29,7 +29,7 @@ beforeAll(async () => {
     responder: ({ store, keyChain, authenticator }, counters, log) => {
       const onFault = (error: unknown) => faults.push(error)
       const keystore = new Keystore(store, keyChain, systemClock, onFault)
-      const services = {
+      const services: Services = {
         keystore,
         clock: systemClock,
         randomBytes,
@@ -38,6 +38,7 @@ beforeAll(async () => {
         policy: { approved: false, tripleDes: false, clientNonces: true },
         streams: new Streams(1, systemClock),
         unfinishedAnswers: new UnfinishedAnswers(),
+        identify: (_, asked) => asked,
         refusals: new RefusalRecords(store, systemClock, counters, onFault),
         onFault,
       }
