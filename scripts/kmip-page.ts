@@ -1,6 +1,6 @@
 import { KryptonError } from '../src/errors.ts'
 import { attributeNames, attributeTable } from '../src/kmip/attribute.ts'
-import { BlockCipherMode, CryptographicAlgorithm, enumTables, ObjectType } from '../src/kmip/enums.ts'
+import { BlockCipherMode, CryptographicAlgorithm, enumTables, KeyFormatType, ObjectType } from '../src/kmip/enums.ts'
 import type { EnumName } from '../src/kmip/enums.ts'
 import { payloadsOf } from '../src/kmip/payloads/index.ts'
 import { oldestVersion, supportedVersions, versionText } from '../src/kmip/version.ts'
@@ -32,7 +32,7 @@ export function kmipPage(): string {
     'The rules of section 3 that the server goes by; an attribute is `always there` on the objects that it applies to. Each attribute is known from its version on; a client of an older version is not shown it. Custom attributes (`x-` and `y-`) are kept with each of their types.',
     attributes(),
     '## Key formats',
-    'What Register takes and Get gives. A Certificate has X.509 alone. PKCS#12 is given by Get for a Private Key with a PKCS#12 Password Link, and not taken by Register.',
+    'What Register takes and Get gives. A Certificate has X.509 alone. PKCS#12 (from 1.4 on) is a file under the password of the PKCS#12 Password Link of its Private Key.',
     table(
       'KeyFormatType',
       formatTypes.map((objectType) => [
@@ -88,6 +88,8 @@ const formatTypes = [
 ] as const
 
 function checkFormat(objectType: (typeof formatTypes)[number], format: number): void {
+  // A file becomes a key of another format before anything else looks at it.
+  if (objectType === ObjectType.PrivateKey && format === KeyFormatType.PKCS12) return
   if (objectType === ObjectType.Certificate) checkCertificateFormat(format)
   else if (objectType === ObjectType.PublicKey || objectType === ObjectType.PrivateKey)
     checkAsymmetricFormat(objectType, format)

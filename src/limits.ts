@@ -45,6 +45,12 @@ export const limits = {
   pkcs12Iterations: 10_000,
   /** Certificates in a PKCS#12 file: a chain as long as the longest that TLS takes by default. */
   pkcs12CertificatesMax: 10,
+  /** Iterations of all derivations of a PKCS#12 file that is registered: three of Firefox's 600,000 fit. At 1.3 µs each they take 4 s of the thread that makes key pairs. */
+  pkcs12IterationsMax: 3_000_000,
+  /** Encrypted and plain contents of such a file: OpenSSL, Java and Windows write two. */
+  pkcs12ContentsMax: 8,
+  /** Keys, certificates and other bags in it: each certificate may be looked at for each in the chain. */
+  pkcs12BagsMax: 64,
   /** For so long an asynchronous operation waits before it begins: whoever asked so is in no hurry, and may still think better of it. */
   asynchronousDelayMs: 250,
   /** In so many seconds it is done, key pairs of RSA that wait for others too; who is asked after it later executes it: its thread may be gone. */
@@ -59,9 +65,9 @@ export const limits = {
   asynchronousPerServiceMax: 256,
   /** Templates that one Template-Attribute names: each is looked up. */
   templatesMax: 8,
-  /** Parts of a Split Key: custodians who each hold one. More are no use, and 255 of 255 in a prime field would hold the thread for half a second. */
-  splitKeyPartsMax: 16,
-  /** A key that is split: with the most parts, all of them needed, that takes 8 ms; AES-256 in five parts takes 10 µs. */
+  /** Parts of a Split Key: custodians who each hold one. GF(2^8) has no more, and each is an object that is written. */
+  splitKeyPartsMax: 255,
+  /** A key that is split: with the most parts, all of them needed, that takes 1.7 s of a worker thread; AES-256 in five parts takes 20 µs. */
   splitKeyBytesMax: 4 * 1024,
   /** A Prime Field Size: a prime that is larger than keys of 512 bits. Longer ones are shared in GF(2^8). */
   primeFieldBitsMax: 576,
@@ -481,6 +487,11 @@ export const placement = {
   iterationUs: 1,
   /** What takes longer goes where key generation does: a hundred signatures would wait for it. */
   longUs: 100_000,
+  /**
+   * For parts of keys: to add a word to another (of 32 bits times a factor in a field of 2^8 or 2^16; of 16 bits modulo a prime), and to multiply two scalars. 255 parts of AES-256, all of
+   * them needed, take 13 to 220 ms; to join 255 of 128 in a prime field takes 2.7 s, what the most iterations of a password take.
+   */
+  sharing: { binary: { wordUs: 0.03, scalarUs: 0.2 }, prime: { wordUs: 0.012, scalarUs: 2 } },
   /** To look whether a point is on its curve, P-521's compressed, or to parse a modulus. */
   publicKeyCheckUs: 75,
 } as const

@@ -9,11 +9,23 @@ import { type PrivateParts, writePkcs8, writeSubjectPublicKeyInfo } from './key-
 import { deriveByPassword, passwordCost } from './key-derivation.ts'
 import { checkParts, type KeyParts } from './key-parts.ts'
 import type { KeyPairKind, NewKeyPair } from './key-pair.ts'
+import {
+  joiningUs,
+  joinKey,
+  type KeyJoining,
+  type KeySharing,
+  shareBytes,
+  splitKey,
+  splittingUs,
+} from './key-sharing.ts'
 import { LoopBudget } from './loop-budget.ts'
 import { type MacAlgorithm, macWithKey } from './message-mac.ts'
 import { ownCopy } from './own-buffer.ts'
+import type { OpenedPkcs12 } from './pkcs12-reading.ts'
+import { randomBytes } from './random.ts'
 import { decryptRsa, encryptRsa, type RsaPadding } from './rsa-cipher.ts'
 import { lendSecret, type Secret } from './secret.ts'
+import type { Share } from './shamir.ts'
 import { sign, type SignatureScheme, type SignedBytes, verifySignature } from './signature.ts'
 import { WorkerPool } from './worker-pool.ts'
 import { ownBytes, shared, sharedBytes, sharedCopy } from './worker-task.ts'
@@ -120,15 +132,14 @@ export class CryptoWork {
     const output = sharedBytes(byteLength)
     try {
       const input = { key: lendSecret(password), hash, salt: ownBytes(salt), iterations, output }
-      const lane = costUs > placement.longUs ? this.#generation : this.#work
-      await lane.run(owner, 'deriveByPassword', input)
+      await this.#laneFor(costUs).run(owner, 'deriveByPassword', input)
       return ownCopy(output)
     } finally {
       output.fill(0)
     }
   }
 
-  /** `deriveForPkcs12Mac` of pkcs12.ts; as `deriveByPassword`. */
+  /** The key of the MAC of a PKCS #12 file, by `deriveByPkcs12` of pkcs12-derivation.ts; as `deriveByPassword`. */
   async deriveForPkcs12Mac(
     owner: string,
     password: Secret,
@@ -140,6 +151,28 @@ export class CryptoWork {
       await this.#work.run(owner, 'deriveForPkcs12Mac', input)
       return ownCopy(output)
     } finally {
+      output.fill(0)
+    }
+  }
+
+  /**
+   * `readPkcs12` of pkcs12-reading.ts. The password is in use until the key is there; the caller wipes that. How long it takes the file says: no signature
+   * waits for it.
+   */
+  async readPkcs12(
+    owner: string,
+    password: Secret,
+    file: Uint8Array,
+    friendlyName: string | undefined,
+  ): Promise<OpenedPkcs12> {
+    const copy = sharedCopy(file)
+    const output = sharedBytes(file.byteLength)
+    try {
+      const input = { key: lendSecret(password), file: copy, friendlyName, output }
+      const read = await this.#generation.run(owner, 'readPkcs12', input)
+      return { ...read, privateKey: ownCopy(output.subarray(0, read.privateKeyLength)) }
+    } finally {
+      copy.fill(0)
       output.fill(0)
     }
   }
@@ -212,6 +245,40 @@ export class CryptoWork {
     return this.#work.run(owner, 'checkKey', { der: copy, isPrivate }).finally(() => copy.fill(0))
   }
 
+  /** `splitKey` of key-sharing.ts, with randomness of the kernel. The secret is in use until the parts are there; the caller wipes those. */
+  splitKey(owner: string, secret: Uint8Array, sharing: KeySharing): MaybePromise<Buffer[]> {
+    const { method, parts } = sharing
+    const costUs = splittingUs(sharing, secret.byteLength)
+    if (this.#isInline(costUs, nothing)) return splitKey(secret, sharing, randomBytes)
+    const copy = sharedCopy(secret)
+    const output = sharedBytes(parts * shareBytes(method, secret.byteLength))
+    return this.#laneFor(costUs)
+      .run(owner, 'splitKey', { secret: copy, sharing, output })
+      .then(() => ownCopies(output, parts))
+      .finally(() => {
+        copy.fill(0)
+        output.fill(0)
+      })
+  }
+
+  /** `joinKey` of key-sharing.ts. The shares are in use until the secret is there; the caller wipes that. */
+  joinKey(
+    owner: string,
+    { shares, ...joining }: KeyJoining & { readonly shares: readonly Share[] },
+  ): MaybePromise<Buffer> {
+    const costUs = joiningUs(joining, shares.length)
+    if (this.#isInline(costUs, nothing)) return joinKey(shares, joining)
+    const copies = shares.map(({ identifier, bytes }) => ({ identifier, bytes: sharedCopy(bytes) }))
+    const output = sharedBytes(joining.byteLength)
+    return this.#laneFor(costUs)
+      .run(owner, 'joinKey', { shares: copies, joining, output })
+      .then(() => ownCopy(output))
+      .finally(() => {
+        for (const { bytes } of copies) bytes.fill(0)
+        output.fill(0)
+      })
+  }
+
   /** `generateKeyPair` of key-pair.ts. */
   async generateKeyPair(owner: string, kind: KeyPairKind): Promise<NewKeyPair> {
     const pair = kind.type === 'rsa' ? kind : { type: kind.type, curve: kind.curve.name }
@@ -230,6 +297,11 @@ export class CryptoWork {
   /** Ends the threads; what still runs has `drainMs`. */
   async close(drainMs: number): Promise<void> {
     await Promise.all([this.#work.close(drainMs), this.#generation.close(drainMs)])
+  }
+
+  /** What is long goes where key pairs are made, so that no signature waits for it. */
+  #laneFor(costUs: number): WorkerPool {
+    return costUs > placement.longUs ? this.#generation : this.#work
   }
 
   /** May a cipher run over those bytes here and now? */
@@ -257,6 +329,12 @@ function privateUs({ type, curve }: AsymmetricKey): number {
 
 function publicUs({ type, curve }: AsymmetricKey): number {
   return type === 'rsa' ? placement.publicUs.rsa : placement.publicUs[curve!] // as above
+}
+
+/** Equal parts of what another thread has written, each in a buffer of its own. */
+function ownCopies(output: Uint8Array, parts: number): Buffer[] {
+  const byteLength = output.byteLength / parts
+  return Array.from({ length: parts }, (_, i) => ownCopy(output.subarray(i * byteLength, (i + 1) * byteLength)))
 }
 
 /** A view of a frame would take the whole slab along. */

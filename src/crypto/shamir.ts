@@ -88,38 +88,62 @@ export function joinShares<S>(
   try {
     for (const { bytes } of used) known.push(field.pieces(bytes))
     const points = used.map(({ identifier }) => field.scalar(identifier))
+    const weights = weightsOf(field, points)
     for (const { identifier, bytes } of shares.slice(threshold)) {
-      const value = bytesAt(field, points, known, { identifier, byteLength: bytes.byteLength })
+      const factors = factorsAt(field, { points, weights }, field.scalar(identifier))
+      const value = combined(field, factors, known, bytes.byteLength)
       const agrees = equalBytes(value, bytes)
       value.fill(0)
       if (!agrees) throw notOfOneSplit()
     }
-    return bytesAt(field, points, known, { identifier: 0, byteLength })
+    return combined(field, factorsAt(field, { points, weights }, field.scalar(0)), known, byteLength)
   } finally {
     for (const pieces of known) pieces.fill(0)
   }
 }
 
-/** What the polynomial through the known points is at another one, by Lagrange's formula. */
-function bytesAt<S>(
+/** Of each point what Lagrange's formula has of it alone: the inverse of the product of its distances to the others. */
+function weightsOf<S>(field: SharingField<S>, points: readonly S[]): S[] {
+  return points.map((point, i) => {
+    let product = field.scalar(1)
+    for (let j = 0; j < points.length; j++) {
+      if (j !== i) product = field.multiply(product, field.subtract(point, points[j]!))
+    }
+    return field.inverse(product)
+  })
+}
+
+/** What the values at the points are multiplied by to make that at `at`, which is none of them: one inverse for all. */
+function factorsAt<S>(
   field: SharingField<S>,
-  points: readonly S[],
+  { points, weights }: { readonly points: readonly S[]; readonly weights: readonly S[] },
+  at: S,
+): S[] {
+  const distances = points.map((point) => field.subtract(at, point))
+  // Before each the product of those before it, and at last of all: from the last on each inverse is made of the one after it.
+  const products = [field.scalar(1)]
+  for (const distance of distances) products.push(field.multiply(products.at(-1)!, distance))
+  const all = products.at(-1)!
+  let inverse = field.inverse(all)
+  const factors: S[] = []
+  for (let i = points.length - 1; i >= 0; i--) {
+    const own = field.multiply(inverse, products[i]!)
+    inverse = field.multiply(inverse, distances[i]!)
+    factors[i] = field.multiply(field.multiply(all, own), weights[i]!)
+  }
+  return factors
+}
+
+/** The sum of the values, each by its factor. */
+function combined<S>(
+  field: SharingField<S>,
+  factors: readonly S[],
   known: readonly Pieces[],
-  { identifier, byteLength }: { readonly identifier: number; readonly byteLength: number },
+  byteLength: number,
 ): Buffer {
-  const at = field.scalar(identifier)
   const sum: Pieces = new Uint32Array(known[0]!.length)
   try {
-    for (let i = 0; i < points.length; i++) {
-      let numerator = field.scalar(1)
-      let denominator = numerator
-      for (let j = 0; j < points.length; j++) {
-        if (j === i) continue
-        numerator = field.multiply(numerator, field.subtract(at, points[j]!))
-        denominator = field.multiply(denominator, field.subtract(points[i]!, points[j]!))
-      }
-      field.addMultiple(sum, field.multiply(numerator, field.inverse(denominator)), known[i]!)
-    }
+    for (const [i, factor] of factors.entries()) field.addMultiple(sum, factor, known[i]!)
     return field.bytes(sum, byteLength)
   } finally {
     sum.fill(0)

@@ -8,10 +8,14 @@ import { checkKey } from './key-check.ts'
 import { deriveByPassword } from './key-derivation.ts'
 import { readPkcs8, readSubjectPublicKeyInfo } from './key-encoding.ts'
 import { generateKeyPair } from './key-pair.ts'
+import { joinKey, type KeyJoining, type KeySharing, splitKey } from './key-sharing.ts'
 import { type MacAlgorithm, macWithKey } from './message-mac.ts'
+import { randomBytes } from './random.ts'
 import { decryptRsa, encryptRsa, type RsaPadding } from './rsa-cipher.ts'
-import { deriveForPkcs12Mac } from './pkcs12.ts'
+import { deriveByPkcs12, Pkcs12Purpose } from './pkcs12-derivation.ts'
+import { readPkcs12 } from './pkcs12-reading.ts'
 import { borrowSecret, type LentSecret } from './secret.ts'
+import type { Share } from './shamir.ts'
 import { sign, type SignatureScheme, verifySignature } from './signature.ts'
 
 /**
@@ -38,6 +42,19 @@ export interface PasswordInput {
   readonly hash: DigestAlgorithm
   readonly salt: Uint8Array
   readonly iterations: number
+  readonly output: SharedBytes
+}
+
+export interface Pkcs12Input {
+  readonly key: LentSecret
+  readonly file: SharedBytes
+  readonly friendlyName: string | undefined
+  readonly output: SharedBytes
+}
+
+export interface JoinInput {
+  readonly shares: readonly Share[]
+  readonly joining: KeyJoining
   readonly output: SharedBytes
 }
 
@@ -107,7 +124,21 @@ export const workerFunctions = {
   deriveForPkcs12Mac: ({ key, salt, iterations, output }: Omit<PasswordInput, 'hash'>): void => {
     const secret = borrowSecret(key)
     try {
-      handOver(deriveForPkcs12Mac(secret, { salt, iterations }), output)
+      handOver(
+        deriveByPkcs12(secret, { hash: 'sha256', purpose: Pkcs12Purpose.mac, salt, iterations }, output.byteLength),
+        output,
+      )
+    } finally {
+      secret.wipe()
+    }
+  },
+
+  /** Opens a PKCS #12 file under the password `key`; puts its private key into `output`. */
+  readPkcs12: ({ key, file, friendlyName, output }: Pkcs12Input) => {
+    const secret = borrowSecret(key)
+    try {
+      const { privateKey, certificates, friendlyName: own } = readPkcs12(file, secret, friendlyName)
+      return { privateKeyLength: handOver(privateKey, output), certificates, friendlyName: own }
     } finally {
       secret.wipe()
     }
@@ -116,6 +147,17 @@ export const workerFunctions = {
   /** Checks a private key in PKCS #8, or a public one as SubjectPublicKeyInfo. Nobody changes the memory meanwhile. */
   checkKey: ({ der, isPrivate }: { der: SharedBytes; isPrivate: boolean }): void =>
     checkKey(isPrivate ? readPkcs8(der) : readSubjectPublicKeyInfo(der)),
+
+  /** Puts the parts into `output`, one after the other. */
+  splitKey: ({ secret, sharing, output }: { secret: SharedBytes; sharing: KeySharing; output: SharedBytes }): void => {
+    let offset = 0
+    for (const part of splitKey(secret, sharing, randomBytes)) offset += handOver(part, output.subarray(offset))
+  },
+
+  /** Puts the secret into `output`. */
+  joinKey: ({ shares, joining, output }: JoinInput): void => {
+    handOver(joinKey(shares, joining), output)
+  },
 
   /** Puts the private key into `output`. */
   generateKeyPair: ({ pair, output }: { pair: TransferableKeyPairKind; output: SharedBytes }) => {

@@ -1,8 +1,7 @@
-import { byteField, pairField } from '../crypto/binary-field.ts'
-import { isPrime, primeField } from '../crypto/prime-field.ts'
-import { joinShares, notOfOneSplit, splitSecret } from '../crypto/shamir.ts'
-import type { SharingField } from '../crypto/shamir.ts'
-import { joinByXor, splitByXor } from '../crypto/xor-sharing.ts'
+import { type KeyJoining, type KeySharing, type SharingMethod, withSharingField } from '../crypto/key-sharing.ts'
+import { isPrime } from '../crypto/prime-field.ts'
+import { notOfOneSplit } from '../crypto/shamir.ts'
+import type { Share, SharingField } from '../crypto/shamir.ts'
 import { KryptonError } from '../errors.ts'
 import { SplitKeyMethod } from '../kmip/enums.ts'
 import { decodeSplit } from '../kmip/kept-structures.ts'
@@ -73,12 +72,13 @@ async function checkPrime(primeFieldSize: Uint8Array | undefined, parts: number)
  * @throws KryptonError invalid-field
  */
 export function checkPart(split: Split, material: Uint8Array | undefined): void {
-  const { keyPartIdentifier, splitKeyParts, splitKeyMethod } = split
+  const { keyPartIdentifier, splitKeyParts } = split
   if (keyPartIdentifier < 1 || keyPartIdentifier > splitKeyParts) {
     throw new KryptonError('invalid-field', 'Send a Key Part Identifier of 1 to Split Key Parts')
   }
-  if (splitKeyMethod === SplitKeyMethod.XOR || material === undefined) return
-  withField(split, (field) => {
+  const method = methodOf(split)
+  if (method === 'xor' || material === undefined) return
+  withSharingField(method, (field) => {
     checkBytes(field, material)
     if (field.shareBytes(material.byteLength) === material.byteLength) return
     throw new KryptonError('invalid-field', 'Send Key Material of as many bytes as Prime Field Size has')
@@ -86,45 +86,41 @@ export function checkPart(split: Split, material: Uint8Array | undefined): void 
 }
 
 /**
- * The parts of a key, in the order of their identifiers. The caller wipes them.
+ * How a key of that many bytes is shared.
  * @throws KryptonError invalid-field: the method does not take the key
  */
-export function splitMaterial(
-  secret: Uint8Array,
-  sharing: Sharing,
-  randomBytes: (count: number) => Buffer,
-): readonly Buffer[] {
-  const { splitKeyParts: parts, splitKeyThreshold: threshold, splitKeyMethod, primeFieldSize } = sharing
-  if (splitKeyMethod === SplitKeyMethod.XOR) return splitByXor(secret, parts, randomBytes)
+export function keySharing(secret: Uint8Array, sharing: Sharing): KeySharing {
+  const { splitKeyParts: parts, splitKeyThreshold: threshold, primeFieldSize } = sharing
+  const method = methodOf(sharing)
   // A prime of more bits than the key is larger than every such key.
   if (primeFieldSize !== undefined && primeOf(primeFieldSize) >> BigInt(8 * secret.byteLength) === 0n) {
     throw new KryptonError('invalid-field', 'Send a Prime Field Size that is larger than 2 to the bits of the key')
   }
-  return withField(sharing, (field) => {
-    checkBytes(field, secret)
-    return splitSecret(field, secret, { parts, threshold, randomBytes })
-  })
+  if (method !== 'xor') withSharingField(method, (field) => checkBytes(field, secret))
+  return { method, parts, threshold }
 }
 
 /**
- * The key of `byteLength` bytes that the parts were made of; without that, as many as it can have. The caller wipes it.
+ * How the parts are joined to a key of `byteLength` bytes; without that, of as many as it can have.
  * @throws KryptonError cryptographic-failure: they are too few, or not of one split
  */
-export function joinParts(parts: readonly KeyPart[], byteLength: number | undefined): Buffer {
+export function keyJoining(
+  parts: readonly KeyPart[],
+  byteLength: number | undefined,
+): KeyJoining & { readonly shares: readonly Share[] } {
   const [{ split, bytes }] = parts as [KeyPart, ...KeyPart[]] // whoever asks has one
   if (parts.some((other) => !isOfSameSplit(split, other.split))) throw notOfOneSplit()
   if (new Set(parts.map((part) => part.split.keyPartIdentifier)).size < parts.length) {
     throw new KryptonError('cryptographic-failure', 'Send each part once')
   }
-  const { splitKeyThreshold: threshold, splitKeyMethod, primeFieldSize } = split
+  const { splitKeyThreshold: threshold, primeFieldSize } = split
   if (parts.length < threshold) {
     throw new KryptonError('cryptographic-failure', `Send at least ${threshold} parts: there are ${parts.length}`)
   }
-  if (splitKeyMethod === SplitKeyMethod.XOR) return joinByXor(parts.map((part) => part.bytes))
   const shares = parts.map((part) => ({ identifier: part.split.keyPartIdentifier, bytes: part.bytes }))
   const whole = primeFieldSize === undefined ? bytes.byteLength : keyBytesMax(primeFieldSize)
   const length = primeFieldSize === undefined ? whole : Math.min(byteLength ?? whole, whole)
-  return withField(split, (field) => joinShares(field, shares, { threshold, byteLength: length }))
+  return { shares, method: methodOf(split), threshold, byteLength: length }
 }
 
 function isOfSameSplit(one: Split, other: Split): boolean {
@@ -154,10 +150,11 @@ function checkBytes<S>(field: SharingField<S>, bytes: Uint8Array): void {
   }
 }
 
-function withField<T>({ splitKeyMethod, primeFieldSize }: Sharing, use: <S>(field: SharingField<S>) => T): T {
-  if (splitKeyMethod === SplitKeyMethod.PolynomialSharingGF2_8) return use(byteField(0x11d))
-  if (splitKeyMethod === SplitKeyMethod.PolynomialSharingGF2_16) return use(pairField)
-  return use(primeField(primeOf(primeFieldSize!))) // checkSharing has let no other through
+/** `checkSharing` has let no other through. */
+function methodOf({ splitKeyMethod, primeFieldSize }: Sharing): SharingMethod {
+  if (splitKeyMethod === SplitKeyMethod.XOR) return 'xor'
+  if (splitKeyMethod === SplitKeyMethod.PolynomialSharingGF2_8) return 'gf2-8'
+  return splitKeyMethod === SplitKeyMethod.PolynomialSharingGF2_16 ? 'gf2-16' : { prime: primeOf(primeFieldSize!) }
 }
 
 function primeOf(primeFieldSize: Uint8Array): bigint {

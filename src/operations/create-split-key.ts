@@ -1,6 +1,7 @@
 import { digest } from '../crypto/digest.ts'
 import { ownBuffer } from '../crypto/own-buffer.ts'
 import { KryptonError } from '../errors.ts'
+import { LoopTurn } from '../keystore/loop-turn.ts'
 import { andFinally, next } from '../keystore/maybe-promise.ts'
 import type { MaybePromise } from '../keystore/maybe-promise.ts'
 import { wireAttribute } from '../kmip/attributes-1x.ts'
@@ -15,7 +16,7 @@ import { isTransparent, keyPartsOf, materialAs } from '../objects/asymmetric-for
 import { checkNewKey } from '../objects/crypto-policy.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { newObject } from '../objects/new-object.ts'
-import { checkSharing, splitMaterial } from '../objects/split-key.ts'
+import { checkSharing, keySharing } from '../objects/split-key.ts'
 import { openKey } from './cipher-request.ts'
 import type { Handler, OperationContext } from './handler.ts'
 import { requestedAttributes, requestedNumber } from './requested-attributes.ts'
@@ -125,9 +126,11 @@ function split(
   const { splitKeyParts, splitKeyThreshold, splitKeyMethod, primeFieldSize } = request
   const sharing = { splitKeyParts, splitKeyThreshold, splitKeyMethod, primeFieldSize }
   const splitId = context.randomBytes(16)
-  const parts = splitMaterial(material, sharing, context.randomBytes)
   const made: string[] = []
-  const keep = (from: number): MaybePromise<CreateSplitKeyResponse> => {
+  // Each of many parts is an object that is sealed and written.
+  const turn = (context.turn ??= new LoopTurn(context.clock, context.owner))
+  const keep = (parts: readonly Buffer[], from: number): MaybePromise<CreateSplitKeyResponse> => {
+    if (turn.isOver) return turn.next().then(() => keep(parts, from))
     if (from === parts.length) {
       context.idPlaceholder = made[0]
       return { uniqueIdentifiers: made }
@@ -149,14 +152,16 @@ function split(
     })
     return next(unit.create(draft, part), ({ uniqueIdentifier }) => {
       made.push(uniqueIdentifier)
-      return keep(from + 1)
+      return keep(parts, from + 1)
     })
   }
-  return andFinally(
-    () => keep(0),
-    () => {
-      for (const part of parts) part.fill(0)
-    },
+  return next(context.cryptoWork.splitKey(context.owner, material, keySharing(material, sharing)), (parts) =>
+    andFinally(
+      () => keep(parts, 0),
+      () => {
+        for (const part of parts) part.fill(0)
+      },
+    ),
   )
 }
 

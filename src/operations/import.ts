@@ -18,6 +18,7 @@ import { checkKeyWrapType } from './get.ts'
 import type { Handler, OperationContext } from './handler.ts'
 import { checkNames } from './names.ts'
 import { registeredObject } from './registered-object.ts'
+import { isPkcs12, withOpenedPkcs12 } from './registered-pkcs12.ts'
 import { registeredWrapped, unwrapForSure, wrappedKeyBlockOf } from './registered-wrapped.ts'
 import { keyFormOf, withRecord } from './registered.ts'
 import type { Registered } from './registered.ts'
@@ -32,7 +33,10 @@ export const importObject: Handler<typeof Operation.Import> = (request, context)
   checkOwnAttributes(request.attributes, { ...registering, uniqueIdentifier: request.uniqueIdentifier })
   return next(existingObject(request, context), (existing) => {
     const wrapped = wrappedKeyBlockOf(registering)
-    if (wrapped === undefined) return keep(registeredObject(registering, context.version), existing, request, context)
+    if (wrapped === undefined) {
+      const take = (own: RegisterRequest) => keep(registeredObject(own, context.version), existing, request, context)
+      return isPkcs12(registering, context.version) ? withOpenedPkcs12(registering, context, take) : take(registering)
+    }
     if (request.keyWrapType !== KeyWrapType.NotWrapped) {
       return keep(registeredWrapped(registering, wrapped), existing, request, context)
     }
@@ -65,8 +69,9 @@ function existingObject(
   { unit }: OperationContext,
 ): MaybePromise<ManagedObject | undefined> {
   return next(unit.find(uniqueIdentifier), (existing) => {
+    if (existing === undefined) return next(checkNotPending(uniqueIdentifier, unit), () => undefined)
     // What is left of a Template gives its place.
-    if (existing === undefined || isGone(existing)) return existing
+    if (isGone(existing)) return existing
     // Only what may be changed is replaced.
     if (replaceExisting === true) {
       return next(unit.get(uniqueIdentifier), (replaced) => {
@@ -79,6 +84,19 @@ function existingObject(
       'Send Replace Existing to replace the object, or another Unique Identifier: this one is an object of the service',
     )
   })
+}
+
+/**
+ * The identifier of an asynchronous operation, which only its client knows, is taken, and no object that could be replaced.
+ * @throws KryptonError already-exists
+ */
+async function checkNotPending(uniqueIdentifier: string, { objects }: OperationContext['unit']): Promise<void> {
+  const id = parseUniqueIdentifier(uniqueIdentifier)
+  if (id === undefined || (await objects.pendingOperation(id)) === undefined) return
+  throw new KryptonError(
+    'already-exists',
+    'Send another Unique Identifier: an asynchronous operation has this one as its Asynchronous Correlation Value',
+  )
 }
 
 function keep(

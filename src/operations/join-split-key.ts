@@ -12,7 +12,7 @@ import type { RegisterRequest } from '../kmip/payloads/register.ts'
 import { limits } from '../limits.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { isDestroyed } from '../objects/state.ts'
-import { joinParts, splitOf } from '../objects/split-key.ts'
+import { keyJoining, splitOf } from '../objects/split-key.ts'
 import type { KeyPart } from '../objects/split-key.ts'
 import { openKey } from './cipher-request.ts'
 import type { Handler, OperationContext } from './handler.ts'
@@ -38,15 +38,17 @@ export const joinSplitKey: Handler<typeof Operation.JoinSplitKey> = (request, co
   return next(partsOf(identifiers, context), (objects) => {
     const requested = withPartsOwn(requestedAttributes(request.templateAttribute ?? noTemplate), objects)
     return next(open(objects, context), (parts) => {
-      const key = andFinally(
-        () => joinParts(parts, keyBytes(requested, objects)),
+      const joined = andFinally(
+        () => context.cryptoWork.joinKey(context.owner, keyJoining(parts, keyBytes(requested, objects))),
         () => {
           for (const { bytes } of parts) bytes.fill(0)
         },
-      ) as Buffer // joining is done at once
-      return andFinally(
-        () => register(registration(request, requested, objects, key), context),
-        () => key.fill(0),
+      )
+      return next(joined, (key) =>
+        andFinally(
+          () => register(registration(request, requested, objects, key), context),
+          () => key.fill(0),
+        ),
       )
     })
   })

@@ -1,15 +1,15 @@
 import { writePkcs12 } from '../crypto/pkcs12.ts'
 import { bytesOfSecret } from '../crypto/secret.ts'
 import { KryptonError } from '../errors.ts'
-import { KeyFormatType, LinkType, ObjectType, SecretDataType } from '../kmip/enums.ts'
+import { KeyFormatType, LinkType, ObjectType } from '../kmip/enums.ts'
 import type { KeyBlock } from '../kmip/key-block.ts'
 import { limits } from '../limits.ts'
 import { keyPartsOf, materialAs } from '../objects/asymmetric-format.ts'
 import { checkPkcs12 } from '../objects/crypto-policy.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
-import { isDestroyed } from '../objects/state.ts'
 import { checkKeyValuePresent } from './cipher-request.ts'
 import type { OperationContext } from './handler.ts'
+import { pkcs12Password } from './pkcs12-password.ts'
 import { openMaterial } from './unwrapped-material.ts'
 
 /**
@@ -22,7 +22,8 @@ export async function pkcs12KeyBlock(object: ManagedObject, context: OperationCo
   checkPkcs12(context.policy)
   checkKeyValuePresent(object)
   const certificates = await chainOf(object, context)
-  const password = await passwordOf(object, context)
+  const links = object.attributes.all('link').map(({ value }) => value)
+  const password = await pkcs12Password(links, context)
   const { cryptoWork, owner } = context
   const iterations = limits.pkcs12Iterations
   const salts = [0, 1, 2].map(() => context.randomBytes(saltBytes)) as [Buffer, Buffer, Buffer] // three were made
@@ -51,26 +52,6 @@ export async function pkcs12KeyBlock(object: ManagedObject, context: OperationCo
     opened.wipe()
     for (const key of derived) key.fill(0)
   }
-}
-
-async function passwordOf(object: ManagedObject, { unit, now }: OperationContext): Promise<ManagedObject> {
-  const [linked, ...more] = linksOf(object, LinkType.PKCS12PasswordLink)
-  if (linked === undefined || more.length > 0) {
-    throw new KryptonError(
-      'invalid-field',
-      'Give the Private Key one PKCS#12 Password Link first: the file is under that password',
-    )
-  }
-  const password = await unit.get(linked)
-  const { objectType, dataType } = password.fields
-  if (objectType !== ObjectType.SecretData || dataType !== SecretDataType.Password) {
-    throw new KryptonError('invalid-field', 'Link a Secret Data object of type Password by PKCS#12 Password Link')
-  }
-  if (isDestroyed(password.stateAt(now))) {
-    throw new KryptonError('invalid-field', 'Link another password by PKCS#12 Password Link: this one is destroyed')
-  }
-  checkKeyValuePresent(password)
-  return password
 }
 
 /** The values of the certificates, that of the key first; none when no Link leads to one. */

@@ -9,6 +9,7 @@ import { keepsDigest, newObject } from '../objects/new-object.ts'
 import type { Handler, OperationContext } from './handler.ts'
 import { checkNames } from './names.ts'
 import { registeredObject } from './registered-object.ts'
+import { isPkcs12, withOpenedPkcs12 } from './registered-pkcs12.ts'
 import { registeredWrapped, unwrapWherePossible, wrappedKeyBlockOf } from './registered-wrapped.ts'
 import { keyFormOf, withRecord } from './registered.ts'
 import type { Registered } from './registered.ts'
@@ -19,7 +20,12 @@ import type { Registered } from './registered.ts'
  */
 export const register: Handler<typeof Operation.Register> = (request, context) => {
   const wrapped = wrappedKeyBlockOf(request)
-  if (wrapped === undefined) return keep(registeredObject(request, context.version), context)
+  if (wrapped === undefined) {
+    if (isPkcs12(request, context.version)) {
+      return withOpenedPkcs12(request, context, (opened) => keep(registeredObject(opened, context.version), context))
+    }
+    return keep(registeredObject(request, context.version), context)
+  }
   return unwrapWherePossible(request, wrapped, context, (unwrapped) => {
     if (unwrapped === undefined) return keep(registeredWrapped(request, wrapped), context)
     const { templateAttribute } = request

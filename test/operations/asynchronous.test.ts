@@ -3,14 +3,27 @@ import { beforeEach, describe, expect, test, vi } from 'vitest'
 import {
   CancellationResult,
   CryptographicAlgorithm,
+  ObjectType,
   Operation,
   RecommendedCurve,
   ResultStatus,
 } from '../../src/kmip/enums.ts'
 import type { ResponseBatchItem } from '../../src/kmip/response-message.ts'
+import type { Principal } from '../../src/auth/principal.ts'
+import { KryptonError } from '../../src/errors.ts'
 import { limits } from '../../src/limits.ts'
 import { uniqueIdentifierOf } from '../../src/objects/unique-identifier.ts'
-import { attribute, Client, createPayload, item, named, newServer, principalOf, refusalOf } from './fixture.ts'
+import {
+  attribute,
+  Client,
+  createPayload,
+  item,
+  named,
+  newServer,
+  principalOf,
+  refusalOf,
+  registerKey,
+} from './fixture.ts'
 import type { Item, Server } from './fixture.ts'
 import { createPair } from './key-pairs.ts'
 
@@ -169,5 +182,67 @@ describe('an asynchronous operation', () => {
     expect(created).toMatchObject({ resultStatus: Success })
     const idle = new Client(principalOf(client.principal.scope, 'idle', [Operation.Poll]), server.services)
     expect(refusalOf((await idle.batch([locate], later))[0]!).reason).toBe('Permission Denied')
+  })
+
+  test('of a client that was revoked meanwhile changes nothing, and one of another role does what that allows', async () => {
+    let isKnown = true
+    const identify = (_: unknown, asked: Principal): Principal => {
+      if (isKnown) return asked
+      throw new KryptonError('client-unknown', 'revoked')
+    }
+    const revoked = new Client(client.principal, { ...server.services, identify })
+    // Before it begins, and while it is under way.
+    const early = await begin(item(Operation.Archive, { uniqueIdentifier }), revoked)
+    isKnown = false
+    await wait(limits.asynchronousDelayMs + 100)
+    isKnown = true
+    expect((await poll(early, revoked)).resultStatus).toBe(OperationPending)
+    let looks = 0
+    const lately = (_: unknown, asked: Principal): Principal => {
+      if (++looks === 1) return asked
+      throw new KryptonError('client-unknown', 'revoked')
+    }
+    const slow = new Client(client.principal, { ...server.services, identify: lately })
+    const late = await begin(pair, slow)
+    await vi.waitUntil(() => looks === 2, 5_000)
+    expect((await poll(late, slow)).resultStatus).toBe(OperationPending)
+    expect(await client.locate([])).toEqual([uniqueIdentifier])
+    await server.refusals.flush()
+    const rows = await server.store.audit('data', 0, 1_000)
+    const refusals = rows.filter(({ result }) => result === 'authentication-not-successful')
+    expect(refusals.map(({ operation }) => operation)).toEqual(['Archive', 'CreateKeyPair'])
+
+    const limited = { ...client.principal, allows: (operation: number) => operation !== Operation.Archive }
+    const limiting = new Client(client.principal, { ...server.services, identify: () => limited })
+    const asked = await begin(item(Operation.Archive, { uniqueIdentifier }), limiting)
+    expect(refusalOf(await pollUntilDone(asked, limiting)).reason).toBe('Permission Denied')
+    expect(refusalOf(await poll(asked, new Client(limited, server.services))).reason).toBe('Permission Denied')
+    expect(await client.material(uniqueIdentifier)).toEqual(key)
+    expect(server.faults).toEqual([])
+  })
+
+  test('is not told to a client whose role hides what its answer names', async () => {
+    const correlationValue = await begin(locate)
+    await pollUntilDone(correlationValue)
+    const rule = { operations: new Set([Operation.Locate]), objectTypes: undefined, objectGroups: new Set(['others']) }
+    const hiding = new Client({ ...client.principal, objectRules: [rule] }, server.services)
+    expect(refusalOf(await poll(correlationValue, hiding)).reason).toBe('Item Not Found')
+    const showing = { ...rule, objectGroups: undefined, objectTypes: new Set([ObjectType.SymmetricKey]) }
+    const seeing = new Client({ ...client.principal, objectRules: [showing] }, server.services)
+    expect((await poll(correlationValue, seeing)).responsePayload).toMatchObject({
+      uniqueIdentifiers: [uniqueIdentifier],
+    })
+  })
+
+  test('has an identifier that no Import takes', async () => {
+    const correlationValue = await begin(locate)
+    const { symmetricKey } = registerKey(key)
+    const taken = { uniqueIdentifier: uniqueIdentifierOf(correlationValue), attributes: [], symmetricKey }
+    for (const replaceExisting of [undefined, true]) {
+      const refusal = await client.refusal(Operation.Import, { ...taken, replaceExisting })
+      expect(refusal.reason).toBe('Object Already Exists')
+      expect(refusal.message).toMatch(/another Unique Identifier/u)
+    }
+    await pollUntilDone(correlationValue)
   })
 })

@@ -273,8 +273,13 @@ const opaque = () => made(item(Operation.Register, registerOpaque(material)))
 const changing = (operation: ServedOperation, uniqueIdentifier: string, one: WireAttribute): Item =>
   item(operation as typeof Operation.AddAttribute, { uniqueIdentifier, attribute: one })
 
-const inPkcs12 = () =>
-  item(Operation.Register, registerPrivate(p256.privateKey, [], { keyBlock: { keyFormatType: KeyFormatType.PKCS12 } }))
+const inPkcs12 = (links: readonly WireAttribute[] = []) =>
+  item(
+    Operation.Register,
+    registerPrivate(p256.privateKey, links, { keyBlock: { keyFormatType: KeyFormatType.PKCS12 } }),
+  )
+const passwordLink = (linkedObjectIdentifier: string) =>
+  attribute('link', { linkType: LinkType.PKCS12PasswordLink, linkedObjectIdentifier })
 const noObject = (name: Name) => on(name, randomUUID())
 const notFit = async (name: Name) => on(name, await register(material, [active], { mask: 0 }))
 const isArchived = async (name: Name) => on(name, await archived())
@@ -313,9 +318,9 @@ const conditions: Readonly<Record<string, (name: Name) => Item | Promise<Item>>>
       name,
       wrappedBy(await wrapper(keyWrap), { encodingOption: EncodingOption.NoEncoding, attributeNames: ['State'] }),
     ),
-  'Key Format Type is PKCS#12, but missing or multiple PKCS#12 Password Links': inPkcs12,
+  'Key Format Type is PKCS#12, but missing or multiple PKCS#12 Password Links': () => inPkcs12(),
   'Key Format Type is PKCS#12, but PKCS#12 Password Link does not contain the Unique Identifier of a Secret Data object or the Secret Data Type is not Password.':
-    inPkcs12,
+    async () => inPkcs12([passwordLink(await made(item(Operation.Register, registerSecret(material))))]),
   'No object with the specified Unique Identifier exists': noObject,
   'One or more of the objects specified do not exist': noObject,
   'Object does not exist': noObject,
@@ -554,19 +559,6 @@ const otherwise: readonly {
   readonly is: string
   readonly reason: string
 }[] = [
-  {
-    condition: 'Key Format Type is PKCS#12, but missing or multiple PKCS#12 Password Links',
-    operations: ['Register'],
-    is: 'Key Format Type Not Supported',
-    reason: 'no key is registered in PKCS#12; Get gives it',
-  },
-  {
-    condition:
-      'Key Format Type is PKCS#12, but PKCS#12 Password Link does not contain the Unique Identifier of a Secret Data object or the Secret Data Type is not Password.',
-    operations: ['Register'],
-    is: 'Key Format Type Not Supported',
-    reason: 'as above',
-  },
   {
     condition: 'Object is archived',
     operations: ['Get Attributes', 'Get Attribute List'],

@@ -1,10 +1,13 @@
-import { generateKeyPairSync, webcrypto } from 'node:crypto'
+import { webcrypto } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import tls from 'node:tls'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { WireAttribute } from '../../src/kmip/attributes-1x.ts'
 import {
   CertificateType,
+  CryptographicAlgorithm,
   CryptographicUsageMask,
   KeyFormatType,
   LinkType,
@@ -13,10 +16,22 @@ import {
   SecretDataType,
   WrappingMethod,
 } from '../../src/kmip/enums.ts'
+import { decodeRequest, encodeRequest } from '../../src/kmip/request-message.ts'
+import { protocolVersion } from '../../src/kmip/version.ts'
 import { limits } from '../../src/limits.ts'
+import { executeBatch } from '../../src/operations/execute-batch.ts'
 import { newKeys, newSigner, sign } from '../support/certificates.ts'
-import { attribute, newServer, registerOpaque, registerSecret } from './fixture.ts'
-import type { Client, Server } from './fixture.ts'
+import {
+  attribute,
+  Client,
+  item,
+  newServer,
+  principalOf,
+  refusalOf,
+  registerOpaque,
+  registerSecret,
+} from './fixture.ts'
+import type { Server } from './fixture.ts'
 import { p256, registerPrivate, registerPublic, rsa } from './key-pairs.ts'
 
 let server: Server
@@ -194,11 +209,6 @@ describe('Get of a Private Key as PKCS#12', () => {
     const publicKey = await registered(registerPublic(p256.publicKey))
     const refusal = await client.refusal(Operation.Get, { uniqueIdentifier: publicKey, ...pkcs12 })
     expect(refusal.reason).toBe('Key Format Type Not Supported')
-    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-    const block = { keyFormatType: KeyFormatType.PKCS12 }
-    const mask = CryptographicUsageMask.Sign
-    const inside = registerPrivate(privateKey, [], { mask, keyBlock: block })
-    expect((await client.refusal(Operation.Register, inside)).reason).toBe('Key Format Type Not Supported')
     const approved = await newServer(undefined, { approved: true })
     const linkedPassword = registerSecret(Buffer.from('a'))
     const secretData = { ...linkedPassword.secretData!, secretDataType: SecretDataType.Password }
@@ -206,5 +216,186 @@ describe('Get of a Private Key as PKCS#12', () => {
     const key = registerPrivate(p256.privateKey, [linked(PKCS12PasswordLink, id)])
     const { uniqueIdentifier } = await approved.client.send(Operation.Register, key)
     expect((await approved.client.refusal(Operation.Get, { uniqueIdentifier, ...pkcs12 })).reason).toBe('Invalid Field')
+  })
+})
+
+const vector = (name: string) => readFileSync(join(import.meta.dirname, '../vectors/pkcs12', name))
+const correct = 'correct horse'
+
+/** A Register of a file; its algorithm and length are those of the key in it. */
+function registerFile(file: Uint8Array, attributes: readonly WireAttribute[], asKeyValue = false) {
+  const { Sign } = CryptographicUsageMask
+  const keyBlock = asKeyValue ? { ...pkcs12, wrappedKeyValue: file } : { ...pkcs12, keyValue: { keyMaterial: file } }
+  return {
+    objectType: ObjectType.PrivateKey,
+    templateAttribute: { names: [], attributes: [attribute('cryptographicUsageMask', Sign), ...attributes] },
+    privateKey: { keyBlock },
+  }
+}
+
+/** Links of one type. */
+async function linksOf(uniqueIdentifier: string, linkType: LinkType): Promise<string[]> {
+  const { Link = [] } = await client.attributes(uniqueIdentifier, ['Link'])
+  const links = Link as { linkType: LinkType; linkedObjectIdentifier: string }[]
+  return links.filter((one) => one.linkType === linkType).map((one) => one.linkedObjectIdentifier)
+}
+const certificates = () => client.locate([attribute('objectType', ObjectType.Certificate)])
+const valueOf = async (uniqueIdentifier: string) =>
+  Buffer.from((await client.send(Operation.Get, { uniqueIdentifier })).certificate!.certificateValue as Uint8Array)
+
+describe('Register of a PKCS#12 file', () => {
+  test.each([
+    ['as Key Material', false],
+    ['as Key Value', true],
+  ])('%s keeps its key, its name and its chain, which Get gives again', async (_, asKeyValue) => {
+    const attributes = [linked(PKCS12PasswordLink, await password(correct))]
+    const id = await registered(registerFile(vector('openssl-3.p12'), attributes, asKeyValue))
+    const { privateKey } = await client.send(Operation.Get, { uniqueIdentifier: id })
+    expect(privateKey!.keyBlock).toMatchObject({
+      keyFormatType: KeyFormatType.PKCS8,
+      cryptographicAlgorithm: CryptographicAlgorithm.EC,
+      cryptographicLength: 256,
+    })
+    expect(privateKey!.keyBlock.keyValue!.keyMaterial).toEqual(vector('key.der'))
+    expect(await client.attribute(id, 'PKCS#12 Friendly Name')).toBe('My Key')
+    const [leaf, ...others] = await linksOf(id, PKCS12CertificateLink)
+    expect(others).toEqual([])
+    const [root] = await linksOf(leaf!, CertificateLink)
+    expect(await Promise.all([valueOf(leaf!), valueOf(root!)])).toEqual([vector('leaf.der'), vector('root.der')])
+    expect(await linksOf(root!, CertificateLink)).toEqual([])
+    expect(await shownBy(await fileOf(id), correct)).toEqual([vector('leaf.der'), vector('root.der')])
+  })
+
+  test('takes the key of its name, and what Get gave, and a chain that is there already', async () => {
+    const link = linked(PKCS12PasswordLink, await password(correct))
+    const name = attribute('pkcs12FriendlyName', 'OTHER')
+    const id = await registered(registerFile(vector('java.p12'), [link, name]))
+    expect(await client.attribute(id, 'PKCS#12 Friendly Name')).toBe('OTHER')
+    const again = await registered(registerFile(await fileOf(id), [link]))
+    expect(await client.attribute(again, 'PKCS#12 Friendly Name')).toBe('OTHER')
+    const before = await certificates()
+    const [leaf] = await linksOf(id, PKCS12CertificateLink)
+    const own = await registered(registerFile(await fileOf(id), [link, linked(PKCS12CertificateLink, leaf!)]))
+    expect(await linksOf(own, PKCS12CertificateLink)).toEqual([leaf])
+    expect(await certificates()).toEqual(before)
+    const alone = await registered(registerFile(vector('no-certificate.p12'), [link]))
+    expect(await linksOf(alone, PKCS12CertificateLink)).toEqual([])
+    expect(await client.attribute(alone, 'PKCS#12 Friendly Name')).toBeUndefined()
+    const [answer] = await client.batch([
+      item(Operation.Register, registerFile(vector('openssl-3.p12'), [link])),
+      item(Operation.Get, pkcs12),
+    ])
+    expect(answer!.resultStatus).toBe(0)
+  })
+
+  const file = vector('openssl-3.p12')
+  const refusals: Record<string, [() => Promise<WireAttribute[]>, string, (Buffer | undefined)?]> = {
+    'no password': [async () => [], 'Invalid Field'],
+    'two passwords': [
+      async () => [linked(PKCS12PasswordLink, await password('a')), linked(PKCS12PasswordLink, await password('b'))],
+      'Invalid Field',
+    ],
+    'a secret that is no password': [
+      async () => [linked(PKCS12PasswordLink, await registered(registerSecret(Buffer.from(correct))))],
+      'Invalid Field',
+    ],
+    'a password that is not there': [
+      async () => [linked(PKCS12PasswordLink, '00000000-0000-4000-8000-000000000000')],
+      'Item Not Found',
+    ],
+    'another password': [async () => [linked(PKCS12PasswordLink, await password('wrong'))], 'Cryptographic Failure'],
+    'a name that it does not have': [
+      async () => [linked(PKCS12PasswordLink, await password(correct)), attribute('pkcs12FriendlyName', 'third')],
+      'Invalid Field',
+    ],
+    'another length': [
+      async () => [linked(PKCS12PasswordLink, await password(correct)), attribute('cryptographicLength', 384)],
+      'Invalid Field',
+    ],
+    'another encryption': [
+      async () => [linked(PKCS12PasswordLink, await password(correct))],
+      'Invalid Field',
+      vector('rc2-key.p12'),
+    ],
+    'no file': [
+      async () => [linked(PKCS12PasswordLink, await password(correct))],
+      'Invalid Field',
+      Buffer.from('none'),
+    ],
+  }
+  test.each(Object.entries(refusals))('refuses %s, and leaves nothing behind', async (_, [attributes, reason, of]) => {
+    const [before, asked] = [await certificates(), await attributes()]
+    const refusal = await client.refusal(Operation.Register, registerFile(of ?? file, asked))
+    expect(refusal.reason).toBe(reason)
+    expect(refusal.message).not.toBe('')
+    expect(await certificates()).toEqual(before)
+    expect(server.faults).toEqual([])
+  })
+
+  test('is for private keys, and not for approved algorithms', async () => {
+    const request = registerFile(file, [linked(PKCS12PasswordLink, await password(correct))])
+    // The same request under 1.3, which has no such format.
+    const frame = encodeRequest({
+      requestHeader: { protocolVersion: protocolVersion(14), batchCount: 1 },
+      batchItems: [item(Operation.Register, request)],
+    })
+    frame[51] = 3
+    const [older] = await executeBatch(decodeRequest(frame), client.principal, server.services)
+    expect(refusalOf(older!).reason).toBe('Key Format Type Not Supported')
+    const publicKey = {
+      ...request,
+      objectType: ObjectType.PublicKey,
+      privateKey: undefined,
+      publicKey: request.privateKey,
+    }
+    expect((await client.refusal(Operation.Register, publicKey)).reason).toBe('Key Format Type Not Supported')
+    const approved = await newServer(undefined, { approved: true })
+    const refusal = await approved.client.refusal(Operation.Register, request)
+    expect(refusal).toEqual({ reason: 'Invalid Field', message: expect.stringMatching(/approved algorithms/u) })
+  })
+
+  test('puts the certificates into the groups of the key, and none where the role of the client has none', async () => {
+    const link = linked(PKCS12PasswordLink, await password(correct))
+    const { Register, Get, Locate } = Operation
+    const rule = {
+      operations: new Set<number>([Register, Get, Locate]),
+      objectTypes: undefined,
+      objectGroups: undefined,
+    }
+    const clientWith = (own: object) =>
+      new Client(
+        { ...principalOf(client.principal.scope, 'limited'), objectRules: [{ ...rule, ...own }] },
+        server.services,
+      )
+    const request = registerFile(file, [link, attribute('objectGroup', 'cards')])
+    const secrets = { ...rule, objectTypes: new Set([ObjectType.SecretData]) }
+    const inGroup = new Client(
+      {
+        ...principalOf(client.principal.scope, 'g'),
+        objectRules: [{ ...rule, objectGroups: new Set(['cards']) }, secrets],
+      },
+      server.services,
+    )
+    const { uniqueIdentifier } = await inGroup.send(Operation.Register, request)
+    const [leaf] = await linksOf(uniqueIdentifier, PKCS12CertificateLink)
+    expect(await client.attribute(leaf!, 'Object Group')).toBe('cards')
+    const keysOnly = clientWith({ objectTypes: new Set([ObjectType.PrivateKey, ObjectType.SecretData]) })
+    const before = await certificates()
+    expect(refusalOf(await keysOnly.item(Operation.Register, request)).reason).toBe('Permission Denied')
+    expect(await certificates()).toEqual(before)
+  })
+
+  test('Import takes one as well', async () => {
+    const attributes = [
+      attribute('cryptographicUsageMask', CryptographicUsageMask.Sign),
+      linked(PKCS12PasswordLink, await password(correct)),
+    ]
+    const { privateKey } = registerFile(file, [])
+    const request = { uniqueIdentifier: webcrypto.randomUUID(), attributes, privateKey }
+    const { uniqueIdentifier } = await client.send(Operation.Import, request)
+    expect(uniqueIdentifier).toBe(request.uniqueIdentifier)
+    expect(await shownBy(await fileOf(uniqueIdentifier), correct)).toEqual([vector('leaf.der'), vector('root.der')])
+    const taken = await client.refusal(Operation.Import, request)
+    expect(taken.reason).toBe('Object Already Exists')
   })
 })

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { WireAttribute } from '../../src/kmip/attributes-1x.ts'
 import {
   BlockCipherMode,
@@ -40,6 +40,7 @@ beforeAll(async () => {
   server = await newServer()
   client = server.client
 })
+afterAll(() => server.services.cryptoWork.close(0))
 
 function splitting(
   uniqueIdentifier: string | undefined,
@@ -96,6 +97,31 @@ describe('Create Split Key and Join Split Key', () => {
       'Cryptographic Algorithm': [CryptographicAlgorithm.AES],
       'Cryptographic Usage Mask': [12],
     })
+  })
+
+  test.each([
+    ['GF(2^8)', { splitKeyMethod: PolynomialSharingGF2_8 }, 255, 255],
+    ['GF(2^16)', { splitKeyMethod: PolynomialSharingGF2_16 }, 128, 255],
+    ['a prime field', { splitKeyMethod: PolynomialSharingPrimeField, primeFieldSize }, 100, 102],
+    ['XOR', { splitKeyMethod: XOR }, 255, 255],
+  ])('by %s make as many parts as there are identifiers of one byte', async (_, asked, splitKeyThreshold, joined) => {
+    const sharing = { ...asked, splitKeyParts: limits.splitKeyPartsMax, splitKeyThreshold }
+    const parts = await split(await client.register(key), sharing)
+    expect(new Set(parts).size).toBe(255)
+    expect((await part(parts[254]!)).keyPartIdentifier).toBe(255)
+    expect(await client.material(await join(parts.slice(-joined)))).toEqual(key)
+    if (splitKeyThreshold === joined) return
+    // One more than is needed, that does not fit the others.
+    const foreign = await split(await client.register(Buffer.alloc(32, 1)), sharing)
+    const { splitKey } = await client.send(Operation.Get, { uniqueIdentifier: foreign[254]! })
+    const registered = {
+      objectType: ObjectType.SplitKey,
+      templateAttribute: { names: [], attributes: [] },
+      splitKey: splitKey!,
+    }
+    const { uniqueIdentifier } = await client.send(Operation.Register, registered)
+    const mixed = joining([...parts.slice(0, splitKeyThreshold), uniqueIdentifier])
+    expect((await client.refusal(Operation.JoinSplitKey, mixed)).reason).toBe('Cryptographic Failure')
   })
 
   test('a part is served with its numbers, and outlives a rewrite of its attributes', async () => {
