@@ -174,6 +174,7 @@ class RunningServer implements Krypton {
     })
     // Before anybody is served.
     await this.#changedRows.look()
+    store.whenChangedOutside(() => this.#lookAtRows())
     this.#leases = this.#startLeases(this.#changedRows)
     const leases = this.#leases.cells.memory
     const counters: Counters[] = []
@@ -236,6 +237,10 @@ class RunningServer implements Krypton {
       threads: config.server.threads,
       development,
     })
+  }
+
+  #lookAtRows(): void {
+    this.#changedRows?.look().catch((error: unknown) => this.#log.error('the rows could not be looked at', error))
   }
 
   /** The leases of linked systems, for every thread. */

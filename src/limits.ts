@@ -437,6 +437,8 @@ export const limits = {
   changedRowsNamedMax: 1_000,
   /** Of these, those that a message names. */
   changedRowsShownMax: 3,
+  /** How often the writer looks whether somebody else has committed to the files: a number of SQLite's. */
+  outsideLookMs: 1_000,
   /** Units in one transaction: more would keep the first of them waiting for no gain, the sync is shared by then. */
   storeGroupMax: 256,
   /** Units of a thread that wait for the writer: its connections' own bounds keep it far below. */

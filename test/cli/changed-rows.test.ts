@@ -125,6 +125,8 @@ it('a revoked client that is put back is refused, and it alone where the row is 
   expect(await listed()).toEqual([])
 
   putBack(trusted)
+  // Nobody asks: SQLite tells that somebody else has written.
+  await expect.poll(ready, { timeout: 20_000 }).toMatchObject({ detail: { refused: [expect.any(String)] } })
   const [changed] = await listed()
   expect(changed).toMatchObject({ table: 'clients', written: 3, found: 3 })
   expect(changed!.rows).toEqual([expect.stringMatching(/^tenant .*, client /)])

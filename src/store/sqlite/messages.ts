@@ -68,5 +68,7 @@ export type WriterMessage =
   /** The rows of a table could not be accepted. */
   | { readonly setsPassed: ChangeableTable; readonly failed: { readonly code: ErrorCode; readonly message: string } }
   | { readonly ownedCompared: number; readonly changed: readonly ChangedRows[] }
+  /** Somebody else has committed to one of the files. */
+  | { readonly changedOutside: true }
   /** Changes could not be written for lack of space; false when some have been since. */
   | { readonly diskFull: boolean }

@@ -130,6 +130,7 @@ export class SqliteStore extends ConnectedStore implements KeptSets {
     { resolve: (changed: readonly ChangedRows[]) => void; reject: (error: KryptonError) => void }
   >()
   #ownedAsked = 0
+  #onChangedOutside: () => void = () => undefined
 
   constructor(parts: {
     directory: string
@@ -163,6 +164,7 @@ export class SqliteStore extends ConnectedStore implements KeptSets {
         if ('failed' in message) passing?.reject(new KryptonError(message.failed.code, message.failed.message))
         else passing?.resolve(message.difference)
       }
+      if ('changedOutside' in message) this.#onChangedOutside()
       if ('ownedCompared' in message) {
         this.#owned.get(message.ownedCompared)?.resolve(message.changed)
         this.#owned.delete(message.ownedCompared)
@@ -177,6 +179,11 @@ export class SqliteStore extends ConnectedStore implements KeptSets {
    */
   trouble(): string | undefined {
     return this.#trouble
+  }
+
+  /** Has `act` called within a second after somebody else has committed to the files: another program that opened them. Whoever writes into them past SQLite is not told of here. */
+  whenChangedOutside(act: () => void): void {
+    this.#onChangedOutside = act
   }
 
   async keepSets(keys: readonly SetDigestKey[], mayBegin: boolean): Promise<readonly Section[]> {

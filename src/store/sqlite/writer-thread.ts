@@ -37,6 +37,8 @@ class Writer {
   #closing = false
   #fatal: string | undefined
   #diskFull = false
+  /** By section, what SQLite counts of the commits of others. */
+  readonly #outside = new Map<Section, unknown>()
 
   constructor(owner: MessagePort, { directory, versions, faults }: WriterData) {
     this.#owner = owner
@@ -46,6 +48,8 @@ class Writer {
     const data = openForWriting(directory, 'data', faults)
     this.#databases = { keys, data }
     this.#sections = { keys: new SectionWriter(keys, 'keys'), data: new SectionWriter(data, 'data') }
+    this.#lookOutside()
+    setInterval(() => this.#lookOutside(), limits.outsideLookMs).unref()
     owner.on('message', (message: OwnerMessage) => {
       if ('connect' in message) this.#addSender(message.connect)
       else if ('keepSets' in message) this.#keepSets(message)
@@ -110,6 +114,22 @@ class Writer {
     try {
       const changed = tables.flatMap((table) => this.#sections[tableOf(table).section].compareOwned(table, owner) ?? [])
       this.#owner.postMessage({ ownedCompared: compareOwned, changed } satisfies WriterMessage)
+    } catch (error) {
+      this.#die(error)
+    }
+  }
+
+  /** This is the one connection that writes: a commit that is not its own is somebody's who has the file. */
+  #lookOutside(): void {
+    if (this.#fatal !== undefined || this.#closing) return
+    try {
+      for (const section of sections) {
+        const { data_version: version } = this.#databases[section].prepare('PRAGMA data_version').get() ?? {}
+        const before = this.#outside.get(section)
+        this.#outside.set(section, version)
+        if (before !== undefined && before !== version)
+          this.#owner.postMessage({ changedOutside: true } satisfies WriterMessage)
+      }
     } catch (error) {
       this.#die(error)
     }
