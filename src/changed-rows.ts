@@ -3,6 +3,7 @@ import type { ChangedTable } from './admin/services.ts'
 import { auditEvent } from './audit/audit-event.ts'
 import type { Clock } from './clock.ts'
 import { KryptonError } from './errors.ts'
+import { damagedMacs } from './hierarchy/damaged-macs.ts'
 import { Distrust } from './hierarchy/distrust.ts'
 import type { KeyChain } from './hierarchy/key-chain.ts'
 import { noTenant } from './hierarchy/key-record.ts'
@@ -103,8 +104,8 @@ export class ChangedRowsWatch {
   }
 
   async #look(): Promise<void> {
-    const { chain, log, refuse, store } = this.#parts
-    const changed = await differencesOf(store, smallSetTables, () => setImmediate())
+    const { chain, log, refuse } = this.#parts
+    const changed = await this.#differences()
     const before = this.#changed
     const news = changed.filter(({ code }) => before.every((known) => known.code !== code))
     const over = before.filter(({ code }) => changed.every((known) => known.code !== code))
@@ -129,6 +130,20 @@ export class ChangedRowsWatch {
       log.warn('the rows of a table are those that were written again, or were accepted', { table: difference.table })
       await this.#audit('IntegrityFaultEnd', 'success', `table ${difference.table}`)
     }
+  }
+
+  async #differences(): Promise<SetDifference[]> {
+    const { chain, store } = this.#parts
+    const changed: SetDifference[] = []
+    for (const difference of await differencesOf(store, smallSetTables, () => setImmediate())) {
+      const { table, kept, found, rows } = difference
+      // Where nothing but the MACs of rows is damaged, the rows tell what those were.
+      const mayTell = rows === undefined && kept === found && table !== 'object_index'
+      const corrected = mayTell ? await damagedMacs(store, chain, table) : []
+      const isTold = corrected.length > 0 && (await store.learnSet(table, corrected))
+      changed.push((isTold ? await store.compareSet(table, () => setImmediate()) : undefined) ?? difference)
+    }
+    return changed
   }
 
   async #audit(operation: string, result: string, detail: string): Promise<void> {

@@ -183,6 +183,10 @@ export class MemoryStore implements Store, KeptSets {
     return this.#walked(table).compare(table)
   }
 
+  async learnSet(table: ChangeableTable, corrected: readonly Values[]): Promise<boolean> {
+    return this.#kept(tableOf(table).section).learn(table, corrected)
+  }
+
   async acceptSet(table: ChangeableTable, { code, audit }: AcceptedSet): Promise<SetDifference | undefined> {
     const digest = this.#walked(table)
     const other = digest.accept(table, code)

@@ -24,6 +24,11 @@ export class RowRegister {
     return this.#size
   }
 
+  /** The MAC of each row. */
+  *macs(): Generator<Buffer> {
+    for (const rows of this.#byOwner.values()) for (const mac of rows.values()) yield Buffer.from(mac, 'latin1')
+  }
+
   /** The MAC that the row with that primary key has, undefined for none; in a form that is compared with others of here alone. */
   macOf(key: Values): string | undefined {
     return this.#byOwner.get(this.#ownerOf(key))?.get(rowKey(this.#table, key))

@@ -62,6 +62,8 @@ export class SetDigest {
   readonly #walks = new Map<ChangeableTable, SetWalk>()
   /** The rows of tables of few, one by one, from the first walk on that has found them as they were written. */
   readonly #registers = new Map<ChangeableTable, RowRegister>()
+  /** What the last walk has found of tables of which it is not known which rows differ. */
+  readonly #unnamed = new Map<ChangeableTable, RowRegister>()
   /** What takes registers back to the last mark, the newest first. */
   #undo: (() => void)[] | undefined
   #rowVersion = 0
@@ -202,8 +204,10 @@ export class SetDigest {
     if (kept.count === set.count && kept.sum.equals(set.sum)) {
       if (next !== undefined) this.#next?.sets.set(table, next)
       if (known === undefined && register !== undefined) this.#registers.set(table, register)
+      this.#unnamed.delete(table)
       return undefined
     }
+    if (known === undefined && register !== undefined) this.#unnamed.set(table, register)
     const rows = known && register && known.differences(register)
     return { table, kept: kept.count, found: set.count, rows, code: this.#codeOf(table, kept, set) }
   }
@@ -221,6 +225,22 @@ export class SetDigest {
     this.#undo?.push(() => this.#register(table, known))
     this.#register(table, register)
     return undefined
+  }
+
+  /**
+   * Takes the rows that the last walk has found, with the MACs of `corrected` in the place of those that stand there, for those that were written: if they are, all together, what was kept. From then on it is known which rows differ. False where they are not.
+   */
+  learn(table: ChangeableTable, corrected: readonly Values[]): boolean {
+    const register = this.#unnamed.get(table)
+    if (register === undefined) return false
+    this.#unnamed.delete(table)
+    for (const row of corrected) register.set(row, macText(row))
+    const set = emptySet()
+    for (const mac of register.macs()) count(set, this.#key, table, { mac }, 1)
+    const kept = this.#setOf(table)
+    if (kept.count !== set.count || !kept.sum.equals(set.sum)) return false
+    this.#registers.set(table, register)
+    return true
   }
 
   /** True if the rows of a table are known one by one. */

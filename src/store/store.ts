@@ -91,6 +91,12 @@ export interface KeptSets {
   compareOwned(tables: readonly ChangeableTable[], owner: Values): Promise<readonly ChangedRows[]>
 
   /**
+   * Tries to tell which rows of a table differ that `compareSet` has just found to differ, where that was not known: by rows of which somebody knows the MAC that they should have. If the rows are, with these MACs, what the digest has
+   * of them, `compareSet` names the ones that differ from then on. Resolves to whether they are. `corrected` are primary keys with `mac`.
+   */
+  learnSet(table: ChangeableTable, corrected: readonly Values[]): Promise<boolean>
+
+  /**
    * Takes the rows of a table as they are for those that were written, if they differ from these by what `accepted.code` stands for, and writes the audit row that tells of it, in one transaction. Resolves to the difference that there is
    * when it is another one. `pause` as in `compareSet`.
    */

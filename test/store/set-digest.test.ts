@@ -216,6 +216,20 @@ describe('rows that the writer knows one by one', () => {
     expect((await compared())!.rows).toHaveLength(2)
   })
 
+  test('are found out by MACs that they should have, when these are what was kept, and by no others', async () => {
+    await edited((database) =>
+      database.prepare('UPDATE clients SET mac = ? WHERE client = ?').run(Buffer.alloc(36, 9), two.client),
+    )
+    await store.keepSets([key], false)
+    const learn = (mac: Uint8Array) => store.learnSet('clients', [{ ...keyOfClient(two), mac }])
+    expect(await learn(two.mac)).toBe(false)
+    expect(await compared()).toMatchObject({ rows: undefined })
+    expect(await learn(Buffer.alloc(36, 8))).toBe(false)
+    expect((await compared())!.rows).toBeUndefined()
+    expect(await learn(two.mac)).toBe(true)
+    expect((await compared())!.rows).toHaveLength(1)
+  })
+
   test('of one owner are compared without those of others', async () => {
     expect(await store.compareOwned(['clients'], { tenant: one.tenant })).toEqual([])
     expect(await store.compareOwned(['roles'], { tenant: one.tenant })).toEqual([{ table: 'roles', rows: undefined }])

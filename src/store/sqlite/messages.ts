@@ -30,6 +30,8 @@ export type OwnerMessage =
   | { readonly prepareSets: SetDigestKey<TransferableSecret> }
   | { readonly turnSets: readonly Section[] }
   | { readonly passSets: SetPage }
+  /** Answered by `setsLearned`. */
+  | { readonly learnSets: ChangeableTable; readonly corrected: readonly Values[] }
   /** Answered by `ownedCompared` with the same number. */
   | { readonly compareOwned: number; readonly tables: readonly ChangeableTable[]; readonly owner: Values }
 
@@ -68,6 +70,7 @@ export type WriterMessage =
   /** The rows of a table could not be accepted. */
   | { readonly setsPassed: ChangeableTable; readonly failed: { readonly code: ErrorCode; readonly message: string } }
   | { readonly ownedCompared: number; readonly changed: readonly ChangedRows[] }
+  | { readonly setsLearned: ChangeableTable; readonly isLearned: boolean }
   /** Somebody else has committed to one of the files. */
   | { readonly changedOutside: true }
   /** Changes could not be written for lack of space; false when some have been since. */

@@ -137,6 +137,11 @@ export class SectionWriter {
     )
   }
 
+  /** Which rows differ, where that was not known: see `KeptSets.learnSet`. */
+  learnSets(table: ChangeableTable, corrected: readonly Values[]): boolean {
+    return this.#kept().learn(table, corrected)
+  }
+
   /** The digest and the audit row in one transaction, as with every change. */
   #accept(table: ChangeableTable, { code, audit }: AcceptedSet): SetDifference | undefined {
     const digest = this.#kept()

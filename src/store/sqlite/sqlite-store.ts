@@ -123,6 +123,10 @@ export class SqliteStore extends ConnectedStore implements KeptSets {
     ChangeableTable,
     { resolve: (difference: SetDifference | null | undefined) => void; reject: (error: KryptonError) => void }
   >()
+  readonly #learning = new Map<
+    ChangeableTable,
+    { resolve: (isLearned: boolean) => void; reject: (error: KryptonError) => void }
+  >()
   readonly #comparing = new Map<ChangeableTable, Promise<unknown>>()
   /** Questions for the rows of an owner, by number. */
   readonly #owned = new Map<
@@ -164,6 +168,7 @@ export class SqliteStore extends ConnectedStore implements KeptSets {
         if ('failed' in message) passing?.reject(new KryptonError(message.failed.code, message.failed.message))
         else passing?.resolve(message.difference)
       }
+      if ('setsLearned' in message) this.#learning.get(message.setsLearned)?.resolve(message.isLearned)
       if ('changedOutside' in message) this.#onChangedOutside()
       if ('ownedCompared' in message) {
         this.#owned.get(message.ownedCompared)?.resolve(message.changed)
@@ -224,6 +229,16 @@ export class SqliteStore extends ConnectedStore implements KeptSets {
     pause: (rows: number) => Promise<void>,
   ): Promise<SetDifference | undefined> {
     return this.#walk(table, accepted, pause)
+  }
+
+  async learnSet(table: ChangeableTable, corrected: readonly Values[]): Promise<boolean> {
+    return this.#asking(
+      new Promise((resolve, reject) => {
+        if (this.#stopped !== undefined) throw this.#stopped
+        this.#learning.set(table, { resolve, reject })
+        this.#writer.postMessage({ learnSets: table, corrected } satisfies OwnerMessage)
+      }),
+    )
   }
 
   async compareOwned(tables: readonly ChangeableTable[], owner: Values): Promise<readonly ChangedRows[]> {
@@ -288,7 +303,8 @@ export class SqliteStore extends ConnectedStore implements KeptSets {
   #endWaits(stopped: KryptonError): void {
     this.#stopped = stopped
     this.#onSets?.reject(stopped)
-    for (const { reject } of [...this.#passing.values(), ...this.#owned.values()]) reject(stopped)
+    for (const { reject } of [...this.#passing.values(), ...this.#owned.values(), ...this.#learning.values()])
+      reject(stopped)
   }
 
   /** A connection for another thread; each thread needs one of its own. */

@@ -57,6 +57,7 @@ class Writer {
       else if ('turnSets' in message) this.#turnSets(message)
       else if ('passSets' in message) this.#passSets(message.passSets)
       else if ('compareOwned' in message) this.#compareOwned(message)
+      else if ('learnSets' in message) this.#learnSets(message)
       else this.#closing = true
       this.#schedule()
     })
@@ -117,6 +118,11 @@ class Writer {
     } catch (error) {
       this.#die(error)
     }
+  }
+
+  #learnSets({ learnSets: table, corrected }: Extract<OwnerMessage, { learnSets: unknown }>): void {
+    const isLearned = this.#sections[tableOf(table).section].learnSets(table, corrected)
+    this.#owner.postMessage({ setsLearned: table, isLearned } satisfies WriterMessage)
   }
 
   /** This is the one connection that writes: a commit that is not its own is somebody's who has the file. */
