@@ -5,8 +5,8 @@ import type { IndexValue } from '../objects/index-values.ts'
 import type { VersionTable } from '../store/version-table.ts'
 
 interface Entry {
-  /** With whose token the index was asked: with other keys it is asked for another one. */
-  readonly keys: TenantKeys
+  /** The number of the keys with whose token the index was asked: with others it is asked for another one. */
+  readonly keys: number
   readonly identifiers: readonly string[]
   readonly slot: number
   readonly version: number
@@ -20,6 +20,9 @@ interface Entry {
 export class IndexAnswers {
   readonly #versions: VersionTable
   readonly #entries = new LRUCache<string, Entry>({ max: limits.indexAnswersMax })
+  /** An entry that had the keys themselves would keep them in memory after everybody else has let go of them. */
+  readonly #numbers = new WeakMap<TenantKeys, number>()
+  #count = 0
 
   constructor(versions: VersionTable) {
     this.#versions = versions
@@ -29,7 +32,7 @@ export class IndexAnswers {
   get(service: number, value: IndexValue, keys: TenantKeys): readonly string[] | undefined {
     if (value.bytes.byteLength > limits.indexAnswerValueBytesMax) return undefined
     const entry = this.#entries.get(nameOf(service, value))
-    if (entry === undefined || entry.keys !== keys) return undefined
+    if (entry === undefined || entry.keys !== this.#numbers.get(keys)) return undefined
     return this.#versions.read(entry.slot) === entry.version ? entry.identifiers : undefined
   }
 
@@ -46,7 +49,15 @@ export class IndexAnswers {
     { identifiers, slot, version }: Pick<Entry, 'identifiers' | 'slot' | 'version'>,
   ): void {
     if (value.bytes.byteLength > limits.indexAnswerValueBytesMax) return
-    this.#entries.set(nameOf(service, value), { keys, identifiers, slot, version })
+    this.#entries.set(nameOf(service, value), { keys: this.#numberOf(keys), identifiers, slot, version })
+  }
+
+  #numberOf(keys: TenantKeys): number {
+    const known = this.#numbers.get(keys)
+    if (known !== undefined) return known
+    const number = this.#count++
+    this.#numbers.set(keys, number)
+    return number
   }
 }
 

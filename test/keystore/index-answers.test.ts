@@ -1,4 +1,8 @@
-import { beforeEach, describe, expect, test } from 'vitest'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
+import type { TenantKeys } from '../../src/hierarchy/key-chain.ts'
+import { IndexAnswers } from '../../src/keystore/index-answers.ts'
 import { limits } from '../../src/limits.ts'
 import { Operation } from '../../src/kmip/enums.ts'
 import { named, newServer, type Server } from '../operations/fixture.ts'
@@ -19,6 +23,16 @@ beforeEach(async () => {
 })
 
 const key = Buffer.alloc(16, 1)
+
+/** Waits until the garbage collector has taken it; fails when it does not. */
+async function collected(reference: WeakRef<object>): Promise<void> {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void // the flag has just made it
+  await vi.waitFor(() => {
+    collect()
+    expect(reference.deref() === undefined).toBe(true)
+  })
+}
 
 describe('what the index answers for a name', () => {
   test('is asked once, whoever of the service asks, also when there is nothing of that name', async () => {
@@ -72,6 +86,20 @@ describe('what the index answers for a name', () => {
     meanwhile = async () => (id = await client.register(key, [named('one')]))
     expect(await slow.locate([named('one')])).toEqual([])
     expect(await slow.locate([named('one')])).toEqual([id])
+  })
+
+  test('belongs to the keys with which it was asked, and lets go of them', async () => {
+    const { versions } = server.store
+    const answers = new IndexAnswers(versions)
+    const keys = () => ({}) as TenantKeys // only its identity counts here
+    const value = { attribute: 'name', bytes: Buffer.from('one') }
+    const own = keys()
+    answers.set(1, value, own, { identifiers: ['id'], ...answers.versionOf(Buffer.alloc(20)) })
+    expect(answers.get(1, value, own)).toEqual(['id'])
+    expect(answers.get(1, value, keys())).toBeUndefined()
+    const dropped = new WeakRef(keys())
+    answers.set(2, value, dropped.deref()!, { identifiers: [], ...answers.versionOf(Buffer.alloc(20)) })
+    await collected(dropped)
   })
 
   test('is not kept for a text that is longer than names are', async () => {
