@@ -1,8 +1,8 @@
-import { KryptonError } from '../errors.ts'
+import { isKryptonError, KryptonError } from '../errors.ts'
 import type { WireAttribute } from '../kmip/attributes-1x.ts'
 import { CertificateType, ObjectType } from '../kmip/enums.ts'
 import type { Certificate } from '../kmip/object.ts'
-import { describeCertificate } from '../objects/certificate-attributes.ts'
+import { type CertificateDescription, describeCertificate } from '../objects/certificate-attributes.ts'
 import { checkSize } from './key-block-attributes.ts'
 import type { Registered } from './registered.ts'
 
@@ -23,7 +23,7 @@ export function registeredCertificate(
   }
   const material = certificateValue as Uint8Array // what was read from a frame is a view of it
   checkSize(material)
-  const { algorithm, lengthBits, implied } = describeCertificate(material)
+  const { algorithm, lengthBits, implied } = described(material)
   const told: Readonly<Record<string, unknown>> = {
     ...implied,
     cryptographicAlgorithm: algorithm,
@@ -46,6 +46,23 @@ export function registeredCertificate(
     material,
   }
 }
+
+/** People who copy a certificate from a file send PEM. */
+function described(material: Uint8Array): CertificateDescription {
+  try {
+    return describeCertificate(material)
+  } catch (cause) {
+    if (!isKryptonError(cause, 'invalid-field')) throw cause
+    const isText = Buffer.from(material.subarray(0, pem.length)).equals(pem)
+    throw new KryptonError(
+      'invalid-field',
+      `Send the Certificate Value as an X.509 certificate in DER: ${isText ? 'this is PEM' : 'these bytes are none'}`,
+      { cause },
+    )
+  }
+}
+
+const pem = Buffer.from('-----BEGIN ')
 
 /** Attributes that Table 171 asks for, and clients send. */
 const sayable: ReadonlySet<string> = new Set([

@@ -49,6 +49,17 @@ function register(
 }
 
 describe('Register and Get of a certificate', () => {
+  test('say what is wrong with bytes that are no certificate', async () => {
+    const text = Buffer.from(new X509Certificate(certificate).toString())
+    for (const [bytes, words] of [
+      [text, /in DER: this is PEM/u],
+      [certificate.subarray(1), /X\.509 certificate in DER: these bytes are none/u],
+    ] as const) {
+      const refusal = await server.client.refusal(Operation.Register, register(bytes))
+      expect(refusal).toEqual({ reason: 'Invalid Field', message: expect.stringMatching(words) })
+    }
+  })
+
   test('keep it byte by byte, with what it says of itself', async () => {
     const { client } = server
     const { uniqueIdentifier } = await client.send(Operation.Register, register(certificate, [named('certificate')]))
