@@ -13,6 +13,8 @@ const defectiveServer = pathToFileURL(join(import.meta.dirname, 'defective-serve
 /** Compiled sources, written by the first server that ends well: the others start sooner. */
 const compiled = mkdtempSync(join(tmpdir(), 'krypton-compiled-'))
 
+const saidCharactersMax = 2_000
+
 /** What must not outlive this process. */
 const running = new Set<ServerProcess>()
 process.on('exit', () => {
@@ -30,6 +32,7 @@ export class ServerProcess {
   /** Resolves when the process is gone. */
   readonly ended: Promise<void>
   #hasEnded = false
+  #said = ''
 
   constructor(directory: string, { under = [], defect }: Pick<LoadOptions, 'under' | 'defect'> = {}) {
     this.directory = directory
@@ -47,6 +50,7 @@ export class ServerProcess {
       this.#hasEnded = true
       running.delete(this)
     })
+    child.stderr.on('data', (chunk: Buffer) => (this.#said = (this.#said + chunk.toString()).slice(-saidCharactersMax)))
     this.ended = once(child, 'close').then(() => undefined)
     this.#port = announced(child)
     // whoever waits for the port is told; a server that is killed early has nobody waiting
@@ -55,6 +59,11 @@ export class ServerProcess {
 
   get hasEnded(): boolean {
     return this.#hasEnded
+  }
+
+  /** The end of its log. */
+  get said(): string {
+    return this.#said.trim()
   }
 
   signal(signal: NodeJS.Signals): void {

@@ -264,7 +264,9 @@ describe.skipIf(addon === undefined)('the addon', () => {
     native.hmac(shared, 2, Buffer.alloc(0), own, 0)
     expect(Buffer.from(mac)).toEqual(own)
     native.releaseSecret(shared)
-    expect(memoryReport().slotsInUse).toEqual(before)
+    // Those that other tests have let go may end meanwhile.
+    const after = memoryReport().slotsInUse
+    for (const name of ['object', 'wrapping', 'system'] as const) expect(after[name]).toBeLessThanOrEqual(before[name])
   })
 
   test('ends a secret of the hierarchy that nobody holds any more', async () => {
