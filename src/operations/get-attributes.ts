@@ -2,6 +2,7 @@ import { KryptonError } from '../errors.ts'
 import { next } from '../keystore/maybe-promise.ts'
 import { attributesForVersion } from '../kmip/attributes-1x.ts'
 import type { Operation } from '../kmip/enums.ts'
+import { isEachOnce } from '../kmip/payloads/get-attributes.ts'
 import { attributesOf } from './attributes-of.ts'
 import type { Handler } from './handler.ts'
 import { shownAttributes } from './shown-attributes.ts'
@@ -12,7 +13,7 @@ import { shownAttributes } from './shown-attributes.ts'
  */
 export const getAttributes: Handler<typeof Operation.GetAttributes> = (request, context) => {
   const { attributeNames } = request
-  if (attributeNames.length > 1 && new Set(attributeNames).size < attributeNames.length) {
+  if (!isEachOnce(attributeNames)) {
     throw new KryptonError('invalid-message', 'Send each Attribute Name once')
   }
   return next(context.unit.getArchivedToo(context.identifier(request.uniqueIdentifier)), (object) => {

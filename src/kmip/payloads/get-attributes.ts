@@ -25,6 +25,11 @@ export const GetAttributesResponse = struct('Get Attributes', {
 })
 export type GetAttributesResponse = ValueOf<typeof GetAttributesResponse>
 
+/** True if no name stands there twice: of names that are known, and frozen, it was found out when they came first. */
+export function isEachOnce(names: readonly string[]): boolean {
+  return names.length < 2 || Object.isFrozen(names) || new Set(names).size === names.length
+}
+
 /** Names as they were read before, and the words of their items: a client asks for the same ones of every key, in every poll. */
 interface KnownNames {
   readonly words: Int32Array
@@ -58,7 +63,7 @@ function remember(reader: MessageReader, at: number, request: GetAttributesReque
   // Nothing but names: what else may stand there depends on the version.
   let namesBytes = 0
   for (const name of attributeNames) namesBytes += 8 + padded(textSize(name))
-  if (namesBytes !== bytes) return request
+  if (namesBytes !== bytes || !isEachOnce(attributeNames)) return request
   const names = Object.freeze([...attributeNames])
   knownNames[placeOf(bytes)] = { words: reader.wordsBetween(from, from + bytes), names }
   return { ...request, attributeNames: names }
