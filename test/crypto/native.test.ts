@@ -4,7 +4,8 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test, vi } from 'vitest'
+import { generateKeyPair } from '../../src/crypto/key-pair.ts'
 import { knownAnswers } from '../../src/crypto/known-answers.ts'
 import {
   classNumbers,
@@ -91,6 +92,13 @@ test('a setting that is none is refused, and so is the addon where it is require
 const addon = nativeAddon()
 
 describe.skipIf(addon === undefined)('the addon', () => {
+  test('seeds OpenSSL from the kernel before each RSA key that it makes', () => {
+    const seeds = vi.spyOn(addon!, 'seedOpenSsl')
+    for (const bits of [1_024, 1_024]) generateKeyPair({ type: 'rsa', bits }).privateKey.fill(0)
+    expect(seeds).toHaveBeenCalledTimes(2)
+    seeds.mockRestore()
+  })
+
   const native = addon!
   const target = Buffer.alloc(64)
   const none = Buffer.alloc(0)
