@@ -67,7 +67,10 @@ export class Kills {
   /** Kills one rotation at `point`, looks at what it left, lets it be finished, and looks again. Says what was wrong. */
   async cycle(
     point: Point,
-    { nth = oneOf([1, 1, 2, 3]), spoil }: { nth?: number; spoil?: (realm: RotationRealm) => Promise<void> } = {},
+    {
+      nth = onceIn.has(point) ? 1 : oneOf([1, 1, 2, 3]),
+      spoil,
+    }: { nth?: number; spoil?: (realm: RotationRealm) => Promise<void> } = {},
   ): Promise<string[]> {
     const level = oneOf(levelsOf(point))
     // Only a version that somebody else may know is deleted at once here.
@@ -112,6 +115,9 @@ function levelsOf(point: Point): readonly string[] {
     ofPoints.find(({ at }) => at.has(point))?.levels ?? (point === 'any moment' ? [...everything, 'epoch'] : everything)
   )
 }
+
+/** What an act comes to once. */
+const onceIn: ReadonlySet<Point> = new Set<Point>(['digests renewed', 'known', 'sealed', 'committed', 'opened', 'over'])
 
 const ofPoints: readonly { readonly at: ReadonlySet<Point>; readonly levels: readonly string[] }[] = [
   { at: new Set<Point>(['changed', 'destroyed']), levels: ['life'] },

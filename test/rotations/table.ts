@@ -56,7 +56,7 @@ export function tableOf({ load, kills, destroyed, tampered }: Outcomes): TableRo
 export const shownElsewhere: readonly TableRow[] = [
   ['kill switch: L1 × cached or cold × mode', 'npm test, npm run test:integration'],
   ['what an L1 provider and a dump of the database open', 'npm test'],
-  ['L1 away, L2.1 deleted: rows verify, Locate, Destroy', 'npm test'],
+  ['L2.1 deleted, the same over a MasterKey epoch, L1 off: rows verify, Locate, Destroy', 'npm test'],
   ['clock jumps', 'npm test'],
   ['nonces, randomness of keys, the limit of suite 0x01', 'npm run test:nonces'],
   ['1,000 tenants with 1,000 objects each', 'npm run bench -- tenants'],
