@@ -96,6 +96,8 @@ test('a locked system whose link is taken away, with older keys put back, opens 
 })
 
 test('what is restored is served again, and stays as it was', async () => {
+  // Before it is known which rows there are, all of a table tell together.
+  await checkLinkRows(made.memory, system.tenant)
   await watch.look()
   const now = remembered(keyTables)
   const [[key, row]] = rowsOf('service_keys') as [readonly [string, Values]]
