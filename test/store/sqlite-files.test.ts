@@ -101,16 +101,21 @@ describe('a file', () => {
     expect(['keys.db', 'data.db'].map((name) => readFileSync(join(data, name)))).toEqual(before)
   })
 
-  test('of an older format gets the tables that it does not have', async () => {
+  test('of an older format gets the tables that it does not have, and keeps objects in the tree of their key', async () => {
     const { data } = temporaryDirectory()
     const made = await openSqliteStore({ directory: data, onFatal })
     await made.commit(unitOf(insertObject(objectRow(1))))
     await made.close()
     const database = new DatabaseSync(join(data, 'data.db'))
     database.exec('DROP TABLE nonce_counts; PRAGMA user_version = 1')
+    const objects = database.prepare("SELECT sql FROM sqlite_schema WHERE name = 'objects'").get()
+    database.exec(`ALTER TABLE objects RENAME TO numbered; ${String(objects?.['sql'])}, WITHOUT ROWID;
+      INSERT INTO objects SELECT * FROM numbered; DROP TABLE numbered`)
     database.close()
     const store = await openSqliteStore({ directory: data, onFatal })
-    expect(store.get('objects', keyOfObject(objectRow(1)))).toEqual(objectRow(1))
+    await store.commit(unitOf(insertObject(objectRow(2))))
+    await expect(store.commit(unitOf(insertObject(objectRow(2))))).rejects.toMatchObject({ code: 'store-conflict' })
+    for (const n of [1, 2]) expect(store.get('objects', keyOfObject(objectRow(n)))).toEqual(objectRow(n))
     expect(store.get('nonce_counts', keyOfObject(objectRow(1)))).toBe(undefined)
     await store.close()
   })

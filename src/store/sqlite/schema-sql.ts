@@ -20,7 +20,10 @@ export function createSection(section: Section): string {
   ]
   for (const name of changeableTables(section)) {
     const table = tableOf(name)
-    statements.push(createTable(name, table.columns, table.key, { rowid: false }), ...createIndexes(name, table))
+    statements.push(
+      createTable(name, table.columns, table.key, { rowid: numbered.has(name) }),
+      ...createIndexes(name, table),
+    )
   }
   return statements.join(';\n')
 }
@@ -47,13 +50,16 @@ export function conditionSql(conditions: readonly Condition[]): string {
     .join(' AND ')
 }
 
-/** Rows are kept in the tree of their primary key; only audit rows, whose key is a counter, need no other. */
+/**
+ * Rows are kept in the tree of their primary key, short as they are. Audit rows have a counter as their key. Those of `numbered` are kept in the order in which they came,
+ * and the tree of their key says where.
+ */
 function createTable(name: string, columns: Columns, key: readonly string[], options: { rowid: boolean }): string {
   const lines = Object.entries(columns).map(([column, description]) => {
-    const primary = options.rowid && column === key[0] ? ' PRIMARY KEY' : ''
+    const primary = options.rowid && key.length === 1 && column === key[0] ? ' PRIMARY KEY' : ''
     return `  ${column} ${columnSql(column, description)}${primary}`
   })
-  if (!options.rowid) lines.push(`  PRIMARY KEY (${key.join(', ')})`)
+  if (!options.rowid || key.length > 1) lines.push(`  PRIMARY KEY (${key.join(', ')})`)
   return `CREATE TABLE IF NOT EXISTS ${name} (\n${lines.join(',\n')}\n) STRICT${options.rowid ? '' : ', WITHOUT ROWID'}`
 }
 
@@ -85,6 +91,13 @@ function columnSql(name: string, { kind, nullable }: Column): string {
   const check = kind === 'id' ? ` CHECK (length(${name}) = 16)` : kind === 'flag' ? ` CHECK (${name} IN (0, 1))` : ''
   return `${sqlTypes[kind]}${nullable ? '' : ' NOT NULL'}${check}`
 }
+
+/**
+ * Tables of long rows. In the tree of a key SQLite puts whole rows into the inner nodes too: of an object's five fit on a page, so that the tree of 100,000 would be seven pages deep, and
+ * each Create, whose identifier is random, would read and change a page that nobody has in memory (`bench/micro/store.bench.ts`). The statements are the same for a store that was made
+ * when objects were kept like that: it stays as it is.
+ */
+const numbered: ReadonlySet<ChangeableTable> = new Set(['objects'])
 
 const sqlTypes: Readonly<Record<ColumnKind, string>> = {
   id: 'BLOB',

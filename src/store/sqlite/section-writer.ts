@@ -51,9 +51,10 @@ export class SectionWriter {
     this.#readNewestAudit = database.prepare(
       `SELECT ${Object.keys(auditColumns).join(', ')} FROM audit ORDER BY sequence DESC LIMIT 1`,
     )
-    const setColumns = Object.keys(setDigestColumns)
-    const sql = `UPDATE set_digests SET ${setColumns.map((column) => `${column} = ?`).join(', ')}`
-    this.#writeSets = { statement: database.prepare(sql), columns: setColumns }
+    // With a condition: without one SQLite notes the keys of all rows in a table that it makes for that, each time.
+    const setColumns = Object.keys(setDigestColumns).filter((column) => column !== 'section')
+    const sql = `UPDATE set_digests SET ${setColumns.map((column) => `${column} = ?`).join(', ')} WHERE section = ?`
+    this.#writeSets = { statement: database.prepare(sql), columns: [...setColumns, 'section'] }
     this.#isClosed = this.#storedSets()?.key_version !== 0
   }
 
