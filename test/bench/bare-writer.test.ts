@@ -16,10 +16,12 @@ beforeEach(() => {
   const database = new DatabaseSync(path)
   database.exec(`PRAGMA journal_mode = WAL;
     CREATE TABLE tenants (tenant BLOB PRIMARY KEY, name TEXT) WITHOUT ROWID;
-    CREATE TABLE objects (tenant BLOB REFERENCES tenants, object BLOB, record BLOB, PRIMARY KEY (tenant, object)) WITHOUT ROWID;
-    CREATE TABLE object_index (object BLOB, token BLOB);
+    CREATE TABLE objects (tenant BLOB REFERENCES tenants, object BLOB, sequence INTEGER, record BLOB, PRIMARY KEY (tenant, object));
+    CREATE TABLE object_index (object BLOB, token BLOB, sequence INTEGER);
     CREATE TABLE audit (sequence INTEGER PRIMARY KEY AUTOINCREMENT, detail TEXT);
+    CREATE TABLE set_digests (section TEXT PRIMARY KEY, nonce BLOB, sets BLOB, row_version INTEGER, mac BLOB) WITHOUT ROWID;
     INSERT INTO tenants VALUES (x'01', 'demo');
+    INSERT INTO set_digests VALUES ('data', zeroblob(16), zeroblob(200), 7, zeroblob(32));
     INSERT INTO audit (detail) VALUES ('tenant made')`)
   database.close()
 })
@@ -30,20 +32,28 @@ function writeCreates(): void {
   database.exec('BEGIN')
   for (let create = 0; create < creates; create++) {
     const object = Buffer.alloc(16)
-    object.writeUInt32BE(create)
-    database.prepare("INSERT INTO objects VALUES (x'01', ?, ?)").run(object, Buffer.alloc(200))
+    object.writeUInt32BE((create * 7) % creates)
+    database.prepare("INSERT INTO objects VALUES (x'01', ?, ?, ?)").run(object, create, Buffer.alloc(200))
     for (const token of ['a', 'b'])
-      database.prepare('INSERT INTO object_index VALUES (?, ?)').run(object, Buffer.from(token))
+      database.prepare('INSERT INTO object_index VALUES (?, ?, ?)').run(object, Buffer.from(token), create)
     database.prepare('INSERT INTO audit (detail) VALUES (?)').run(`create ${create}`)
   }
   database.exec('COMMIT')
   database.close()
 }
 
-test('the bare writer writes the rows of the Creates again, all of them, and no others', () => {
+function objectsAsWritten(): string[] {
+  const database = new DatabaseSync(path, { readOnly: true })
+  const rows = database.prepare('SELECT hex(object) AS object FROM objects ORDER BY rowid').all()
+  database.close()
+  return rows.map(({ object }) => String(object))
+}
+
+test('the bare writer writes the rows of the Creates again, all of them in their order, and the digest with each transaction', () => {
   const before = countRows(path)
   writeCreates()
   const after = countRows(path)
+  const order = objectsAsWritten()
   const { createsPerSecond, rows } = measureBareWriter(path, before, creates, 64)
   expect(createsPerSecond).toBeGreaterThan(100)
   expect(rows).toBe('1 objects, 2 object_index, 1 audit')
@@ -51,6 +61,11 @@ test('the bare writer writes the rows of the Creates again, all of them, and no 
   expect(again.get('objects')).toBe(after.get('objects'))
   expect(again.get('object_index')).toBe(after.get('object_index'))
   expect(again.get('tenants')).toBe(1)
+  expect(objectsAsWritten()).toEqual(order)
+  const database = new DatabaseSync(path, { readOnly: true })
+  const { row_version, bytes } = database.prepare('SELECT row_version, length(sets) AS bytes FROM set_digests').get()!
+  database.close()
+  expect({ row_version, bytes }).toEqual({ row_version: 7 + Math.ceil(creates / 64), bytes: 200 })
 })
 
 test('a database in which the Creates left no rows is refused', () => {
