@@ -441,6 +441,8 @@ export const limits = {
   outsideLookMs: 1_000,
   /** Units in one transaction: more would keep the first of them waiting for no gain, the sync is shared by then. */
   storeGroupMax: 256,
+  /** Units of one turn that are handed to the writer before the turn has ended, which works on them beside it: as many as `turnRequestsMax`, and a transaction that is worth its sync. */
+  storeUnitsSentTogether: 32,
   /** Units of a thread that wait for the writer: its connections' own bounds keep it far below. */
   storeWaitingMax: 16_384,
   /** Prepared statements of a connection: Locate has one for each number of tokens and of lists, a client chooses both. */

@@ -215,13 +215,16 @@ export class UnitOfWork {
   }
 
   async #commit(pending: ReadonlyMap<string, Pending>, turn: LoopTurn | undefined): Promise<void> {
-    const keys = await this.objects.tenantKeys()
+    // What is at hand is not awaited: the unit is with the store before the next request of this turn is looked at.
+    const opened = this.objects.tenantKeys()
+    const keys = opened instanceof Promise ? await opened : opened
     const changes: Change[] = []
     for (const one of pending.values()) {
       if (turn?.isOver === true) await turn.next()
       this.#addChanges(changes, keys, one)
     }
-    await this.#refuseOldKeys(pending.values())
+    const refused = this.#refuseOldKeys(pending.values())
+    if (refused instanceof Promise) await refused
     this.#refuseOldMacs(keys)
     try {
       await this.objects.commit({ section: 'data', changes, audit: this.#steps.map(({ audit }) => audit) })
@@ -236,16 +239,17 @@ export class UnitOfWork {
    * Nothing that is new is sealed under a version of the Service Key that is not the active one when it is sent to the store: once every thread has opened the next version, nothing
    * more hangs itself on this one.
    */
-  async #refuseOldKeys(changed: Iterable<Pending>): Promise<void> {
+  #refuseOldKeys(changed: Iterable<Pending>): MaybePromise<void> {
     const sealed: number[] = []
     for (const { stored, current } of changed) {
       const isSealedHere = current.fields.record.byteLength > 0 && current.fields.record !== stored?.fields.record
       if (isSealedHere) sealed.push(current.fields.keyVersion)
     }
-    if (sealed.length === 0) return
-    const { activeVersion } = await this.objects.serviceKeys()
-    if (sealed.every((keyVersion) => keyVersion === activeVersion)) return
-    throw new KryptonError('store-conflict', 'the Service Key was rotated meanwhile: repeat the request')
+    if (sealed.length === 0) return undefined
+    return next(this.objects.serviceKeys(), ({ activeVersion }) => {
+      if (sealed.every((keyVersion) => keyVersion === activeVersion)) return
+      throw new KryptonError('store-conflict', 'the Service Key was rotated meanwhile: repeat the request')
+    })
   }
 
   /** The same of the tenant's integrity key: nobody looks any more for what would be written under another version now. */

@@ -7,8 +7,8 @@ import { UnitsEncoder } from './unit-codec.ts'
 
 /**
  * One thread's way to the writer: sends units, and settles their promises as outcomes come back. What one turn of the loop brings goes in
- * one message at its end, so that the writer makes it durable together: sent one by one, the first of 64 clients would have a sync to
- * itself (`npm run bench -- durable`).
+ * few messages, so that the writer makes it durable together: sent one by one, the first of 64 clients would have a sync to itself. The writer
+ * begins with the first `limits.storeUnitsSentTogether` of a long turn while the rest of it goes on.
  */
 export class UnitSender {
   readonly #port: MessagePort
@@ -35,8 +35,13 @@ export class UnitSender {
       this.#outbox.add(unit)
       if (this.#waiting.size === 0) this.#port.ref()
       this.#waiting.set(this.#next++, { resolve, reject })
-      if (this.#outbox.count === 1) setImmediate(() => this.#post())
+      if (this.#outbox.count >= limits.storeUnitsSentTogether) this.#post()
+      else if (this.#outbox.count === 1) process.nextTick(this.#postRest)
     })
+  }
+
+  readonly #postRest = (): void => {
+    if (this.#outbox.count > 0) this.#post()
   }
 
   #post(): void {
