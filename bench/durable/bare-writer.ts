@@ -26,7 +26,7 @@ export function measureBareWriter(
   try {
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF')
     database.exec(
-      `PRAGMA cache_size = -${limits.storeCacheKib}; PRAGMA wal_autocheckpoint = ${limits.storeCheckpointPages}`,
+      `PRAGMA cache_size = -${limits.storeWriterCacheKib}; PRAGMA wal_autocheckpoint = ${limits.storeCheckpointPages}`,
     )
     const tables = takeOut(database, rowsBefore, creates)
     database.exec('VACUUM; PRAGMA wal_checkpoint(TRUNCATE)')
