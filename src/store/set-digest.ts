@@ -6,7 +6,7 @@ import { limits } from '../limits.ts'
 import { macInput, rowInput } from './mac-input.ts'
 import { compareKeys } from './row-order.ts'
 import { type ChangedRows, macText, RowRegister } from './row-register.ts'
-import type { Values } from './row-key.ts'
+import { rowKey, type Values } from './row-key.ts'
 import {
   auditColumns,
   type ChangeableTable,
@@ -209,14 +209,15 @@ export class SetDigest {
     }
     if (known === undefined && register !== undefined) this.#unnamed.set(table, register)
     const rows = known && register && known.differences(register)
-    return { table, kept: kept.count, found: set.count, rows, code: this.#codeOf(table, kept, set) }
+    return { table, kept: kept.count, found: set.count, rows, code: this.#codeOf(table, kept, { set, register }, rows) }
   }
 
   /** Ends a walk, and takes the rows as it has found them for those that were written: if they differ from these by what `code` stands for. Returns the difference that there is when it is another one. */
   accept(table: ChangeableTable, code: string): SetDifference | undefined {
     const { set, next, register } = this.#endWalk(table)
     const kept = this.#setOf(table)
-    const found = this.#codeOf(table, kept, set)
+    const rows = register && this.#registers.get(table)?.differences(register)
+    const found = this.#codeOf(table, kept, { set, register }, rows)
     if (found !== code) return { table, kept: kept.count, found: set.count, rows: undefined, code: found }
     kept.count = set.count
     set.sum.copy(kept.sum)
@@ -326,12 +327,23 @@ export class SetDigest {
     else this.#registers.set(table, register)
   }
 
-  #codeOf(table: ChangeableTable, kept: RowSet, found: RowSet): string {
+  /**
+   * What stands for one difference: what the MACs of the rows that differ come to, and, so far as it is known, which rows these are, since a MAC
+   * may stand in a row that it does not belong to. What is changed by the server meanwhile is not in it.
+   */
+  #codeOf(
+    table: ChangeableTable,
+    kept: RowSet,
+    { set, register }: Pick<SetWalk, 'set' | 'register'>,
+    rows: readonly Values[] | undefined,
+  ): string {
     const number = Buffer.alloc(8)
-    number.writeBigInt64BE(BigInt(found.count - kept.count))
-    const sum = Buffer.from(found.sum)
+    number.writeBigInt64BE(BigInt(set.count - kept.count))
+    const sum = Buffer.from(set.sum)
     exclusiveOr(sum, kept.sum)
-    const code = hmac('sha256', this.#key.secret, Use.difference, lengthAndName(table), number, sum)
+    const named = (rows ?? []).map((row) => `${rowKey(table, row)}=${register?.macOf(row) ?? ''}`).toSorted()
+    const rowsText = Buffer.from(JSON.stringify(named))
+    const code = hmac('sha256', this.#key.secret, Use.difference, lengthAndName(table), number, sum, rowsText)
     return code.toString('hex', 0, differenceCodeBytes)
   }
 

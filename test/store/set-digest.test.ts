@@ -245,6 +245,12 @@ describe('rows that the writer knows one by one', () => {
     await store.commit(unitOf([update(three, 2)]))
     expect((await compared())!.code).toBe(code)
     const accept = (asked: string) => store.acceptSet('clients', { code: asked, audit: auditOf('Accept') }, noPause)
+    // The same MAC in a row that it does not belong to is another difference.
+    const moveTo = (client: Buffer): void =>
+      outside((database) => database.prepare('UPDATE clients SET client = ? WHERE mac = ?').run(client, one.mac))
+    moveTo(Buffer.alloc(16, 7))
+    expect(await accept(code)).toMatchObject({ table: 'clients' })
+    moveTo(one.client)
     expect(await accept('0'.repeat(16))).toMatchObject({ table: 'clients', code })
     expect(await accept(code)).toBeUndefined()
     expect(await compared()).toBeUndefined()

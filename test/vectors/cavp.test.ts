@@ -216,7 +216,7 @@ describe.skipIf(root === undefined)('NIST CAVP through the operations of KMIP', 
       const prf = vector.text('PRF')
       const isCmac = prf.startsWith('CMAC')
       const algorithm = isCmac ? AES : hashes[prf.replace('_', '')]!
-      const id = await client.symmetric(vector.bytes('KI'), algorithm)
+      const id = await client.symmetric(vector.bytes('KI'), algorithm, isCmac ? CMAC : undefined)
       const parameters = {
         cryptographicParameters: isCmac ? { blockCipherMode: CMAC } : undefined,
         derivationData: vector.bytes('FixedInputData'),

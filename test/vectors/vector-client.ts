@@ -1,5 +1,6 @@
 import type { WireAttribute } from '../../src/kmip/attributes-1x.ts'
 import {
+  type BlockCipherMode,
   CryptographicUsageMask,
   type DerivationMethod,
   enumTables,
@@ -42,6 +43,8 @@ export interface KeyForm {
   readonly keyFormatType: number
   readonly algorithm: number
   readonly lengthBits: number
+  /** Of its Cryptographic Parameters, for what is done by these alone. */
+  readonly blockCipherMode?: BlockCipherMode | undefined
 }
 
 /** What answers the operations. */
@@ -96,10 +99,10 @@ export class VectorClient {
   }
 
   /** The same for a symmetric key. */
-  symmetric(material: Buffer, algorithm: number): Promise<string | undefined> {
+  symmetric(material: Buffer, algorithm: number, blockCipherMode?: BlockCipherMode): Promise<string | undefined> {
     const lengthBits = material.byteLength * 8
     const form = { objectType: ObjectType.SymmetricKey, keyFormatType: KeyFormatType.Raw, algorithm, lengthBits }
-    return this.key(material, form)
+    return this.key(material, { ...form, blockCipherMode })
   }
 
   /** The same for a secret. */
@@ -202,14 +205,15 @@ export class VectorClient {
   }
 
   async #register(material: Buffer, form: KeyForm): Promise<string | undefined> {
-    const { objectType, keyFormatType, algorithm, lengthBits } = form
+    const { objectType, keyFormatType, algorithm, lengthBits, blockCipherMode } = form
     const keyBlock: KeyBlock = {
       keyFormatType,
       keyValue: { keyMaterial: material },
       cryptographicAlgorithm: algorithm,
       cryptographicLength: lengthBits,
     }
-    const payload = { objectType, templateAttribute: { names: [], attributes: usable } }
+    const mode = blockCipherMode === undefined ? [] : [attribute('cryptographicParameters', { blockCipherMode })]
+    const payload = { objectType, templateAttribute: { names: [], attributes: [...usable, ...mode] } }
     const answer = await this.try(Operation.Register, {
       ...payload,
       ...(objectType === ObjectType.SymmetricKey ? { symmetricKey: { keyBlock } } : {}),
