@@ -1,4 +1,5 @@
 import type { MessagePort } from 'node:worker_threads'
+import type { NativeSetting } from '../../crypto/native.ts'
 import type { TransferableSecret } from '../../crypto/secret.ts'
 import type { ErrorCode } from '../../errors.ts'
 import type { ChangeableTable, Section } from '../schema.ts'
@@ -13,6 +14,8 @@ export interface WriterData {
   readonly directory: string
   readonly versions: SharedArrayBuffer
   readonly faults: Faults
+  /** Who holds secrets in the thread that starts it: both must, since the key of the digests goes from one to the other. */
+  readonly native: NativeSetting
 }
 
 /** To the writer: the units of one turn, in the form of `UnitsEncoder`. They have the numbers from `first` on. */

@@ -1,6 +1,7 @@
 import { extname } from 'node:path'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import { systemClock } from '../../clock.ts'
+import { nativeAddon } from '../../crypto/native.ts'
 import { exportSecret, type TransferableSecret } from '../../crypto/secret.ts'
 import { KryptonError } from '../../errors.ts'
 import { limits } from '../../limits.ts'
@@ -43,7 +44,12 @@ export async function openSqliteStore(options: SqliteStoreOptions, faults: Fault
   const lock = new LockFile(directory)
   try {
     const versions = new VersionTable()
-    const writer = await startWriter({ directory, versions: versions.memory, faults })
+    const writer = await startWriter({
+      directory,
+      versions: versions.memory,
+      faults,
+      native: nativeAddon() === undefined ? 'off' : 'auto',
+    })
     return new SqliteStore({ directory, versions, writer, lock, onFatal })
   } catch (error) {
     lock.release()

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { decideMaking } from '../../crypto/native.ts'
 import { importSecret, type TransferableSecret } from '../../crypto/secret.ts'
 import { isKryptonError } from '../../errors.ts'
 import { limits } from '../../limits.ts'
@@ -283,6 +284,7 @@ function describe(error: unknown): string {
 try {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the owner starts this thread with
   const data = workerData as WriterData
+  decideMaking(data.native)
   // oxlint-disable-next-line no-new -- it lives by its ports
   new Writer(parentPort!, data)
   parentPort!.postMessage({ ready: true } satisfies WriterMessage)
