@@ -68,11 +68,15 @@ export class Kills {
   async cycle(
     point: Point,
     {
+      level = oneOf(levelsOf(point)),
       nth = onceIn.has(point) ? 1 : oneOf([1, 1, 2, 3]),
       spoil,
-    }: { nth?: number; spoil?: (realm: RotationRealm) => Promise<void> } = {},
+    }: {
+      level?: ReturnType<typeof levelsOf>[number]
+      nth?: number
+      spoil?: (realm: RotationRealm) => Promise<void>
+    } = {},
   ): Promise<string[]> {
-    const level = oneOf(levelsOf(point))
     // Only a version that somebody else may know is deleted at once here.
     const reason = point === 'deleted' ? 'compromise' : oneOf(['command', 'compromise'])
     const name = point === 'any moment' ? 'none' : point

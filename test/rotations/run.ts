@@ -96,12 +96,13 @@ async function findPlantedLosses(): Promise<void> {
   const directory = temporaryDirectory('rotations-planted')
   const kills = new Kills(directory)
   await kills.prepare()
-  const unfinished = await kills.cycle('active', { nth: 1, spoil: async () => undefined })
+  const unfinished = await kills.cycle('active', { level: 'l3', nth: 1, spoil: async () => undefined })
   found(
     'a rotation that is not taken up again',
     unfinished.filter((line) => line.includes('left: ')),
   )
   const lost = await kills.cycle('active', {
+    level: 'l3',
     nth: 1,
     spoil: async ({ store, chain }) => {
       const [row] = store.scan('objects', undefined, 1)
