@@ -44,6 +44,7 @@ import type { Clock } from './clock.ts'
 import { readCertificate } from './crypto/x509-certificate.ts'
 import { isKryptonError, KryptonError } from './errors.ts'
 import type { Instance } from './instance.ts'
+import { timeText } from './key-job-view.ts'
 import type { KeyJobs } from './key-jobs.ts'
 import { limits } from './limits.ts'
 import type { MasterKeyActs } from './master-key-acts.ts'
@@ -482,5 +483,3 @@ function credentialName(type: number): string {
 }
 
 const stateName = (state: RecordState): string => (state === RecordState.active ? 'active' : 'revoked')
-
-const timeText = (seconds: number): string => new Date(seconds * 1000).toISOString()

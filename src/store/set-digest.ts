@@ -198,7 +198,8 @@ export class SetDigest {
    * Ends a walk that has come to the last row. What it has counted under a key that is to come is believed where it has found what was kept under this one: the very same rows. Rows of which nothing more was known are known one by one from now on, where they are those that were written.
    */
   compare(table: ChangeableTable): SetDifference | undefined {
-    const { set, next, register } = this.#endWalk(table)
+    const walk = this.#endWalk(table)
+    const { set, next, register } = walk
     const kept = this.#setOf(table)
     const known = this.#registers.get(table)
     if (kept.count === set.count && kept.sum.equals(set.sum)) {
@@ -208,17 +209,16 @@ export class SetDigest {
       return undefined
     }
     if (known === undefined && register !== undefined) this.#unnamed.set(table, register)
-    const rows = known && register && known.differences(register)
-    return { table, kept: kept.count, found: set.count, rows, code: this.#codeOf(table, kept, { set, register }, rows) }
+    return this.#differenceOf(table, walk)
   }
 
   /** Ends a walk, and takes the rows as it has found them for those that were written: if they differ from these by what `code` stands for. Returns the difference that there is when it is another one. */
   accept(table: ChangeableTable, code: string): SetDifference | undefined {
-    const { set, next, register } = this.#endWalk(table)
+    const walk = this.#endWalk(table)
+    const { set, next, register } = walk
     const kept = this.#setOf(table)
-    const rows = register && this.#registers.get(table)?.differences(register)
-    const found = this.#codeOf(table, kept, { set, register }, rows)
-    if (found !== code) return { table, kept: kept.count, found: set.count, rows: undefined, code: found }
+    const difference = this.#differenceOf(table, walk)
+    if (difference.code !== code) return difference
     kept.count = set.count
     set.sum.copy(kept.sum)
     this.#acceptUnderNext(table, next)
@@ -328,15 +328,12 @@ export class SetDigest {
   }
 
   /**
-   * What stands for one difference: what the MACs of the rows that differ come to, and, so far as it is known, which rows these are, since a MAC
-   * may stand in a row that it does not belong to. What is changed by the server meanwhile is not in it.
+   * How the rows that a walk has found differ from those that were written. The code stands for what the MACs of the rows that differ come to, and, so far as
+   * it is known, which rows these are, since a MAC may stand in a row that it does not belong to. What is changed by the server meanwhile is not in it.
    */
-  #codeOf(
-    table: ChangeableTable,
-    kept: RowSet,
-    { set, register }: Pick<SetWalk, 'set' | 'register'>,
-    rows: readonly Values[] | undefined,
-  ): string {
+  #differenceOf(table: ChangeableTable, { set, register }: SetWalk): SetDifference {
+    const kept = this.#setOf(table)
+    const rows = register && this.#registers.get(table)?.differences(register)
     const number = Buffer.alloc(8)
     number.writeBigInt64BE(BigInt(set.count - kept.count))
     const sum = Buffer.from(set.sum)
@@ -344,7 +341,7 @@ export class SetDigest {
     const named = (rows ?? []).map((row) => `${rowKey(table, row)}=${register?.macOf(row) ?? ''}`).toSorted()
     const rowsText = Buffer.from(JSON.stringify(named))
     const code = hmac('sha256', this.#key.secret, Use.difference, lengthAndName(table), number, sum, rowsText)
-    return code.toString('hex', 0, differenceCodeBytes)
+    return { table, kept: kept.count, found: set.count, rows, code: code.toString('hex', 0, differenceCodeBytes) }
   }
 
   #countInWalk(walk: SetWalk, table: ChangeableTable, row: Values, by: 1 | -1): void {

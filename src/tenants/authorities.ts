@@ -3,8 +3,8 @@ import { dateTime } from '../clock.ts'
 import { KryptonError } from '../errors.ts'
 import { insertOf } from '../hierarchy/row-mac.ts'
 import { type Authority, readAuthority } from './authority.ts'
-import { RecordState, systemTenant } from './records.ts'
-import { asBuffer, type RegistryWork } from './registry-work.ts'
+import { asBuffer, RecordState, systemTenant } from './records.ts'
+import type { RegistryWork } from './registry-work.ts'
 
 export interface NewAuthority {
   /** DER or PEM. */

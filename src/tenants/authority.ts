@@ -1,5 +1,6 @@
 import { type AuthorityCertificate, readAuthorityCertificate } from '../certificates/authority-certificate.ts'
 import type { Row } from '../store/schema.ts'
+import { asBuffer } from './records.ts'
 
 /** A registered authority: its public key vouches for clients of `tenant`, or of any tenant when that is the system's (zeros). */
 export interface Authority extends AuthorityCertificate {
@@ -14,7 +15,7 @@ export function readAuthority(row: Omit<Row<'authorities'>, 'row_version' | 'mac
   const { tenant, state } = row
   return {
     ...readAuthorityCertificate(row.certificate),
-    tenant: Buffer.from(tenant.buffer, tenant.byteOffset, tenant.byteLength),
+    tenant: asBuffer(tenant),
     state,
     row: 'mac' in row ? row : undefined,
   }

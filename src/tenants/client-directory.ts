@@ -5,7 +5,7 @@ import type { Store } from '../store/store.ts'
 import { VersionSlot } from '../store/version-table.ts'
 import { type Authority, readAuthority } from './authority.ts'
 import { clientOfRow } from './client-of-row.ts'
-import { type Client, type KeyIdentity, RecordState, systemTenant } from './records.ts'
+import { asBuffer, type Client, type KeyIdentity, RecordState, systemTenant } from './records.ts'
 import { decodeRules, type RoleRule } from './role.ts'
 
 /** What the registry holds, as the threads that serve clients look it up: by public keys, every row verified before it is believed. */
@@ -51,7 +51,7 @@ export class ClientDirectory {
     })
     if (row === undefined) return undefined
     const { tenant, system, service } = row
-    const keys = await this.#keyChain.tenant(Buffer.from(tenant.buffer, tenant.byteOffset, tenant.byteLength))
+    const keys = await this.#keyChain.tenant(asBuffer(tenant))
     keys.verifyRow('clients', row)
     const tenantRow = await this.#store.get('tenants', { tenant })
     const systemRow = await this.#store.get('systems', { tenant, system })

@@ -1,6 +1,6 @@
 import type { Row } from '../store/schema.ts'
 import { decodeAllowedOperations, decodeRoleName } from './allowed-operations.ts'
-import { type Client, RecordState } from './records.ts'
+import { asBuffer, type Client, RecordState } from './records.ts'
 
 /** A client from its row, whose MAC has been verified or was just made, and the names around it. */
 export function clientOfRow(
@@ -22,5 +22,3 @@ export function clientOfRow(
     revoked: row.revoked ?? undefined,
   }
 }
-
-const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)

@@ -3,8 +3,8 @@ import { KryptonError } from '../errors.ts'
 import { insertOf, updateOf } from '../hierarchy/row-mac.ts'
 import type { Change } from '../store/store.ts'
 import { clientNamed } from './clients.ts'
-import { RecordState } from './records.ts'
-import { asBuffer, type RegistryWork } from './registry-work.ts'
+import { asBuffer, RecordState } from './records.ts'
+import type { RegistryWork } from './registry-work.ts'
 
 /** What a client must send besides its certificate. */
 export interface ClientCredential {

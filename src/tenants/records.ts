@@ -41,3 +41,6 @@ export interface Client extends KeyIdentity {
   readonly created: number
   readonly revoked: number | undefined
 }
+
+/** The bytes of a column as a Buffer over the same memory. */
+export const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)

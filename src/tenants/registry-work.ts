@@ -4,7 +4,7 @@ import { isKryptonError, KryptonError } from '../errors.ts'
 import type { KeyChain, RowKeys } from '../hierarchy/key-chain.ts'
 import type { Row } from '../store/schema.ts'
 import type { Change, Store } from '../store/store.ts'
-import { RecordState, systemTenant, type Tenant } from './records.ts'
+import { asBuffer, RecordState, systemTenant, type Tenant } from './records.ts'
 
 /** What an act of the registry is written in the audit log with. */
 export interface Told {
@@ -69,6 +69,3 @@ export function tenantOfRow(row: Row<'tenants'>): Tenant {
 /** What is answered where a name is not free. */
 export const nameIsTaken = (kind: string, name: string): KryptonError =>
   new KryptonError('already-exists', `choose another name: there is a ${kind} ${name} already`)
-
-/** The bytes of a column as a Buffer over the same memory. */
-export const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)

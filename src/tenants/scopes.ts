@@ -6,8 +6,8 @@ import { insertOf } from '../hierarchy/row-mac.ts'
 import type { Row } from '../store/schema.ts'
 import type { Change } from '../store/store.ts'
 import { checkName } from './name.ts'
-import { RecordState } from './records.ts'
-import { asBuffer, type RegistryWork } from './registry-work.ts'
+import { asBuffer, RecordState } from './records.ts'
+import type { RegistryWork } from './registry-work.ts'
 
 /** A service by the names of what it belongs to. */
 export interface ServiceName {
