@@ -11,7 +11,7 @@ import {
   verified,
   type VersionedTable,
 } from './key-versions.ts'
-import { activeLink } from './link-key.ts'
+import { isUnderItsLink } from './link-rows.ts'
 import { referencesOf } from './references.ts'
 import type { RotationPolicy } from './rotation.ts'
 import { deletionJob, type KeyAddress, rotationJob } from './rotation-jobs.ts'
@@ -90,7 +90,7 @@ export class KeyMaintenance {
 
   /** A system whose Tenant Key is not under the link that it has, or under one that it is leaving: the job that moves it has failed, and is asked for again. */
   async #lookAtLinks(): Promise<void> {
-    const { chain, schedule, store } = this.#work
+    const { schedule, store } = this.#work
     const systems = new Map<string, SystemOfKeys>()
     for (const { tenant, system, state } of await store.find('l1_links', {})) {
       if (opens(state)) systems.set(`${tenant.toString('hex')}${system.toString('hex')}`, { tenant, system })
@@ -101,8 +101,7 @@ export class KeyMaintenance {
         ({ state }) => state === KeyState.Active,
       )
       if (active === undefined) continue
-      const linked = await store.get('linked_keys', { tenant, system, version: active.version })
-      if (linked?.link_version === activeLink(await chain.links(tenant, system))?.version) continue
+      if (await isUnderItsLink(this.#work, address, active.version)) continue
       const subject = await this.#policy.subjectOf(address)
       await schedule(rotationJob(address, { from: active.version, reason: 'link', actor: 'system', subject }))
       await pause()

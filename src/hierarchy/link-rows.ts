@@ -6,6 +6,7 @@ import { KeyState } from './key-state.ts'
 import { type KeyWork, retrying, type SystemOfKeys } from './key-versions.ts'
 import { activeLink, LinkSwitch, newestLink } from './link-key.ts'
 import { updateOf } from './row-mac.ts'
+import { referencesOf } from './references.ts'
 
 /** Who asks for an act, and what it is called. */
 export interface Asked {
@@ -73,10 +74,17 @@ export class LinkRows {
   }
 }
 
-/** Lets go of the versions of S that nothing is under any more: their L1 is needed no more. */
-export async function retireOldLinks({ chain, store, clock, users }: KeyWork, system: SystemOfKeys): Promise<void> {
+/**
+ * Lets go of the versions of S that nothing is under any more: their L1 is needed no more. One under which a Tenant Key still counts stays, and so does one on whose Tenant Key something hangs: an operator may have
+ * begun another act while the job ran that made them.
+ */
+export async function retireOldLinks(work: KeyWork, system: SystemOfKeys, pause: () => Promise<void>): Promise<void> {
+  const { chain, store, clock, users } = work
   const links = await chain.links(system.tenant, system.system)
-  const old = links.filter(({ state }) => state === KeyState.Grace)
+  const left = links.filter(({ state }) => state === KeyState.Grace)
+  if (left.length === 0) return
+  const needed = await neededLinks(work, system, pause)
+  const old = left.filter(({ version }) => !needed.has(version))
   if (old.length === 0) return
   const keys = await chain.tenant(system.tenant)
   const none = Buffer.alloc(0)
@@ -88,4 +96,40 @@ export async function retireOldLinks({ chain, store, clock, users }: KeyWork, sy
   const event = { clock, tenant, actor: 'system', operation: 'LinkKeyRetire', object: system.system }
   await store.commit({ section: 'keys', changes, audit: [auditEvent({ ...event, result: 'success', detail })] })
   await users.refresh(system)
+}
+
+/** The versions of S that Tenant Keys are under which are used, may yet be, or hold something. */
+async function neededLinks(
+  { chain, store }: KeyWork,
+  { tenant, system }: SystemOfKeys,
+  pause: () => Promise<void>,
+): Promise<ReadonlySet<number>> {
+  const keys = await chain.tenant(tenant)
+  const needed = new Set<number>()
+  for (const row of await store.find('tenant_keys', { tenant, system })) {
+    keys.verifyRow('tenant_keys', row)
+    if (row.state === KeyState.Retired) continue
+    const linked = await store.get('linked_keys', { tenant, system, version: row.version })
+    if (linked === undefined || needed.has(linked.link_version)) continue
+    keys.verifyRow('linked_keys', linked)
+    const isThis = (version: number): boolean => version === row.version
+    const { count } = await referencesOf(store, { table: 'tenant_keys', tenant, system }, isThis, pause)
+    if (count > 0 || !isReplaced(row.state)) needed.add(linked.link_version)
+  }
+  return needed
+}
+
+function isReplaced(state: number): boolean {
+  return state === KeyState.Grace || state === KeyState.Deprecated || state === KeyState.Compromised
+}
+
+/** True if a version of a Tenant Key is where its system is: under the link that counts, or under none where there is none. */
+export async function isUnderItsLink(
+  { chain, store }: KeyWork,
+  system: SystemOfKeys,
+  version: number,
+): Promise<boolean> {
+  const { tenant, system: ofSystem } = system
+  const linked = await store.get('linked_keys', { tenant, system: ofSystem, version })
+  return linked?.link_version === activeLink(await chain.links(tenant, ofSystem))?.version
 }

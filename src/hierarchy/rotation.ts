@@ -16,11 +16,11 @@ import {
   retrying,
   type StateBefore,
   type SystemOfKeys,
+  verified,
   type VersionedKey,
   type VersionedTable,
 } from './key-versions.ts'
-import { retireOldLinks } from './link-rows.ts'
-import { activeLink } from './link-key.ts'
+import { isUnderItsLink, retireOldLinks } from './link-rows.ts'
 import {
   deleteIntegrityKey,
   IntegrityJobKind,
@@ -172,8 +172,19 @@ class Rotation {
     await this.#setTotal(run, address, version)
     const count = await this.#rewrapServiceKeys(run, { tenant, system })
     if (goes) await this.#scheduleDeletion(address, step.from)
-    if (step.before === KeyState.Deprecated) await retireOldLinks(this.#work, address)
+    if (step.before === KeyState.Deprecated) await this.#endMove(run, address)
     return `version ${version} is active, ${count} Service Keys were wrapped anew${below}`
+  }
+
+  /** Lets go of the links that the system has left. What an operator has made of its link meanwhile is done by a job of its own: who asked for that was told of the one that ran. */
+  async #endMove(run: JobRun, address: SystemOfKeys & { readonly table: 'tenant_keys' }): Promise<void> {
+    await retireOldLinks(this.#work, address, () => run.step(0, run.progress))
+    const rows = await verified(tenantKeyOf(this.#work, address))
+    const active = rows.find(({ state }) => state === KeyState.Active)
+    if (active === undefined || (await isUnderItsLink(this.#work, address, active.version))) return
+    const subject = await this.#policy.subjectOf(address)
+    const request = { from: active.version, reason: 'link', actor: 'system', subject } as const
+    await this.#work.schedule(rotationJob(address, request))
   }
 
   async serviceKey(run: JobRun): Promise<string> {
@@ -188,14 +199,11 @@ class Rotation {
 
   /** A version that was made before the system was linked, or under another link, does not become active. */
   async #replaceOlderPending(address: SystemOfKeys): Promise<void> {
-    const { chain, store } = this.#work
-    const { tenant, system } = address
     const key = tenantKeyOf(this.#work, address)
     const pending = (await key.rows()).find(({ state }) => state === KeyState.Pending)
     if (pending === undefined) return
-    const link = activeLink(await chain.links(tenant, system))?.version
-    const linked = await store.get('linked_keys', { tenant, system, version: pending.version })
-    if (linked?.link_version !== link) await retrying(() => replacePending(this.#work, key))
+    if (!(await isUnderItsLink(this.#work, address, pending.version)))
+      await retrying(() => replacePending(this.#work, key))
   }
 
   /**

@@ -473,6 +473,46 @@ describe('a damaged row of a linked Tenant Key', () => {
     links.leases.end(system.tenant, system.system)
     links.l1.refusal = 'external-key-unreachable'
     await expect(links.acts.repair(system, asked)).rejects.toThrow(code('external-key-unreachable'))
+    describe('another act on a link while its job runs', () => {
+      /** Lets an operator act when the job is at that point. */
+      function at(point: string, act: () => Promise<void>): void {
+        const waiting = { isThere: false }
+        bench.onPoint = (reached) => {
+          if (reached === point) waiting.isThere = true
+        }
+        bench.onRefresh = async () => {
+          if (!waiting.isThere) return
+          waiting.isThere = false
+          bench.onPoint = () => undefined
+          await act()
+        }
+      }
+
+      const withoutLinks = () => new KeyChain(made.store, made.root, bench.clock)
+
+      test.each(['pending', 'active'])('loses nothing: detach, when the new Tenant Key is %s', async (point) => {
+        at(point, () => links.acts.detach(system, asked))
+        await links.link(system)
+        links.l1.refusal = 'external-key-not-found'
+        for (const object of own) expect(await opens(withoutLinks(), object)).toBe(true)
+        expect((await made.store.find('l1_links', system)).map(({ state }) => state)).toEqual([5])
+      })
+
+      test.each(['pending', 'active'])(
+        'loses nothing: a second switch, when the new Tenant Key is %s',
+        async (point) => {
+          await links.link(system)
+          at(point, () => links.acts.switch(system, newLink, asked))
+          await links.acts.switch(system, { ...newLink, provider: 'other' }, asked)
+          await bench.runDue()
+          links.other.refusal = 'external-key-not-found'
+          links.leases.end(system.tenant, system.system)
+          for (const object of own) expect(await opens(newThread(), object)).toBe(true)
+          expect((await made.store.find('l1_links', system)).map(({ state }) => state)).toEqual([5, 5, 2])
+        },
+      )
+    })
+
     links.l1.refusal = undefined
     await links.acts.repair(system, asked)
     for (const object of own) expect(await opens(newThread(), object)).toBe(true)
