@@ -22,6 +22,8 @@ export interface ChangedRowsWatchParts {
   readonly log: Log
   /** Tells every thread that serves what is refused; resolves when each has confirmed it. */
   readonly refuse: (changed: readonly ChangedRows[]) => Promise<void>
+  /** Told when jobs may run again. */
+  readonly onReleased: () => void
 }
 
 /**
@@ -104,12 +106,13 @@ export class ChangedRowsWatch {
   }
 
   async #look(): Promise<void> {
-    const { chain, log, refuse } = this.#parts
+    const { chain, log, refuse, onReleased } = this.#parts
     const changed = await this.#differences()
     const before = this.#changed
     const news = changed.filter(({ code }) => before.every((known) => known.code !== code))
     const over = before.filter(({ code }) => changed.every((known) => known.code !== code))
     if (news.length + over.length === 0 && this.#isConfirmed) return
+    const heldWork = this.holdsWork
     this.#changed = changed
     // What is refused is refused before anybody is told.
     chain.refuse(new Distrust(changed))
@@ -130,6 +133,7 @@ export class ChangedRowsWatch {
       log.warn('the rows of a table are those that were written again, or were accepted', { table: difference.table })
       await this.#audit('IntegrityFaultEnd', 'success', `table ${difference.table}`)
     }
+    if (heldWork && !this.holdsWork) onReleased()
   }
 
   async #differences(): Promise<SetDifference[]> {

@@ -14,17 +14,18 @@ import {
 } from './hierarchy/integrity-rotation.ts'
 import { changeKey, checkChange } from './hierarchy/key-change.ts'
 import { destructionJob, foreseeDestruction } from './hierarchy/key-destruction.ts'
+import { HeldSystems } from './hierarchy/held-systems.ts'
 import { effectOf, type ForeseenAct, type KeyEffect } from './hierarchy/key-effect.ts'
 import { checkAct, type KeyChange } from './hierarchy/key-life.ts'
 import { KeyMaintenance, type MaintenancePolicy } from './hierarchy/key-maintenance.ts'
 import { KeyState } from './hierarchy/key-state.ts'
 import { activeOf, type KeyUsers, type KeyWork, verified } from './hierarchy/key-versions.ts'
 import { keyJobKinds } from './hierarchy/rotation.ts'
-import { compromiseJob, KeyJobKind, rotationJob, type RotationReason } from './hierarchy/rotation-jobs.ts'
+import { compromiseJob, idOf, KeyJobKind, rotationJob, type RotationReason } from './hierarchy/rotation-jobs.ts'
 import { scrubJob, scrubKind } from './hierarchy/scrub.ts'
 import { keyAt } from './hierarchy/versioned-keys.ts'
 import type { Instance } from './instance.ts'
-import type { NewJob } from './jobs/job.ts'
+import { type JobRow, JobState, type NewJob } from './jobs/job.ts'
 import { JobQueue } from './jobs/job-queue.ts'
 import { backupView, KeyBackups } from './key-backups.ts'
 import { KeyGrants, refuseIvk } from './key-grants.ts'
@@ -68,6 +69,8 @@ export class KeyJobs {
   readonly backups: KeyBackups
   #timer: NodeJS.Timeout | undefined
   #looking: Promise<void> = Promise.resolve()
+  /** A look has been asked for that has not begun. */
+  #isLookAsked = false
 
   constructor(parts: KeyJobsParts) {
     this.#parts = parts
@@ -79,6 +82,7 @@ export class KeyJobs {
       clock,
       users,
       schedule: (job) => this.#queue.add(job),
+      held: new HeldSystems(store, (tenant) => this.goOn(tenant)),
       at: () => undefined,
     } satisfies KeyWork
     this.#work = work
@@ -107,8 +111,7 @@ export class KeyJobs {
       newIdentifier: randomIdentifier,
       kinds: new Map([...keyJobKinds(work, this.#policy), [scrubKind, (run) => this.#faults.scrub(run)]]),
       pace: { itemsPerSecond: rotation.itemsPerSecond },
-      // A look at every row changes none.
-      isHeld: (kind) => kind !== scrubKind && parts.changedRows.holdsWork,
+      isHeld: (job) => this.#holdOf(job) !== undefined,
       report: (message, error) => log.error(message, error),
     })
     this.grants = new KeyGrants({ work, names: this.#names, log })
@@ -131,10 +134,17 @@ export class KeyJobs {
   /** Takes up what the last run has left, and looks at the keys. */
   async start(): Promise<void> {
     this.#faults.start(await this.#queue.list())
+    await this.#work.held.start()
     await this.#queue.start()
     await this.grants.start()
     this.#look()
     this.#timer = setInterval(() => this.#look(), limits.keyLookMs).unref()
+  }
+
+  /** What has kept jobs from their work has ended, for that tenant or for all: they go on, and what has become due meanwhile is asked for. */
+  goOn(tenant?: Buffer): void {
+    this.#queue.goOn(tenant)
+    this.#look()
   }
 
   /** Lets what runs end its step. */
@@ -167,11 +177,11 @@ export class KeyJobs {
   }
 
   async list(): Promise<Job[]> {
-    return (await this.#queue.list()).map(jobView)
+    return (await this.#queue.list()).map((row) => this.#view(row))
   }
 
   async show(job: string): Promise<Job> {
-    return jobView(await this.#queue.get(Buffer.from(job, 'hex')))
+    return this.#view(await this.#queue.get(Buffer.from(job, 'hex')))
   }
 
   async cancel(job: string, actor: string): Promise<Job> {
@@ -183,6 +193,22 @@ export class KeyJobs {
     return jobView(await this.#queue.add(await this.#rotationOf(name, reason, actor)))
   }
 
+  /** What keeps a job from its work, in words; undefined when it may begin. */
+  #holdOf({ kind, owner, parameters }: Pick<JobRow, 'kind' | 'owner' | 'parameters'>): string | undefined {
+    // A look at every row changes none.
+    if (kind !== scrubKind && this.#parts.changedRows.holdsWork)
+      return 'rows of the database were changed from outside, krypton changed-rows list shows them'
+    if (kind !== KeyJobKind.RotateTenantKey && kind !== KeyJobKind.RotateServiceKey) return undefined
+    // What the queue has written, in a row whose MAC was verified.
+    const system = idOf(JSON.parse(parameters) as Record<string, unknown>, 'system')
+    return this.#work.held.refusalOf({ tenant: owner, system })?.message
+  }
+
+  #view(row: JobRow): Job {
+    const hold = row.state === JobState.Queued ? this.#holdOf(row) : undefined
+    return hold === undefined ? jobView(row) : { ...jobView(row), detail: `waits: ${hold}` }
+  }
+
   async #rotationOf(name: string, reason: RotationReason, actor: string): Promise<NewJob> {
     const owner = await this.#names.ownerOfIntegrityKey(name)
     if (owner !== undefined) {
@@ -190,6 +216,8 @@ export class KeyJobs {
       return integrityRotationJob(owner, { from, reason, actor, subject: name })
     }
     const address = await this.#names.addressOf(name)
+    const refusal = address.table === 'ivks' ? undefined : this.#work.held.refusalOf(address)
+    if (refusal !== undefined) throw refusal
     const rows = await verified(keyAt(this.#work, address, this.#policy.ivkSuite))
     if (reason === 'compromise' && address.table !== 'ivks' && rows.every(({ state }) => state !== KeyState.Active)) {
       // These are the states that are written here.
@@ -230,6 +258,7 @@ export class KeyJobs {
   async change(name: string, act: KeyChange, actor: string): Promise<KeyVersion[]> {
     const address = await this.#names.addressOf(name)
     await changeKey(this.#work, this.#policy.ivkSuite, address, { act, actor })
+    if (address.table !== 'ivks' && (act === 'activate' || act === 'resume')) this.goOn(address.tenant)
     return this.views.of(address, name)
   }
 
@@ -263,8 +292,13 @@ export class KeyJobs {
   }
 
   #look(): void {
+    if (this.#isLookAsked) return
+    this.#isLookAsked = true
     this.#looking = this.#looking
-      .then(() => this.#parts.changedRows.look())
+      .then(() => {
+        this.#isLookAsked = false
+        return this.#parts.changedRows.look()
+      })
       .then(() => (this.#parts.changedRows.holdsWork ? undefined : this.#maintenance.look()))
       .then(() => this.backups.look())
       .then(() => this.#scrubWhenDue())

@@ -171,6 +171,7 @@ class RunningServer implements Krypton {
       clock: systemClock,
       log: this.#log,
       refuse: (changed) => this.#threads.refuse(changed),
+      onReleased: () => this.#keyJobs?.goOn(),
     })
     // Before anybody is served.
     await this.#changedRows.look()
@@ -267,6 +268,7 @@ class RunningServer implements Krypton {
         const audit = auditEvent({ ...event, result: code, detail: '' })
         await store.commit({ section: 'data', changes: [], audit: [audit] })
       },
+      onReopened: (tenant) => this.#keyJobs?.goOn(tenant),
       onFault: (error) => this.#log.error('the L1 of a system could not be asked by a fault of ours', error),
     })
     chain.leaseFrom(leases)

@@ -42,6 +42,7 @@ function parts(): ChangedRowsWatchParts {
     refuse: async (changed) => {
       for (const thread of bench.threads) thread.refuse(new Distrust(changed))
     },
+    onReleased: () => undefined,
   }
 }
 

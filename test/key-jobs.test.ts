@@ -1,8 +1,11 @@
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ChangedRowsWatch } from '../src/changed-rows.ts'
 import { randomBytes, randomIdentifier } from '../src/crypto/random.ts'
+import { KryptonError } from '../src/errors.ts'
 import type { KeyUsers } from '../src/hierarchy/key-versions.ts'
+import { LinkSwitch } from '../src/hierarchy/link-key.ts'
 import { KeyJobs } from '../src/key-jobs.ts'
+import type { Values } from '../src/store/row-key.ts'
 import { TenantRegistry } from '../src/tenants/tenant-registry.ts'
 import { openLog } from '../src/telemetry/log.ts'
 import { type Hierarchy, newHierarchy, newStaticKey } from './hierarchy/fixture.ts'
@@ -29,6 +32,7 @@ let made: Hierarchy
 let clock: FakeClock
 let jobs: KeyJobs
 let onRefresh: () => Promise<void>
+let changedRows: ChangedRowsWatch
 const users: KeyUsers = { refresh: () => onRefresh(), takeRoot: () => onRefresh() }
 beforeEach(async () => {
   made = await newHierarchy(externalKey)
@@ -39,7 +43,14 @@ beforeEach(async () => {
   await registry.createTenant('acme', 'system')
   // The tenants of the fixture have keys and no names.
   const log = openLog('fatal', () => undefined)
-  const changedRows = new ChangedRowsWatch({ store, chain: keyChain, clock, log, refuse: async () => undefined })
+  changedRows = new ChangedRowsWatch({
+    store,
+    chain: keyChain,
+    clock,
+    log,
+    refuse: async () => undefined,
+    onReleased: () => jobs.goOn(),
+  })
   const instance = { store, keyChain, registry, anchorPlace: undefined }
   const parts = { instance, users, rotation, scrub: { everyHours: 24 }, clock }
   jobs = new KeyJobs({ ...parts, changedRows, log })
@@ -148,6 +159,50 @@ describe('a compromise', () => {
     await expect(jobs.rotate(key, 'compromise', 'operator:ada')).rejects.toMatchObject({
       code: 'wrong-key-lifecycle-state',
     })
+  })
+})
+
+describe('a job that is held', () => {
+  const states = async () => (await jobs.list()).map(({ kind, state, detail }) => [kind, state, detail])
+
+  test('by rows that were changed from outside goes on when they are restored, at once', async () => {
+    await jobs.backups.note('nightly', new Date(clock.now() + 86_400_000).toISOString(), 'operator:ada')
+    let restore = (): void => undefined
+    made.memory.changeFromOutside((tables) => {
+      const noted = tables.get('kept_backups')!
+      const [[key, row]] = [...noted] as [[string, Values]]
+      noted.delete(key)
+      restore = () => void noted.set(key, row)
+    })
+    await changedRows.look()
+    await jobs.rotate('acme/default/default', 'command', 'operator:ada')
+    expect(await states()).toEqual([
+      ['rotate-service-key', 'queued', expect.stringMatching(/^waits: rows of the database.*changed-rows list/)],
+    ])
+    restore()
+    await changedRows.look()
+    await done()
+    expect(await states()).toEqual([['rotate-service-key', 'done', expect.stringMatching(/^version 2 is active/)]])
+  })
+
+  test('by a system that an operator has disabled waits without an attempt, and goes on when it is enabled; others are refused', async () => {
+    const registry = new TenantRegistry(made.store, made.chain, clock, randomIdentifier)
+    const { tenant, system } = await registry.scopes.at({ tenant: 'acme', system: 'default' })
+    const { held } = jobs.work
+    onRefresh = async () => {
+      held.hold({ tenant, system }, LinkSwitch.DecryptOnly)
+      throw new KryptonError('wrong-key-lifecycle-state', 'the system was disabled meanwhile')
+    }
+    await jobs.rotate('acme/default', 'command', 'operator:ada')
+    const waits = ['rotate-tenant-key', 'queued', expect.stringMatching(/^waits: this system is disabled.*enable/)]
+    await expect.poll(states).toEqual([waits])
+    onRefresh = async () => undefined
+    const refused = { code: 'wrong-key-lifecycle-state', message: expect.stringMatching(/^this system is disabled/) }
+    for (const act of ['rotate', 'compromise'] as const)
+      await expect(jobs.foreseeAct('acme/default/default', act)).rejects.toMatchObject(refused)
+    await held.look({ tenant, system })
+    await done()
+    expect(await states()).toEqual([['rotate-tenant-key', 'done', expect.stringMatching(/^version 2 is active/)]])
   })
 })
 

@@ -42,17 +42,20 @@ export class KeyMaintenance {
     this.#policy = policy
   }
 
-  /** One look at every key. After a long absence it finds each due once, whatever time has passed. */
+  /** One look at every key but those of systems that take nothing new. After a long absence it finds each due once, whatever time has passed. */
   async look(): Promise<void> {
+    const { held } = this.#work
     await this.#lookAt({ table: 'ivks' }, this.#policy.ivkDays)
     await this.#lookAtVolume()
     await this.#lookAtLinks()
     for await (const row of this.#actives('integrity_keys')) await this.#lookAtIntegrityKey(row)
     for await (const row of this.#actives('tenant_keys')) {
+      if (held.isHeld(row)) continue
       const { tenantKeyDays } = await this.#policy.periodsOf(row.tenant)
       await this.#lookAt({ table: 'tenant_keys', tenant: row.tenant, system: row.system }, tenantKeyDays)
     }
     for await (const row of this.#actives('service_keys')) {
+      if (held.isHeld(row)) continue
       const { serviceKeyDays } = await this.#policy.periodsOf(row.tenant)
       const { tenant, system, service } = row
       await this.#lookAt({ table: 'service_keys', tenant, system, service }, serviceKeyDays)
@@ -90,13 +93,14 @@ export class KeyMaintenance {
 
   /** A system whose Tenant Key is not under the link that it has, or under one that it is leaving: the job that moves it has failed, and is asked for again. */
   async #lookAtLinks(): Promise<void> {
-    const { schedule, store } = this.#work
+    const { held, schedule, store } = this.#work
     const systems = new Map<string, SystemOfKeys>()
     for (const { tenant, system, state } of await store.find('l1_links', {})) {
       if (opens(state)) systems.set(`${tenant.toString('hex')}${system.toString('hex')}`, { tenant, system })
     }
     for (const { tenant, system } of systems.values()) {
       const address = { table: 'tenant_keys', tenant, system } as const
+      if (held.isHeld({ tenant, system })) continue
       const active = (await verified(keyAt(this.#work, address, this.#policy.ivkSuite))).find(
         ({ state }) => state === KeyState.Active,
       )

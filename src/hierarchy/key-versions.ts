@@ -6,6 +6,7 @@ import type { JobRun } from '../jobs/job-run.ts'
 import { limits } from '../limits.ts'
 import type { Row } from '../store/schema.ts'
 import type { Change, Store } from '../store/store.ts'
+import type { HeldSystems } from './held-systems.ts'
 import type { KeyChain } from './key-chain.ts'
 import { KeyState } from './key-state.ts'
 import type { AtPoint } from './rewrap.ts'
@@ -50,6 +51,8 @@ export interface KeyWork {
   readonly users: KeyUsers
   /** Asks for a long act; one that is asked for already is not asked for twice. */
   readonly schedule: (job: NewJob) => Promise<unknown>
+  /** The systems in which no key is made, and nothing wrapped anew. */
+  readonly held: HeldSystems
   /** Is told of each step: a test ends the process there. */
   readonly at: AtPoint
 }

@@ -48,6 +48,8 @@ export interface L1LeasesParts {
   readonly nameOf: (tenant: Buffer, system: Buffer) => Promise<string>
   /** Told when an L1 refuses, or for another reason than before. */
   readonly onRefused: (refused: L1Refused) => Promise<void>
+  /** Told when an L1 opens again that has refused. */
+  readonly onReopened: (tenant: Buffer) => void
   readonly onFault: (error: unknown) => void
 }
 
@@ -257,7 +259,9 @@ export class L1Leases implements Leases {
     known.renewAt = begun.boot + Math.floor(link.lease_seconds * limits.leaseRenewFrom)
     known.renewed = begun.wall
     known.refusal = undefined
+    const hasRefused = known.error !== undefined
     known.error = undefined
+    if (hasRefused) this.#parts.onReopened(known.tenant)
   }
 
   #refused(known: Known, error: unknown): NonNullable<Known['refusal']> {

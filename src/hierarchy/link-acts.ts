@@ -57,15 +57,15 @@ export class LinkActs {
     await this.#linkAgain(system, newest, request, asked)
   }
 
-  /** Gives a linked system another L1. Both are needed until the job has ended. Throws as `link`, and 'not-found'. */
+  /** Gives a linked system another L1. Both are needed until the job has ended. Throws as `link`, and 'not-found'; one that is disabled is refused, for new keys are made. */
   async switch(system: SystemOfKeys, request: NewLink, asked: Asked): Promise<void> {
-    const before = await this.#rows.usable(system)
+    const before = await this.#rows.movable(system)
     await this.#rekey(system, { request, before, operation: 'TenantSwitch' }, asked)
   }
 
-  /** Asks for the job that moves a system from its L1 back to the keys of this server. The L1 is needed until it has ended. Throws 'not-found', 'wrong-key-lifecycle-state', one of `externalKeyRefusals`. */
+  /** Asks for the job that moves a system from its L1 back to the keys of this server. The L1 is needed until it has ended. One that is disabled is refused: the link that says so would go. Throws 'not-found', 'wrong-key-lifecycle-state', one of `externalKeyRefusals`. */
   async detach(system: SystemOfKeys, asked: Asked): Promise<void> {
-    const before = await this.#rows.usable(system)
+    const before = await this.#rows.movable(system)
     await this.#leases.ask(system.tenant, system.system)
     await this.#changeAndConfirm(system, { operation: 'TenantDetach', asked }, (row) =>
       row.version === before.version ? { ...row, state: KeyState.Grace } : row,
@@ -295,6 +295,7 @@ export class LinkActs {
     act: { readonly operation: string; readonly asked: Asked },
   ): Promise<void> {
     const newest = await this.#rows.newest(system)
+    if (state !== LinkSwitch.Enabled) this.#work.held.hold(system, state)
     await this.#changeAndConfirm(system, act, (row) => {
       if (row.version !== newest.version) return row
       const record = state === LinkSwitch.Unlinked ? Buffer.alloc(0) : row.record
@@ -302,10 +303,15 @@ export class LinkActs {
     })
   }
 
-  /** Done when every thread has confirmed it. */
+  /** Done when every thread has confirmed it. Jobs that wait for the system go on then. */
   async #changeAndConfirm(...change: Parameters<LinkRows['change']>): Promise<void> {
-    await this.#rows.change(...change)
-    await this.#confirmed(change[0])
+    const [system] = change
+    try {
+      await this.#rows.change(...change)
+      await this.#confirmed(system)
+    } finally {
+      await this.#work.held.look(system)
+    }
   }
 
   /** What was open under the link as it was is used no more, in any thread. */

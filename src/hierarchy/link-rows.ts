@@ -2,11 +2,13 @@ import { auditEvent } from '../audit/audit-event.ts'
 import { KryptonError } from '../errors.ts'
 import type { AuditRow, Row } from '../store/schema.ts'
 import type { Change } from '../store/store.ts'
+import { takesNothingNew } from './held-systems.ts'
 import { KeyState } from './key-state.ts'
-import { type KeyWork, retrying, type SystemOfKeys } from './key-versions.ts'
+import { activeOf, type KeyWork, retrying, type SystemOfKeys, verified } from './key-versions.ts'
 import { activeLink, LinkSwitch, newestLink } from './link-key.ts'
-import { updateOf } from './row-mac.ts'
 import { referencesOf } from './references.ts'
+import { updateOf } from './row-mac.ts'
+import { tenantKeyOf } from './versioned-keys.ts'
 
 /** Who asks for an act, and what it is called. */
 export interface Asked {
@@ -34,15 +36,21 @@ export class LinkRows {
   /** The same of one that is neither locked, nor unlinked, nor on its way out. Throws 'not-found', 'wrong-key-lifecycle-state'. */
   async usable(system: SystemOfKeys): Promise<Row<'l1_links'>> {
     const newest = await this.newest(system)
-    const isMoving = activeLink([newest]) === undefined
-    if (isMoving || (newest.switch_state !== LinkSwitch.Enabled && newest.switch_state !== LinkSwitch.DecryptOnly)) {
+    const { switch_state: state } = newest
+    if (activeLink([newest]) === undefined)
       throw new KryptonError(
         'wrong-key-lifecycle-state',
-        isMoving
-          ? 'this system is leaving its L1: krypton job list shows how far that is'
-          : 'the link of this system is locked or unlinked: krypton tenant enable, or krypton tenant link, ends that',
+        'this system is leaving its L1: krypton job list shows how far that is',
       )
-    }
+    if (state !== LinkSwitch.Enabled && state !== LinkSwitch.DecryptOnly) throw takesNothingNew(state)
+    return newest
+  }
+
+  /** The same of one that is not disabled either: new keys can be made in it, and what hangs on the old ones moved. Throws as `usable`. */
+  async movable(system: SystemOfKeys): Promise<Row<'l1_links'>> {
+    const newest = await this.usable(system)
+    if (newest.switch_state !== LinkSwitch.Enabled) throw takesNothingNew(newest.switch_state)
+    activeOf(await verified(tenantKeyOf(this.#work, system)))
     return newest
   }
 

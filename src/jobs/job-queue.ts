@@ -21,8 +21,8 @@ export interface JobQueueParts {
   readonly newIdentifier: () => Buffer
   readonly kinds: ReadonlyMap<string, JobKind>
   readonly pace: JobPace
-  /** True while jobs of that kind are not to begin; absent: never. */
-  readonly isHeld?: (kind: string) => boolean
+  /** True while that job is not to begin; one that has begun and fails meanwhile waits too. Absent: never. `goOn` says that it has ended. */
+  readonly isHeld?: (job: Pick<JobRow, 'kind' | 'owner' | 'parameters'>) => boolean
   /** Told of what an operator has to know: a job that failed, a row that was changed from outside. */
   readonly report: (message: string, error: unknown) => void
 }
@@ -37,6 +37,8 @@ export class JobQueue {
   readonly #open = new Map<string, JobRow>()
   readonly #running = new Map<string, { readonly lane: string; readonly controller: AbortController }>()
   readonly #ends = new Set<Promise<void>>()
+  /** Jobs whose next attempt waits for its time no more. */
+  readonly #goingOn = new Set<string>()
   #writing: Promise<unknown> = Promise.resolve()
   #timer: NodeJS.Timeout | undefined
   #started = false
@@ -113,6 +115,14 @@ export class JobQueue {
     return made
   }
 
+  /** What has kept jobs of that owner from their work, or of all, has ended: those that wait for another attempt go on at once. */
+  goOn(owner?: Uint8Array): void {
+    for (const [name, row] of this.#open) {
+      if (row.attempts > 0 && (owner === undefined || Buffer.compare(row.owner, owner) === 0)) this.#goingOn.add(name)
+    }
+    this.#turn()
+  }
+
   /** Every job that is kept, the newest first. */
   async list(): Promise<JobRow[]> {
     return (await this.#stored()).toSorted((a, b) => b.sequence - a.sequence)
@@ -165,14 +175,15 @@ export class JobQueue {
     let nextDue = Number.POSITIVE_INFINITY
     for (const row of [...this.#open.values()].toSorted((a, b) => a.sequence - b.sequence)) {
       if (row.state !== JobState.Queued || this.#running.has(hex(row.job)) || lanes.has(row.lane)) continue
-      if (isDue(row, now) && this.#parts.isHeld?.(row.kind) !== true) {
+      const isHeld = this.#parts.isHeld?.(row) === true
+      if (!isHeld && (isDue(row, now) || this.#goingOn.has(hex(row.job)))) {
         lanes.add(row.lane)
         if (this.#running.size < limits.jobLanesMax) this.#begin(row)
         continue
       }
       nextDue = Math.min(nextDue, row.due > now ? row.due : Number.POSITIVE_INFINITY)
-      // What is tried again keeps its place: those behind it wait too.
-      if (row.attempts > 0) lanes.add(row.lane)
+      // What is tried again keeps its place: those behind it wait too. Nobody waits for what an operator has halted.
+      if (row.attempts > 0 && !isHeld) lanes.add(row.lane)
     }
     // Not only when the next job is due: the wall clock may be set meanwhile.
     const waitMs = Math.min(Math.max(0, nextDue - now) * 1000, limits.jobLookMs)
@@ -181,6 +192,7 @@ export class JobQueue {
 
   #begin(row: JobRow): void {
     const name = hex(row.job)
+    this.#goingOn.delete(name)
     const controller = new AbortController()
     this.#running.set(name, { lane: row.lane, controller })
     const end = this.#run(row, controller)
@@ -223,13 +235,21 @@ export class JobQueue {
   }
 
   async #failed(row: JobRow, progress: Progress, error: unknown): Promise<void> {
+    const current = this.#open.get(hex(row.job))
+    if (current?.state === JobState.Cancelling) {
+      // Nobody waits for another attempt, whatever ended this one.
+      await this.#end(row, JobState.Cancelled, current.detail, [], progress)
+      return
+    }
     if (error instanceof JobStopped) {
-      const current = this.#open.get(hex(row.job))
-      if (current?.state === JobState.Cancelling) await this.#end(row, JobState.Cancelled, current.detail, [], progress)
-      else await this.#write(row, { ...progress, state: JobState.Queued, attempts: row.attempts - 1 })
+      await this.#write(row, { ...progress, state: JobState.Queued, attempts: row.attempts - 1 })
       return
     }
     const detail = isKryptonError(error) ? error.message : 'the server failed, its log says why'
+    if (isKryptonError(error) && this.#parts.isHeld?.(row) === true) {
+      await this.#write(row, { ...progress, state: JobState.Queued, attempts: row.attempts - 1, detail })
+      return
+    }
     this.#parts.report(`a job failed: ${row.kind} ${row.subject}`, error)
     if (row.attempts >= limits.jobAttemptsMax || isRefusal(error)) {
       await this.#end(row, JobState.Failed, detail, [], progress)
@@ -253,6 +273,7 @@ export class JobQueue {
       event,
     ])
     this.#open.delete(hex(row.job))
+    this.#goingOn.delete(hex(row.job))
     await this.#forgetOld()
     return ended
   }

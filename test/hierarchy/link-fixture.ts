@@ -17,6 +17,7 @@ export class LinkBench {
   readonly leases: L1Leases
   readonly acts: LinkActs
   readonly refused: string[] = []
+  readonly reopened: Buffer[] = []
   /** What is wrong with the rows of links, when something is. */
   rowsFault: KryptonError | undefined
   readonly #bench: RotationBench
@@ -37,6 +38,7 @@ export class LinkBench {
       nameOf: async () => 'acme/default',
       onEnded: () => undefined,
       onRefused: async ({ error }) => void this.refused.push(error.code),
+      onReopened: (tenant) => void this.reopened.push(tenant),
       onFault: (error) => {
         throw error
       },

@@ -5,6 +5,7 @@ import { Suite } from '../../src/crypto/aead.ts'
 import { type Secret, secretFromBytes } from '../../src/crypto/secret.ts'
 import { KryptonError } from '../../src/errors.ts'
 import { changeKey } from '../../src/hierarchy/key-change.ts'
+import { HeldSystems } from '../../src/hierarchy/held-systems.ts'
 import { KeyChain } from '../../src/hierarchy/key-chain.ts'
 import type { SystemOfKeys } from '../../src/hierarchy/key-versions.ts'
 import { LinkActs } from '../../src/hierarchy/link-acts.ts'
@@ -37,6 +38,8 @@ beforeEach(async () => {
   others = [...(await storeObjects(made, otherSystem, 1)), ...(await storeObjects(made, otherTenant, 1))]
   system = { tenant: scope.tenant, system: scope.system }
 })
+
+const words = { disable: /disabled.*enable/, lock: /locked.*enable/, unlink: /unlinked.*tenant link/ } as const
 
 const code = (expected: string): unknown => expect.objectContaining({ code: expected })
 
@@ -348,6 +351,72 @@ describe('an act on a link', () => {
     expect((await bench.threads[0]!.service(made.scopes.own)).activeVersion).toBe(2)
   })
 
+  test('that makes new keys is refused while the system is disabled, and what needs none is done', async () => {
+    await links.link(system)
+    await links.acts.disable(system, asked)
+    const before = await everyRow()
+    const refused = { code: 'wrong-key-lifecycle-state', message: expect.stringMatching(/disabled.*tenant enable/) }
+    for (const act of [
+      () => links.acts.detach(system, asked),
+      () => links.acts.switch(system, { ...newLink, provider: 'other' }, asked),
+    ])
+      await expect(act()).rejects.toMatchObject(refused)
+    expect(await everyRow()).toEqual(before)
+    // The switch stays as it is.
+    links.l1.rotate()
+    await links.acts.rotate(system, asked)
+    await links.acts.check(system)
+    expect((await made.store.find('l1_links', system))[0]).toMatchObject({ switch_state: 2, wrapped_by: Buffer.of(2) })
+    expect((await bench.threads[0]!.service(made.scopes.own)).activeVersion).toBe(0)
+    // Whoever links it again serves it again, as enable does.
+    await links.acts.unlink(system, asked)
+    expect(await opens(bench.threads[0]!, own[0]!)).toBe(false)
+    bench.clock.advance(2_000)
+    await links.acts.link(system, newLink, asked)
+    expect((await bench.threads[0]!.service(made.scopes.own)).activeVersion).toBe(2)
+  })
+
+  test('is refused before anything is done where the Tenant Key is halted', async () => {
+    const change = (act: 'suspend' | 'resume') =>
+      changeKey(bench.work, Suite.Xaes256Gcm, address(), { act, actor: 'operator:ada' })
+    await change('suspend')
+    await expect(links.acts.link(system, newLink, asked)).rejects.toThrow(code('wrong-key-lifecycle-state'))
+    await change('resume')
+    await links.link(system)
+    await change('suspend')
+    const before = await everyRow()
+    for (const act of [
+      () => links.acts.detach(system, asked),
+      () => links.acts.switch(system, { ...newLink, provider: 'other' }, asked),
+    ])
+      await expect(act()).rejects.toThrow(code('wrong-key-lifecycle-state'))
+    expect(await everyRow()).toEqual(before)
+  })
+
+  test('disable and lock keep rotations from being asked for; enable and link let them', async () => {
+    await links.link(system)
+    for (const act of ['disable', 'lock', 'unlink'] as const) {
+      await links.acts[act](system, asked)
+      expect(bench.work.held.refusalOf(system)).toMatchObject({ message: expect.stringMatching(words[act]) })
+    }
+    bench.jobs.splice(0)
+    bench.clock.advance(120 * 86_400_000)
+    await bench.maintenance.look()
+    const isOf = ({ parameters }: { parameters: object }) =>
+      'system' in parameters && parameters.system === system.system.toString('hex')
+    expect(bench.jobs.filter(isOf)).toEqual([])
+    expect(bench.jobs.length).toBeGreaterThan(0)
+    // As after a start.
+    const held = new HeldSystems(made.store, () => undefined)
+    await held.start()
+    expect(held.isHeld(system)).toBe(true)
+    expect(bench.released).toEqual([])
+    await links.acts.link(system, newLink, asked)
+    expect(bench.released).toEqual([system.tenant])
+    await bench.maintenance.look()
+    expect(bench.jobs.filter(isOf).length).toBeGreaterThan(0)
+  })
+
   test('unlink lets go of the credentials and serves nothing; link with the same L1 brings it back, another does not', async () => {
     await links.link(system)
     await links.acts.unlink(system, asked)
@@ -401,6 +470,43 @@ describe('an act on a link', () => {
     links.l1.refusal = 'external-key-not-found'
     for (const object of own) expect(await opens(new KeyChain(made.store, made.root, bench.clock), object)).toBe(true)
     await links.link(system).catch((error: unknown) => expect(error).toMatchObject({ code: 'external-key-not-found' }))
+  })
+})
+
+describe('another act on a link while its job runs', () => {
+  /** Lets an operator act when the job is at that point. */
+  function at(point: string, act: () => Promise<void>): void {
+    const waiting = { isThere: false }
+    bench.onPoint = (reached) => {
+      if (reached === point) waiting.isThere = true
+    }
+    bench.onRefresh = async () => {
+      if (!waiting.isThere) return
+      waiting.isThere = false
+      bench.onPoint = () => undefined
+      await act()
+    }
+  }
+
+  const withoutLinks = () => new KeyChain(made.store, made.root, bench.clock)
+
+  test.each(['pending', 'active'])('loses nothing: detach, when the new Tenant Key is %s', async (point) => {
+    at(point, () => links.acts.detach(system, asked))
+    await links.link(system)
+    links.l1.refusal = 'external-key-not-found'
+    for (const object of own) expect(await opens(withoutLinks(), object)).toBe(true)
+    expect((await made.store.find('l1_links', system)).map(({ state }) => state)).toEqual([5])
+  })
+
+  test.each(['pending', 'active'])('loses nothing: a second switch, when the new Tenant Key is %s', async (point) => {
+    await links.link(system)
+    at(point, () => links.acts.switch(system, newLink, asked))
+    await links.acts.switch(system, { ...newLink, provider: 'other' }, asked)
+    await bench.runDue()
+    links.other.refusal = 'external-key-not-found'
+    links.leases.end(system.tenant, system.system)
+    for (const object of own) expect(await opens(newThread(), object)).toBe(true)
+    expect((await made.store.find('l1_links', system)).map(({ state }) => state)).toEqual([5, 5, 2])
   })
 })
 
@@ -473,46 +579,6 @@ describe('a damaged row of a linked Tenant Key', () => {
     links.leases.end(system.tenant, system.system)
     links.l1.refusal = 'external-key-unreachable'
     await expect(links.acts.repair(system, asked)).rejects.toThrow(code('external-key-unreachable'))
-    describe('another act on a link while its job runs', () => {
-      /** Lets an operator act when the job is at that point. */
-      function at(point: string, act: () => Promise<void>): void {
-        const waiting = { isThere: false }
-        bench.onPoint = (reached) => {
-          if (reached === point) waiting.isThere = true
-        }
-        bench.onRefresh = async () => {
-          if (!waiting.isThere) return
-          waiting.isThere = false
-          bench.onPoint = () => undefined
-          await act()
-        }
-      }
-
-      const withoutLinks = () => new KeyChain(made.store, made.root, bench.clock)
-
-      test.each(['pending', 'active'])('loses nothing: detach, when the new Tenant Key is %s', async (point) => {
-        at(point, () => links.acts.detach(system, asked))
-        await links.link(system)
-        links.l1.refusal = 'external-key-not-found'
-        for (const object of own) expect(await opens(withoutLinks(), object)).toBe(true)
-        expect((await made.store.find('l1_links', system)).map(({ state }) => state)).toEqual([5])
-      })
-
-      test.each(['pending', 'active'])(
-        'loses nothing: a second switch, when the new Tenant Key is %s',
-        async (point) => {
-          await links.link(system)
-          at(point, () => links.acts.switch(system, newLink, asked))
-          await links.acts.switch(system, { ...newLink, provider: 'other' }, asked)
-          await bench.runDue()
-          links.other.refusal = 'external-key-not-found'
-          links.leases.end(system.tenant, system.system)
-          for (const object of own) expect(await opens(newThread(), object)).toBe(true)
-          expect((await made.store.find('l1_links', system)).map(({ state }) => state)).toEqual([5, 5, 2])
-        },
-      )
-    })
-
     links.l1.refusal = undefined
     await links.acts.repair(system, asked)
     for (const object of own) expect(await opens(newThread(), object)).toBe(true)

@@ -9,6 +9,7 @@ import {
   type RootKeys,
   type Scope,
 } from '../../src/hierarchy/key-chain.ts'
+import { HeldSystems } from '../../src/hierarchy/held-systems.ts'
 import { KeyMaintenance, type MaintenancePolicy } from '../../src/hierarchy/key-maintenance.ts'
 import type { KeyWork, MeantKeys } from '../../src/hierarchy/key-versions.ts'
 import { keyJobKinds } from '../../src/hierarchy/rotation.ts'
@@ -34,6 +35,8 @@ export class RotationBench {
   readonly threads: KeyChain[]
   readonly jobs: NewJob[] = []
   readonly points: string[] = []
+  /** The tenants with a system that is held no more. */
+  readonly released: Buffer[] = []
   readonly work: KeyWork
   readonly policy: MaintenancePolicy
   readonly maintenance: KeyMaintenance
@@ -59,6 +62,7 @@ export class RotationBench {
         const isSame = (other: NewJob) => JSON.stringify({ ...other, due: 0 }) === JSON.stringify({ ...job, due: 0 })
         if (!this.jobs.some(isSame)) this.jobs.push(job)
       },
+      held: new HeldSystems(store, (tenant) => void this.released.push(tenant)),
       at: (point) => {
         this.points.push(point)
         this.onPoint(point)

@@ -1,6 +1,7 @@
 import { randomBytes, randomIdentifier } from '../../src/crypto/random.ts'
 import { isKryptonError } from '../../src/errors.ts'
 import { setDigestKeys } from '../../src/hierarchy/integrity-key.ts'
+import { HeldSystems } from '../../src/hierarchy/held-systems.ts'
 import { KeyChain } from '../../src/hierarchy/key-chain.ts'
 import { rowOwner } from '../../src/hierarchy/row-owner.ts'
 import { type ReportFault, scrub } from '../../src/hierarchy/scrub.ts'
@@ -128,6 +129,7 @@ export function scrubbed(
     clock,
     users: { refresh: async () => undefined, takeRoot: async () => undefined },
     schedule: async () => undefined,
+    held: new HeldSystems(made.store, () => undefined),
     at: () => undefined,
   }
   const parts = {

@@ -21,6 +21,7 @@ let made: Hierarchy
 let clock: WallClock
 let kinds: Map<string, JobKind>
 let reported: string[]
+let held: Set<string>
 const queues: JobQueue[] = []
 
 const newQueue = (store = made.store): JobQueue => {
@@ -31,6 +32,7 @@ const newQueue = (store = made.store): JobQueue => {
     newIdentifier: randomIdentifier,
     kinds,
     pace: { itemsPerSecond: 1_000_000 },
+    isHeld: ({ kind }) => held.has(kind),
     report: (message) => reported.push(message),
   })
   queues.push(queue)
@@ -55,6 +57,7 @@ beforeEach(async () => {
   made = await newHierarchy(externalKey)
   clock = new WallClock()
   reported = []
+  held = new Set()
   kinds = new Map()
 })
 afterEach(async () => {
@@ -231,6 +234,73 @@ describe('a job', () => {
     clock.nowMs += 315_360_000_000 + 60_000
     await queue.add(job({ parameters: { a: 2 } }))
     await become(queue, id, JobState.Done)
+  })
+})
+
+describe('a hold', () => {
+  const refused = () => new KryptonError('wrong-key-lifecycle-state', 'this system is disabled')
+
+  test('stops jobs without ending them, and lets them go on as soon as it is said to be over, whatever the clock says', async () => {
+    kinds.set('work', async () => 'done')
+    kinds.set('running', async () => {
+      if (held.size === 1) held.add('running')
+      if (held.size > 0) throw refused()
+      return 'done'
+    })
+    held.add('work')
+    const queue = newQueue()
+    await queue.start()
+    const waiting = await queue.add(job({ lane: 'a' }))
+    const stopped = await queue.add(job({ kind: 'running', lane: 'b' }))
+    await vi.waitFor(async () =>
+      expect(await queue.get(stopped.job)).toMatchObject({
+        state: JobState.Queued,
+        attempts: 0,
+        detail: 'this system is disabled',
+      }),
+    )
+    // Nobody waits behind what is held.
+    kinds.set('third', async () => 'done')
+    const behind = await queue.add(job({ kind: 'third', lane: 'b' }))
+    await become(queue, behind.job, JobState.Done)
+    for (const { job: id } of [waiting, stopped]) expect(await stateOf(queue, id)).toBe(JobState.Queued)
+    held.clear()
+    queue.goOn()
+    for (const { job: id } of [waiting, stopped]) await become(queue, id, JobState.Done)
+    expect(reported).toEqual([])
+  })
+
+  test('that others have ended lets nobody go on before the time, and a job that waited for another attempt goes on at once', async () => {
+    let isBroken = true
+    kinds.set('work', async () => {
+      if (isBroken) throw new KryptonError('external-key-unreachable', 'the L1 does not answer')
+      return 'done'
+    })
+    const queue = newQueue()
+    await queue.start()
+    const owner = Buffer.alloc(16, 1)
+    const { job: id } = await queue.add(job({ owner }))
+    const scheduled = await queue.add(job({ owner, lane: 'b', parameters: { n: 1 }, due: clock.nowMs / 1000 + 600 }))
+    await vi.waitFor(async () => expect(await queue.get(id)).toMatchObject({ attempts: 1, state: JobState.Queued }))
+    isBroken = false
+    queue.goOn(Buffer.alloc(16, 2))
+    expect((await queue.get(id)).attempts).toBe(1)
+    queue.goOn(owner)
+    await become(queue, id, JobState.Done)
+    expect(await stateOf(queue, scheduled.job)).toBe(JobState.Queued)
+  })
+
+  test('does not keep a job that fails from ending when it was cancelled', async () => {
+    let fail: (() => void) | undefined
+    kinds.set('work', () => new Promise((_, reject) => (fail = () => reject(refused()))))
+    const queue = newQueue()
+    await queue.start()
+    const { job: id } = await queue.add(job())
+    await vi.waitFor(() => expect(fail).toBeDefined())
+    held.add('work')
+    await queue.cancel(id, 'operator:ada')
+    fail!()
+    await become(queue, id, JobState.Cancelled)
   })
 })
 

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { HeldSystems } from '../../src/hierarchy/held-systems.ts'
 import { integrityRotationJob, rotateIntegrityKey } from '../../src/hierarchy/integrity-rotation.ts'
 import { JobRun } from '../../src/jobs/job-run.ts'
 import { indexedValuesOfRow } from '../../src/keystore/indexed-values.ts'
@@ -56,6 +57,7 @@ test("while a tenant's integrity key is rotated every name leads to its object, 
       takeRoot: async () => undefined,
     },
     schedule: async () => undefined,
+    held: new HeldSystems(store, () => undefined),
     at: (point: string) => void points.push(point),
   }
   const job = integrityRotationJob(tenant, { from: 1, reason: 'command', actor: 'system', subject: 'x' })

@@ -11,6 +11,7 @@ import {
   type RootKeys,
   type Scope,
 } from '../../src/hierarchy/key-chain.ts'
+import { HeldSystems } from '../../src/hierarchy/held-systems.ts'
 import { setDigestKeys } from '../../src/hierarchy/integrity-key.ts'
 import type { KeyWork } from '../../src/hierarchy/key-versions.ts'
 import { keyJobKinds, type RotationPolicy } from '../../src/hierarchy/rotation.ts'
@@ -40,7 +41,8 @@ export class RotationRealm {
     this.externalKey = externalKey
     this.chain = chain
     const users = { refresh: async () => chain.refresh(), takeRoot: async () => undefined }
-    this.work = { store, chain, clock: systemClock, users, schedule: (job) => this.queue.add(job), at }
+    const held = new HeldSystems(store, (tenant) => this.queue.goOn(tenant))
+    this.work = { store, chain, clock: systemClock, users, schedule: (job) => this.queue.add(job), held, at }
     const policy: RotationPolicy = {
       ivkSuite,
       deletionSeconds: 0,
