@@ -15,6 +15,7 @@ import type {
   Grant,
   Job,
   KeyChange,
+  KeyEffect,
   KeyVersion,
   Link,
   LinkAct,
@@ -271,7 +272,7 @@ export class Administration implements AdminServices {
     return versions
   }
 
-  foreseeAct(key: string, act: ForeseenAct): Promise<LinkEffect> {
+  foreseeAct(key: string, act: ForeseenAct): Promise<KeyEffect> {
     return this.#keyJobs.foreseeAct(key, act)
   }
 

@@ -250,9 +250,22 @@ describe('a dry run', () => {
     }
     expect(await jobs.foreseeAct('acme/default', 'suspend')).toEqual({ tenantKeys: 1, serviceKeys: 3, objects: 4 })
     expect(await jobs.foreseeAct('acme/default/orders', 'break-glass')).toEqual({ ...none, serviceKeys: 1 })
-    expect(await jobs.foreseeAct('integrity:acme', 'rotate')).toEqual({ ...none, objects: 4 })
-    expect((await jobs.foreseeAct('ivk', 'compromise')).objects).toBe(4)
-    expect(await jobs.foreseeAct('ivk', 'rotate')).toMatchObject({ serviceKeys: 0, objects: 0 })
+    const rowsUnder = async (key: string) =>
+      (await jobs.views.withReferences(key)).reduce((sum, { holds }) => sum + Number(/\d+/.exec(holds!)?.[0] ?? 0), 0)
+    for (const act of ['rotate', 'compromise'] as const) {
+      const ofAcme = { ...none, objects: 4, rows: await rowsUnder('integrity:acme') }
+      expect(await jobs.foreseeAct('integrity:acme', act)).toEqual(ofAcme)
+      const ofSystem = { ...none, rows: await rowsUnder('integrity') }
+      expect(ofSystem.rows).toBeGreaterThan(5)
+      expect(await jobs.foreseeAct('integrity', act)).toEqual(ofSystem)
+    }
+    // Those of the fixture's tenants go with the IVK too.
+    const tenants = (await store.find('integrity_keys', {})).length - 1
+    const compromise = await jobs.foreseeAct('ivk', 'compromise')
+    expect(compromise).toMatchObject({ objects: 4, integrityKeys: tenants })
+    expect(compromise.rows).toBeGreaterThan(await rowsUnder('integrity:acme'))
+    const { tenantKeys, ...rotation } = await jobs.foreseeAct('ivk', 'rotate')
+    expect([tenantKeys > 0, rotation]).toEqual([true, { serviceKeys: 0, objects: 0, integrityKeys: tenants }])
     for (const [key, act, code] of [
       ['acme/default', 'resume', 'wrong-key-lifecycle-state'],
       ['acme/nothing', 'compromise', 'not-found'],

@@ -16,6 +16,7 @@ import type {
   Grant,
   Job,
   KeyChange,
+  KeyEffect,
   KeyVersion,
   Link,
   LinkAct,
@@ -200,8 +201,8 @@ export class AdminClient {
     return this.#call<KeyVersion[]>('POST', `/v1/keys/${act}`, { key })
   }
 
-  foreseeAct(key: string, act: ForeseenAct): Promise<LinkEffect> {
-    return this.#call<LinkEffect>('POST', '/v1/keys/foresee', { key, act })
+  foreseeAct(key: string, act: ForeseenAct): Promise<KeyEffect> {
+    return this.#call<KeyEffect>('POST', '/v1/keys/foresee', { key, act })
   }
 
   foreseeDestruction(key: string, version?: number): Promise<Destroyed> {

@@ -234,6 +234,14 @@ export const LinkEffectAnswer = closed({
   objects: Type.Integer(),
 })
 
+export const KeyEffectAnswer = closed({
+  tenantKeys: Type.Integer(),
+  serviceKeys: Type.Integer(),
+  objects: Type.Integer(),
+  integrityKeys: Type.Optional(Type.Integer({ description: "Tenants' integrity keys, which the IVK wraps." })),
+  rows: Type.Optional(Type.Integer({ description: 'Rows whose MACs are made anew.' })),
+})
+
 const KeyName = Type.String({
   pattern: `^(ivk|integrity(:[A-Za-z0-9][A-Za-z0-9._-]{0,63})?|[A-Za-z0-9][A-Za-z0-9._-]{0,63}(/[A-Za-z0-9][A-Za-z0-9._-]{0,63}){1,2})$`,
   description:

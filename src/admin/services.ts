@@ -43,7 +43,7 @@ export interface AdminServices {
   /** Activates, suspends, resumes or deactivates a key: done when every thread has confirmed it. Throws 'not-found', 'invalid-field', 'wrong-key-lifecycle-state', 'not-healthy'. */
   changeKey(key: string, act: KeyChange): Awaitable<KeyVersion[]>
   /** What an act on a key would reach; nothing is done. Throws as the act. */
-  foreseeAct(key: string, act: ForeseenAct): Awaitable<LinkEffect>
+  foreseeAct(key: string, act: ForeseenAct): Awaitable<KeyEffect>
   /** What the destruction of a tenant's, system's or service's keys would take. Throws as `destroyKey`. */
   foreseeDestruction(key: string, version?: number): Awaitable<Destroyed>
   /** Asks for a destruction. Throws 'not-found', 'invalid-field', 'wrong-key-lifecycle-state'. */
@@ -349,6 +349,14 @@ export interface RecoveryFile {
 
 /** What is below the keys of a system. */
 export type LinkEffect = Omit<Destroyed, 'backups'>
+
+/** What an act on a key reaches. */
+export interface KeyEffect extends LinkEffect {
+  /** Tenants' integrity keys: of the IVK alone. */
+  readonly integrityKeys?: number
+  /** Rows whose MACs are made anew: of integrity keys, and of the IVK when it is declared compromised. */
+  readonly rows?: number
+}
 
 /** A table with rows that were changed from outside. */
 export interface ChangedTable {

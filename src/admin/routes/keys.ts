@@ -8,9 +8,9 @@ import {
   GrantPath,
   JobAnswer,
   KeyBody,
+  KeyEffectAnswer,
   KeyQuery,
   KeyVersionAnswer,
-  LinkEffectAnswer,
   ProblemAnswer,
   RotationPeriodsAnswer,
   RotationPeriodsBody,
@@ -114,10 +114,10 @@ export const keyRoutes: Routes = (server, services) => {
     '/v1/keys/foresee',
     {
       schema: {
-        summary: 'What an act on a key would reach: versions of keys below it, and objects',
+        summary: 'What an act on a key would reach: versions of keys below it, objects, rows whose MACs are made anew',
         tags: ['keys'],
         body: ForeseenActBody,
-        response: { 200: LinkEffectAnswer, '4xx': ProblemAnswer },
+        response: { 200: KeyEffectAnswer, '4xx': ProblemAnswer },
       },
     },
     async ({ body: { key, act } }) => ({ ...(await services.foreseeAct(key, act)) }),
