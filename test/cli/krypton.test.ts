@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { removeDirectory, temporaryDirectory } from '../support/counterparts.ts'
 
 const executable = join(import.meta.dirname, '../../bin/krypton')
@@ -59,6 +59,31 @@ it('opens no inspector while it stays as the parent of its server, and one reque
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
+})
+
+it('stops when its launcher is killed, which can hand on nothing; a shell that has started both in a session of their own may end', async () => {
+  const directory = temporaryDirectory('krypton-launcher-gone')
+  const older = join(directory, 'older.cjs')
+  writeFileSync(older, 'process.execve = undefined')
+  const args = ['server', '--dev', '--dir', join(directory, 'dev'), '--kmip-port', '0', '--health-port', '0', '--json']
+  const start = 'setsid "$@" <&- & echo $!'
+  const shell = spawn('bash', ['-c', start, 'bash', process.execPath, '--require', older, executable, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const ended = once(shell, 'exit')
+  let [said, log] = ['', '']
+  shell.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()))
+  shell.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()))
+  const closed = once(shell.stderr, 'close')
+  await ended
+  await vi.waitFor(() => expect(said).toContain('"kmip"'), { timeout: 60_000, interval: 50 })
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  expect(log).not.toContain('"draining"')
+  process.kill(Number.parseInt(said, 10), 'SIGKILL')
+  // Of the server too: nobody holds the other end any more.
+  await closed
+  expect(log).toMatch(/"draining"[^]*"stopped"/)
+  removeDirectory(directory)
 })
 
 it('is stopped like any other when it is told to while it starts', async () => {

@@ -12,6 +12,7 @@ import { demoIdentity } from '../demo-identity.ts'
 import { developmentScreen } from '../development-screen.ts'
 import { makeDirectory } from '../directory.ts'
 import type { IdentityFiles } from '../identity-files.ts'
+import { whenLauncherEnds } from '../launcher.ts'
 import { Output, type OutputFlags } from '../output.ts'
 import { configFile } from './config.ts'
 
@@ -67,10 +68,12 @@ export const addServerCommand: AddCommand = (program, terminal) => {
       let krypton: Krypton | undefined
       let isToldToStop = false
       // Before there is a key in memory: who stops a server that is starting has it stopped as any other, not killed.
-      onStopSignal(() => {
+      const stop = (): void => {
         isToldToStop = true
         void krypton?.stop()
-      })
+      }
+      onStopSignal(stop)
+      whenLauncherEnds(process.env, stop)
       krypton = await start(config, async ({ addresses }) => {
         if (flags.dev === true) files = await demoIdentity(addresses.admin, config.server.directory)
       })
