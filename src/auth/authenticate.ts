@@ -8,7 +8,7 @@ import type { Clock } from '../clock.ts'
 import { digest } from '../crypto/digest.ts'
 import { isKryptonError, KryptonError } from '../errors.ts'
 import { limits } from '../limits.ts'
-import type { ClientDirectory } from '../tenants/client-directory.ts'
+import type { ClientDirectory, FoundClient } from '../tenants/client-directory.ts'
 import { RecordState, systemTenant } from '../tenants/records.ts'
 import { type Principal, principalOf } from './principal.ts'
 
@@ -17,6 +17,8 @@ interface Identified {
   readonly trustVersion: number
   readonly validity: Pick<VerifiedCertificate, 'notBefore' | 'notAfter'>
   readonly principal: Principal
+  /** What it hangs on, remembered for when that cannot be read any more. */
+  readonly dependent: FoundClient['dependent']
 }
 
 interface Refused {
@@ -90,7 +92,7 @@ export class Authenticator {
     const refused = this.#strangers.get(peer.fingerprint)
     if (refused?.trustVersion === trustVersion) throw new KryptonError('client-unknown', refused.reason)
     try {
-      const identified = { trustVersion, ...(await this.#lookUp(peer.certificate)) }
+      const identified = { ...(await this.#lookUpOrRefuse(peer)), trustVersion }
       this.#clients.set(peer.fingerprint, identified)
       peer.identified = identified
       return this.#principal(identified)
@@ -101,7 +103,19 @@ export class Authenticator {
     }
   }
 
-  async #lookUp(certificate: Buffer | undefined): Promise<Pick<Identified, 'validity' | 'principal'>> {
+  /** Who was known before, and cannot be looked up now because somebody has changed the rows for that from outside, is refused with words and not as a stranger. Throws as `#lookUp`. */
+  async #lookUpOrRefuse({ certificate, fingerprint }: Peer): Promise<Omit<Identified, 'trustVersion'>> {
+    try {
+      return await this.#lookUp(certificate)
+    } catch (error) {
+      const known = this.#clients.get(fingerprint)
+      const refusal = known && this.#directory.refusalOf(known.dependent)
+      if (known === undefined || refusal === undefined) throw error
+      return { ...known, principal: { ...known.principal, refusal } }
+    }
+  }
+
+  async #lookUp(certificate: Buffer | undefined): Promise<Omit<Identified, 'trustVersion'>> {
     if (certificate === undefined) throw new KryptonError('client-unknown', 'the client sent no certificate')
     const { authority, leafKeyHash, notBefore, notAfter } = verifyClientCertificate(
       certificate,
@@ -110,7 +124,7 @@ export class Authenticator {
     await this.#directory.verifyAuthority(authority)
     const found = await this.#directory.find({ issuerKeyHash: authority.publicKeyHash, leafKeyHash }, authority)
     if (found === undefined) throw new KryptonError('client-unknown', 'no client is bound to these public keys')
-    const { client, tenantActive, rules, credential, refusal } = found
+    const { client, tenantActive, rules, credential, dependent, refusal } = found
     if (!authority.tenant.equals(systemTenant) && !authority.tenant.equals(client.scope.tenant)) {
       throw new KryptonError('client-unknown', "the authority is another tenant's than the client")
     }
@@ -118,7 +132,8 @@ export class Authenticator {
       throw new KryptonError('client-unknown', `client ${client.name} of tenant ${client.tenantName} is revoked`)
     }
     if (!tenantActive) throw new KryptonError('client-unknown', `tenant ${client.tenantName} is not active`)
-    return { validity: { notBefore, notAfter }, principal: principalOf(client, { rules, credential, refusal }) }
+    const principal = principalOf(client, { rules, credential, refusal })
+    return { validity: { notBefore, notAfter }, principal, dependent }
   }
 }
 

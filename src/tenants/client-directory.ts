@@ -1,4 +1,5 @@
 import type { KryptonError } from '../errors.ts'
+import type { Dependent } from '../hierarchy/distrust.ts'
 import type { KeyChain, RowKeys } from '../hierarchy/key-chain.ts'
 import type { Row } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
@@ -73,8 +74,13 @@ export class ClientDirectory {
       role: client.role,
       authority: authority?.row?.authority,
     }
-    const refusal = this.#keyChain.distrust.refusalOf(dependent)
-    return { client, tenantActive: tenantRow.state === RecordState.active, rules, credential, refusal }
+    const refusal = this.refusalOf(dependent)
+    return { client, tenantActive: tenantRow.state === RecordState.active, rules, credential, dependent, refusal }
+  }
+
+  /** What is refused because rows that it hangs on were changed from outside; undefined when nothing keeps it from being served. */
+  refusalOf(dependent: Dependent): KryptonError | undefined {
+    return this.#keyChain.distrust.refusalOf(dependent)
   }
 
   /** What is kept of the client's credential; undefined when it needs none. */
@@ -105,6 +111,8 @@ export interface FoundClient {
   /** Of its role, where the tenant has made that. */
   readonly rules: readonly RoleRule[] | undefined
   readonly credential: Buffer | undefined
+  /** What it hangs on. */
+  readonly dependent: Dependent
   /** What every request of it is refused with: rows that it hangs on were changed from outside. */
   readonly refusal: KryptonError | undefined
 }

@@ -4,7 +4,9 @@ import { authorize } from '../../src/auth/authorize.ts'
 import type { Principal } from '../../src/auth/principal.ts'
 import { verifyClientCertificate } from '../../src/certificates/verify-client-certificate.ts'
 import { isKryptonError } from '../../src/errors.ts'
+import { Distrust } from '../../src/hierarchy/distrust.ts'
 import { Operation } from '../../src/kmip/enums.ts'
+import type { Values } from '../../src/store/row-key.ts'
 import type { Row } from '../../src/store/schema.ts'
 import { newKeys, newSigner, sign } from '../support/certificates.ts'
 import { FakeClock } from '../support/fake-clock.ts'
@@ -132,6 +134,35 @@ describe('unknown is', () => {
     expect((await ask(peer)).clientName).toBe('one')
   })
 })
+
+test.each(['authorities', 'clients', 'tenants', 'systems', 'services'] as const)(
+  'when a row of %s is gone, who was known is refused with words, who was not is unknown, and all are served again when it is back',
+  async (table) => {
+    const [peer, other] = [await newClient(), await newClient('two')]
+    await ask(peer)
+    let restore = (): void => undefined
+    realm.memory.changeFromOutside((tables) => {
+      const rows = tables.get(table)!
+      const [[key, row]] = [...rows] as [[string, Values]]
+      rows.delete(key)
+      restore = () => void rows.set(key, row)
+      realm.keyChain.refuse(new Distrust([{ table, rows: [row] }]))
+    })
+    for (const asking of [peer, peerOf(peer.certificate), peer])
+      expect(await ask(asking)).toMatchObject({ clientName: 'one', refusal: { code: 'rows-changed' } })
+    if (table !== 'clients') await expect(ask(other)).rejects.toMatchObject({ code: 'client-unknown' })
+    clock.advance(900 * 86_400_000)
+    await expect(ask(peer)).rejects.toSatisfy(unknown('expired'))
+    clock.advance(-900 * 86_400_000)
+    restore()
+    realm.keyChain.refuse(Distrust.none)
+    for (const [asking, clientName] of [
+      [peer, 'one'],
+      [other, 'two'],
+    ] as const)
+      expect(await ask(asking)).toMatchObject({ clientName, refusal: undefined })
+  },
+)
 
 test('a row that was changed inside the store makes no client: the fault is told as one', async () => {
   const peer = await newClient()

@@ -169,3 +169,32 @@ it('a revoked client that is put back is refused, and it alone where the row is 
   await done('client', 'revoke', 'gone', '--tenant', 'acme')
   expect(await told('gone')).toEqual(unknown)
 })
+
+it('clients whose authority is taken away are answered on the connections that they have, and served again when it is back', async () => {
+  const files = join(directory, 'app')
+  const open = () =>
+    KmipConnection.open({
+      ...krypton.addresses.kmip,
+      caFile: join(files, 'ca.pem'),
+      certFile: join(files, 'client.pem'),
+      keyFile: join(files, 'client.key'),
+    })
+  const connections = await Promise.all([open(), open(), open()])
+  const answers = async () =>
+    Promise.all(connections.map(async (connection) => resultOf(await connection.exchange(createKey()))))
+  const isServed = (answer: { status: number }): boolean => answer.status === 0
+  expect((await answers()).every(isServed)).toBe(true)
+  const row = edit((database) => database.prepare('SELECT * FROM authorities').get() as StoredRow)
+  edit((database) => database.prepare('DELETE FROM authorities').run())
+  await expect.poll(ready, { timeout: 20_000 }).toMatchObject({ detail: { refused: [expect.any(String)] } })
+  const told = { reason: ResultReason.PermissionDenied, message: expect.stringMatching(/^Ask the operator/) }
+  for (let times = 0; times < 2; times++) expect(await answers()).toMatchObject([told, told, told])
+  edit((database) => {
+    const columns = Object.keys(row)
+    const values = columns.map(() => '?').join()
+    database.prepare(`INSERT INTO authorities (${columns.join()}) VALUES (${values})`).run(...Object.values(row))
+  })
+  expect(await listed()).toEqual([])
+  expect((await answers()).every(isServed)).toBe(true)
+  for (const connection of connections) connection.close()
+})

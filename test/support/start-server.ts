@@ -30,6 +30,8 @@ import { KmipClient, type KmipClientOptions } from './kmip-client.ts'
 /** A store with its seal, and the tenants in it. */
 export interface Realm {
   readonly store: Store
+  /** The same, for who changes it from outside. */
+  readonly memory: MemoryStore
   readonly keyChain: KeyChain
   readonly registry: TenantRegistry
   readonly directory: ClientDirectory
@@ -56,6 +58,7 @@ export async function newRealm(clock: Clock = systemClock): Promise<Realm> {
     await registry.createTenant('demo', 'system')
     return {
       store,
+      memory: store,
       keyChain,
       registry,
       directory,
