@@ -18,7 +18,9 @@ import {
 import type { Suite } from '../crypto/aead.ts'
 import { checkParent, type Ivks, newIvk, openIvks, wipeIvks } from './internal-versioned-key.ts'
 import { noTenant } from './key-record.ts'
-import { opens } from './key-state.ts'
+import { takesNothingNew } from './held-systems.ts'
+import { standingOf } from './key-standing.ts'
+import { KeyState, opens } from './key-state.ts'
 import { isNoLease, type Lease, type Leases, noLeases } from './lease.ts'
 import { LinkSwitch, newestLink } from './link-key.ts'
 import { type RootKeys, wipeRootKeys } from './root-keys.ts'
@@ -230,6 +232,18 @@ export class KeyChain {
             for (const row of rows) tenantKeys.verifyRow('l1_links', row)
             return rows
           }),
+    )
+  }
+
+  /** What whoever needs an active Tenant Key of a system is refused with where there is none: why there is none, and what ends that. */
+  async haltOf(tenant: Buffer, system: Buffer): Promise<KryptonError> {
+    const link = newestLink(await this.links(tenant, system))
+    if (link !== undefined && link.switch_state !== LinkSwitch.Enabled) return takesNothingNew(link.switch_state)
+    // These are the states that are written here.
+    const states = (await this.#store.find('tenant_keys', { tenant, system })).map(({ state }) => state as KeyState)
+    return new KryptonError(
+      'wrong-key-lifecycle-state',
+      `the Tenant Key of this system takes nothing new: ${standingOf(states)}`,
     )
   }
 

@@ -1,7 +1,6 @@
 import type { Suite } from '../crypto/aead.ts'
 import { checkAct, type KeyChange, stateAfter } from './key-life.ts'
 import type { KeyState } from './key-state.ts'
-import { KryptonError } from '../errors.ts'
 import { changeState, type KeyWork, type SystemOfKeys, retrying, verified } from './key-versions.ts'
 import type { KeyAddress } from './rotation-jobs.ts'
 import { keyAt } from './versioned-keys.ts'
@@ -48,11 +47,7 @@ export async function checkChange(work: KeyWork, suite: Suite, address: KeyAddre
 async function checkParent({ chain }: KeyWork, { tenant, system }: SystemOfKeys): Promise<void> {
   const parents = await chain.tenantKeys(tenant, system)
   wipeWrappingKeys(parents)
-  if (parents.active === undefined)
-    throw new KryptonError(
-      'wrong-key-lifecycle-state',
-      'the Tenant Key of this system has no active version: activate or resume TENANT/SYSTEM first',
-    )
+  if (parents.active === undefined) throw await chain.haltOf(tenant, system)
 }
 
 const operations = {

@@ -1,4 +1,5 @@
 import { auditEvent } from '../audit/audit-event.ts'
+import { KryptonError } from '../errors.ts'
 import type { JobRun } from '../jobs/job-run.ts'
 import type { NewJob } from '../jobs/job.ts'
 import { limits } from '../limits.ts'
@@ -52,6 +53,7 @@ export async function foreseeDestruction(
   pause: () => Promise<void>,
 ): Promise<Destroyed> {
   const { tenantKeys, serviceKeys } = await versionsOf(work.store, what)
+  if (what.version !== undefined && serviceKeys.length === 0) await checkVersion(work.store, what)
   checkAct(
     'service_keys',
     [...tenantKeys, ...serviceKeys].map(({ state }) => state as KeyState),
@@ -60,6 +62,14 @@ export async function foreseeDestruction(
   const backups = await backupsWith(work, [...tenantKeys, ...serviceKeys])
   const objects = await objectsUnder(work.store, what, serviceKeys, pause)
   return { tenantKeys: tenantKeys.length, serviceKeys: serviceKeys.length, objects, backups }
+}
+
+/** @throws KryptonError not-found: the key of the service never had that version */
+async function checkVersion(store: Store, { tenant, system, service, version }: Destruction): Promise<void> {
+  const rows = await store.find('service_keys', { tenant, ...(system === undefined ? {} : { system }) })
+  const isOf = (row: Row<'service_keys'>): boolean => service !== undefined && row.service.equals(service)
+  if (rows.some((row) => isOf(row) && row.version === version)) return
+  throw new KryptonError('not-found', `this key has no version ${version}: krypton key show tells which it has`)
 }
 
 /** The versions of keys at a place and below whose state `isMeant` tells, and the objects that hang on those whose state `isHolding` tells. */

@@ -1,5 +1,6 @@
 import { KryptonError } from '../errors.ts'
 import { KeyState } from './key-state.ts'
+import { standingOf } from './key-standing.ts'
 import type { VersionedTable } from './key-versions.ts'
 
 /**
@@ -33,7 +34,7 @@ export function checkAct(table: VersionedTable, states: readonly KeyState[], act
   // One that is active gets another in its place, which a rotation makes.
   const isOther = act === 'compromise' && states.includes(KeyState.Active)
   if (isMeant && !isOther && states.some((state) => stateAfter(state, act) !== undefined)) return
-  throw new KryptonError('wrong-key-lifecycle-state', refusals[act])
+  throw new KryptonError('wrong-key-lifecycle-state', `${refusals[act]}; ${standingOf(states)}`)
 }
 
 /** An act that is not here leaves a version in that state as it is. Deactivated and Retired are final: nothing becomes active again from there. */
@@ -60,11 +61,10 @@ const transitions: Readonly<Record<KeyAct, Readonly<Partial<Record<KeyState, Key
 }
 
 const refusals: Readonly<Record<KeyAct, string>> = {
-  activate: 'only a key that was announced and never used can be activated: krypton key show tells its state',
-  suspend: 'only an active key can be suspended: krypton key show tells its state',
-  resume: 'only a suspended key can be resumed; one that was deactivated or destroyed stays so',
-  deactivate: 'only an active or suspended key can be deactivated: krypton key show tells its state',
-  compromise:
-    'a key that is active, suspended, deactivated or announced can be declared compromised: krypton key show tells its state',
-  destroy: 'this key is destroyed already',
+  activate: 'a key that was announced and never used can be activated',
+  suspend: 'an active key can be suspended',
+  resume: 'a suspended key can be resumed',
+  deactivate: 'an active or suspended key can be deactivated',
+  compromise: 'a key that is active, suspended, deactivated or announced can be declared compromised',
+  destroy: 'there is nothing left that could be destroyed',
 }

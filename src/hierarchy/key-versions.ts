@@ -8,6 +8,7 @@ import type { Row } from '../store/schema.ts'
 import type { Change, Store } from '../store/store.ts'
 import type { HeldSystems } from './held-systems.ts'
 import type { KeyChain } from './key-chain.ts'
+import { standingOf } from './key-standing.ts'
 import { KeyState } from './key-state.ts'
 import type { AtPoint } from './rewrap.ts'
 import type { RootKeys } from './root-keys.ts'
@@ -116,7 +117,8 @@ export function activeOf<T extends VersionedTable>(rows: readonly Row<T>[]): Row
   if (active === undefined)
     throw new KryptonError(
       'wrong-key-lifecycle-state',
-      'this key has no active version: activate or resume it first, or it is gone for good',
+      // These are the states that are written here.
+      `this key has no active version: ${standingOf(rows.map(({ state }) => state as KeyState))}`,
     )
   return active
 }

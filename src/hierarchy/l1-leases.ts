@@ -201,7 +201,8 @@ export class L1Leases implements Leases {
     const { ends } = known
     const links = await this.#parts.chain.links(tenant, system)
     const newest = newestLink(links)
-    if (newest === undefined) throw new KryptonError('not-found', 'this system is not linked')
+    if (newest === undefined)
+      throw new KryptonError('not-found', 'this system is not linked: krypton tenant link gives it an L1')
     // That somebody has locked it is told by whoever did: no L1 has refused.
     if (isLocked(newest)) throw locked(newest)
     try {

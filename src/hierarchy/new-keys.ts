@@ -1,6 +1,5 @@
 import { auditEvent } from '../audit/audit-event.ts'
 import { dateTime } from '../clock.ts'
-import { KryptonError } from '../errors.ts'
 import type { Change, Unit } from '../store/store.ts'
 import type { Scope } from './data-key.ts'
 import { newIntegrityKey } from './integrity-key.ts'
@@ -42,7 +41,7 @@ export async function createServiceKeys(chain: KeyChain, scope: Scope, actor: st
   const changes: Change[] = []
   try {
     const isMade = parents.isAnnounced || parents.byVersion.size + parents.retired.size > 0
-    if (parents.active === undefined && isMade) throw takesNothingNew()
+    if (parents.active === undefined && isMade) throw await chain.haltOf(scope.tenant, scope.system)
     if (parents.active === undefined) {
       const { active: ivk } = await chain.ivksToWrap(1)
       addSystem(chain, scope, tenantKeys, ivk, changes)
@@ -78,7 +77,7 @@ export async function announceKey(
   }
   const parents = await chain.tenantKeys(tenant, system)
   try {
-    if (parents.active === undefined) throw takesNothingNew()
+    if (parents.active === undefined) throw await chain.haltOf(tenant, system)
     const row = newServiceKey({ cluster, tenant, system, service }, parents.active, 1, dateTime(clock))
     const announced = { ...row, state }
     const mac = keys.macRow('service_keys', announced)
@@ -87,13 +86,6 @@ export async function announceKey(
   } finally {
     wipeWrappingKeys(parents)
   }
-}
-
-function takesNothingNew(): KryptonError {
-  return new KryptonError(
-    'wrong-key-lifecycle-state',
-    'the Tenant Key of this system takes nothing new: activate or resume it with krypton key activate or resume, or use another system when it is gone for good',
-  )
 }
 
 function addSystem(chain: KeyChain, scope: Scope, tenantKeys: RowKeys, ivk: WrappingKey, changes: Change[]): void {

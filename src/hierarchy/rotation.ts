@@ -385,7 +385,7 @@ function ending(keys: WrappingKeys): Parents & { readonly end: () => void } {
     wipeWrappingKeys(keys)
     throw new KryptonError(
       'wrong-key-lifecycle-state',
-      'the key above is halted: what hangs on it is wrapped anew when it is resumed',
+      'the key above takes nothing new, krypton key ancestors shows it: what hangs on it is wrapped anew when it does again',
     )
   }
   return { active: keys.active, byVersion: keys.byVersion, end: () => wipeWrappingKeys(keys) }

@@ -95,11 +95,7 @@ export function serviceKeyOf({ store, chain, clock }: KeyWork, scope: Scope): Ve
     make: async (version) => {
       const parents = await chain.tenantKeys(tenant, system)
       try {
-        if (parents.active === undefined)
-          throw new KryptonError(
-            'wrong-key-lifecycle-state',
-            'the system of this service has no active Tenant Key: there is nothing to wrap it with',
-          )
+        if (parents.active === undefined) throw await chain.haltOf(tenant, system)
         const row = newServiceKey({ cluster: chain.cluster, ...scope }, parents.active, version, dateTime(clock))
         return { row, besides: [] }
       } finally {

@@ -49,11 +49,17 @@ export class Scopes {
     const { tenant, keys } = await this.#work.tenantNamed(names.tenant)
     const { system, service } = await this.#find({ ...names, tenant, keys })
     if (system === undefined) {
-      throw new KryptonError('not-found', `tenant ${names.tenant} has no system ${names.system}`)
+      throw new KryptonError(
+        'not-found',
+        `tenant ${names.tenant} has no system ${names.system}: krypton key list --tenant ${names.tenant} shows them`,
+      )
     }
     if (names.service === undefined) return { tenant, system: system.system }
     if (service === undefined) {
-      throw new KryptonError('not-found', `system ${names.tenant}/${names.system} has no service ${names.service}`)
+      throw new KryptonError(
+        'not-found',
+        `system ${names.tenant}/${names.system} has no service ${names.service}: krypton key descendants ${names.tenant}/${names.system} shows them`,
+      )
     }
     return { tenant, system: system.system, service: service.service }
   }

@@ -96,6 +96,18 @@ describe('the life of a key', () => {
       expect(() => checkAct('ivks', [state], act)).toThrow(expect.objectContaining({ code: 'invalid-field' }))
   })
 
+  test.each([
+    [[Grace, Active], 'resume', /a suspended key can be resumed; it is active$/],
+    [[Grace, Suspended], 'suspend', /an active key can be suspended; it is suspended: krypton key resume ends that$/],
+    [[Pending], 'suspend', /it is announced and was never active: krypton key activate ends that$/],
+    [[Retired, Deactivated], 'resume', /it is deactivated, for good: use another system or service$/],
+    [[Compromised], 'compromise', /it is compromised and none has taken its place: krypton key break-glass grant/],
+    [[Retired, Retired], 'destroy', /there is nothing left that could be destroyed; it is destroyed, for good/],
+    [[], 'destroy', /it is destroyed/],
+  ] as const)('is refused with how the key stands: %j, %s', (of, act, words) => {
+    expect(() => checkAct('service_keys', [...of], act)).toThrow(words)
+  })
+
   test('lets a version open in every state but pending, retired and expired', () => {
     expect(states.filter((state) => !opens(state))).toEqual([Pending, Retired, Expired])
   })
@@ -145,7 +157,7 @@ describe('an announced key', () => {
     await made.store.commit(await announceKey(made.chain, announced(service), 'operator:ada'))
     await change(tenantKey, 'suspend')
     const address: KeyAddress = { table: 'service_keys', ...made.scopes.own, service }
-    await expect(change(address, 'activate')).rejects.toThrow(/activate or resume TENANT\/SYSTEM first/)
+    await expect(change(address, 'activate')).rejects.toThrow(/it is suspended: krypton key resume ends that$/)
     await expect(announceKey(made.chain, announced(randomIdentifier()), 'system')).rejects.toMatchObject({
       code: 'wrong-key-lifecycle-state',
     })
