@@ -12,6 +12,7 @@ import type {
   EpochEffect,
   Finding,
   ForeseenAct,
+  ForeseenLinkAct,
   Grant,
   Job,
   KeyChange,
@@ -21,6 +22,7 @@ import type {
   LinkAct,
   LinkEffect,
   NewLink,
+  RecoveryEffect,
   RecoveryFile,
   RotationPeriods,
   NewBackup,
@@ -341,8 +343,12 @@ export class Administration implements AdminServices {
     return file
   }
 
-  linkEffect(tenant: string, system: string): Promise<LinkEffect> {
-    return this.#links.foresee(tenant, system)
+  foreseeRecoveryFile(tenant: string, system: string, publicKey: string): Promise<RecoveryEffect> {
+    return this.#links.foreseeRecoveryFile(tenant, system, publicKey)
+  }
+
+  linkEffect(tenant: string, system: string, act: ForeseenLinkAct): Promise<LinkEffect> {
+    return this.#links.foresee(tenant, system, act)
   }
 
   listChangedRows(): Promise<ChangedTable[]> {

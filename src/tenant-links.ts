@@ -1,8 +1,16 @@
 import { setImmediate } from 'node:timers/promises'
-import type { Link, LinkAct, LinkEffect, NewLink, RecoveryFile } from './admin/services.ts'
+import type {
+  ForeseenLinkAct,
+  Link,
+  LinkAct,
+  LinkEffect,
+  NewLink,
+  RecoveryEffect,
+  RecoveryFile,
+} from './admin/services.ts'
 import { KryptonError } from './errors.ts'
 import type { ExternalKeyProvider } from './external-keys/external-key.ts'
-import { foreseeDestruction } from './hierarchy/key-destruction.ts'
+import { countBelow } from './hierarchy/key-destruction.ts'
 import type { KeyWork, SystemOfKeys } from './hierarchy/key-versions.ts'
 import type { L1Leases } from './hierarchy/l1-leases.ts'
 import { LinkActs } from './hierarchy/link-acts.ts'
@@ -79,16 +87,29 @@ export class TenantLinks {
     return this.#acts.recoveryFile(await this.#system(tenant, system), publicKey, asked)
   }
 
-  /** What is below the keys of a system: what an act would touch, or keep from being served. Throws 'not-found'. */
-  async foresee(tenant: string, system: string): Promise<LinkEffect> {
-    const found = await foreseeDestruction(this.#work, await this.#system(tenant, system), () => setImmediate())
-    const { tenantKeys, serviceKeys, objects } = found
-    return { tenantKeys, serviceKeys, objects }
+  /** What is below the keys of a system: what an act would touch, or keep from being served. Throws what the act would be refused with before it asks an L1. */
+  async foresee(tenant: string, system: string, act: ForeseenLinkAct): Promise<LinkEffect> {
+    const address = await this.#system(tenant, system)
+    await this.#acts.foresee(address, act)
+    return this.#below(address)
+  }
+
+  /** What a recovery file would open, and for whom. Throws as `recoveryFile`. */
+  async foreseeRecoveryFile(tenant: string, system: string, publicKey: string): Promise<RecoveryEffect> {
+    const address = await this.#system(tenant, system)
+    const recipient = await this.#acts.foreseeRecoveryFile(address, publicKey)
+    return { recipient, ...(await this.#below(address)) }
+  }
+
+  #below(address: SystemOfKeys): Promise<LinkEffect> {
+    const isMeant = (): boolean => true
+    return countBelow(this.#work.store, address, { isMeant, isHolding: isMeant }, () => setImmediate())
   }
 
   async #show({ tenant, system }: SystemOfKeys): Promise<Link> {
     const newest = newestLink(await this.#work.chain.links(tenant, system))
-    if (newest === undefined) throw new KryptonError('not-found', 'this system is not linked')
+    if (newest === undefined)
+      throw new KryptonError('not-found', 'this system is not linked: krypton tenant link gives it an L1')
     return this.#view(newest)
   }
 

@@ -13,6 +13,7 @@ import type {
   EpochEffect,
   Finding,
   ForeseenAct,
+  ForeseenLinkAct,
   Grant,
   Job,
   KeyChange,
@@ -28,6 +29,7 @@ import type {
   NewGrant,
   NewLink,
   NewRole,
+  RecoveryEffect,
   RecoveryFile,
   Role,
   RotationPeriods,
@@ -137,8 +139,15 @@ export class AdminClient {
     return this.#call<RecoveryFile>('POST', linkPath(tenant, 'recovery-file'), { system, publicKey })
   }
 
-  linkEffect(tenant: string, system: string): Promise<LinkEffect> {
-    return this.#call<LinkEffect>('GET', `${linkPath(tenant, 'effect')}?system=${encodeURIComponent(system)}`)
+  foreseeRecoveryFile(tenant: string, system: string, publicKey: string): Promise<RecoveryEffect> {
+    return this.#call<RecoveryEffect>('POST', linkPath(tenant, 'recovery-file/foresee'), { system, publicKey })
+  }
+
+  linkEffect(tenant: string, system: string, act: ForeseenLinkAct): Promise<LinkEffect> {
+    return this.#call<LinkEffect>(
+      'GET',
+      `${linkPath(tenant, 'effect')}?${new URLSearchParams({ system, act }).toString()}`,
+    )
   }
 
   listRoles(tenant: string): Promise<Role[]> {

@@ -1,6 +1,6 @@
 import { Type, type TProperties } from 'typebox'
 import { limits } from '../limits.ts'
-import { foreseenActs, type NewCertificateAuthority } from './services.ts'
+import { foreseenActs, foreseenLinkActs, type NewCertificateAuthority } from './services.ts'
 
 /** Bodies, parameters and answers of the routes, in JSON Schema; /v1/openapi.json is made of them. */
 const closed = <T extends TProperties>(properties: T) => Type.Object(properties, { additionalProperties: false })
@@ -177,7 +177,10 @@ const SystemName = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' })
 
 export const SystemBody = closed({ system: SystemName })
 
-export const SystemQuery = closed({ system: SystemName })
+export const LinkEffectQuery = closed({
+  system: SystemName,
+  act: Type.Union(foreseenLinkActs.map((act) => Type.Literal(act))),
+})
 
 export const LinkBody = closed({
   system: SystemName,
@@ -240,6 +243,13 @@ export const KeyEffectAnswer = closed({
   objects: Type.Integer(),
   integrityKeys: Type.Optional(Type.Integer({ description: "Tenants' integrity keys, which the IVK wraps." })),
   rows: Type.Optional(Type.Integer({ description: 'Rows whose MACs are made anew.' })),
+})
+
+export const RecoveryEffectAnswer = closed({
+  recipient: Type.String({ description: 'SHA-256 of the public key, hex.' }),
+  tenantKeys: Type.Integer(),
+  serviceKeys: Type.Integer(),
+  objects: Type.Integer(),
 })
 
 const KeyName = Type.String({

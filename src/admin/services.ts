@@ -71,8 +71,10 @@ export interface AdminServices {
   actOnLink(tenant: string, system: string, act: LinkAct): Awaitable<Link>
   /** The Tenant Keys of a linked system, sealed to a public key in PEM. Throws 'not-found', 'invalid-field', 'permission-denied', a refusal of the L1. */
   recoveryFile(tenant: string, system: string, publicKey: string): Awaitable<RecoveryFile>
-  /** What an act on the link of a system would touch. Throws 'not-found'. */
-  linkEffect(tenant: string, system: string): Awaitable<LinkEffect>
+  /** What a recovery file would open; nothing is done. Throws as `recoveryFile`. */
+  foreseeRecoveryFile(tenant: string, system: string, publicKey: string): Awaitable<RecoveryEffect>
+  /** What an act on the link of a system would touch; nothing is done, and no L1 is asked. Throws as the act. */
+  linkEffect(tenant: string, system: string, act: ForeseenLinkAct): Awaitable<LinkEffect>
   /** Tables with rows that were changed from outside, looked at now. */
   listChangedRows(): Awaitable<ChangedTable[]>
   /** Takes changed rows for those that were written, for ever. Throws 'not-found', 'store-conflict'. */
@@ -302,6 +304,10 @@ export interface Backup extends NewBackup {
 export const linkActs = ['check', 'lock', 'disable', 'enable', 'rotate', 'unlink', 'detach', 'repair'] as const
 export type LinkAct = (typeof linkActs)[number]
 
+/** What can be foreseen of a link by its name alone. */
+export const foreseenLinkActs = ['link', 'switch', ...linkActs] as const
+export type ForeseenLinkAct = (typeof foreseenLinkActs)[number]
+
 /** A key outside that is to be the L1 of a system. */
 export interface NewLink {
   readonly provider: string
@@ -349,6 +355,12 @@ export interface RecoveryFile {
 
 /** What is below the keys of a system. */
 export type LinkEffect = Omit<Destroyed, 'backups'>
+
+/** What a recovery file would open. */
+export interface RecoveryEffect extends LinkEffect {
+  /** SHA-256 of the public key of whoever could open it, hex. */
+  readonly recipient: string
+}
 
 /** What an act on a key reaches. */
 export interface KeyEffect extends LinkEffect {

@@ -1,5 +1,6 @@
 import { dateTime } from '../clock.ts'
 import { KryptonError } from '../errors.ts'
+import { recipientOf } from '../crypto/seal-to.ts'
 import type { ExternalKey, ExternalKeyProvider, ExternallyWrapped } from '../external-keys/external-key.ts'
 import { providerNamed } from '../external-keys/providers.ts'
 import type { Row } from '../store/schema.ts'
@@ -7,7 +8,8 @@ import type { Change } from '../store/store.ts'
 import { KeyState } from './key-state.ts'
 import { activeOf, type KeyWork, type SystemOfKeys, verified } from './key-versions.ts'
 import type { L1Leases } from './l1-leases.ts'
-import { LinkSwitch, newestLink, newLinkKey } from './link-key.ts'
+import { takesNothingNew } from './held-systems.ts'
+import { LinkSwitch, newLinkKey } from './link-key.ts'
 import { rebuildTenantKeys } from './link-repair.ts'
 import { type Asked, LinkRows } from './link-rows.ts'
 import { openLinkKey, wrappedColumns, wrappedIn, wrapLinkKey } from './link-wrapping.ts'
@@ -17,6 +19,24 @@ import { rotationJob } from './rotation-jobs.ts'
 import { updateOf } from './row-mac.ts'
 import { tenantKeyOf } from './versioned-keys.ts'
 import { wipeWrappingKeys } from './wrapping-keys.ts'
+
+/** An act on the link of a system, before it is done. */
+export type ForeseenLinkAct = keyof typeof found
+
+/** How an act has to find the link: see `LinkRows`. */
+const found = {
+  link: 'unlinked',
+  switch: 'movable',
+  detach: 'movable',
+  disable: 'usable',
+  rotate: 'usable',
+  'recovery-file': 'usable',
+  enable: 'linked',
+  lock: 'newest',
+  unlink: 'newest',
+  check: 'newest',
+  repair: 'newest',
+} as const satisfies Readonly<Record<string, keyof LinkRows>>
 
 /**
  * What an operator does to the link of a system with its tenant's own key (L1). Each act is done when every thread has confirmed it, and stands in the audit.
@@ -46,26 +66,32 @@ export class LinkActs {
    * @throws KryptonError already-exists, invalid-field, wrong-key-lifecycle-state, one of `externalKeyRefusals`
    */
   async link(system: SystemOfKeys, request: NewLink, asked: Asked): Promise<void> {
-    const links = await this.#work.chain.links(system.tenant, system.system)
-    const newest = newestLink(links)
-    if (newest !== undefined && newest.switch_state !== LinkSwitch.Unlinked)
-      throw new KryptonError(
-        'already-exists',
-        'this system is linked already: krypton tenant switch gives it another L1',
-      )
+    const newest = await this.#rows.unlinked(system)
     if (newest === undefined) return this.#rekey(system, { request, before: undefined, operation: 'TenantLink' }, asked)
     await this.#linkAgain(system, newest, request, asked)
   }
 
   /** Gives a linked system another L1. Both are needed until the job has ended. Throws as `link`, and 'not-found'; one that is disabled is refused, for new keys are made. */
   async switch(system: SystemOfKeys, request: NewLink, asked: Asked): Promise<void> {
-    const before = await this.#rows.movable(system)
+    const before = await this.#rows[found.switch](system)
     await this.#rekey(system, { request, before, operation: 'TenantSwitch' }, asked)
+  }
+
+  /** Refuses what an act would be refused for before an L1 is asked; nothing is done. Throws as the act. */
+  async foresee(system: SystemOfKeys, act: ForeseenLinkAct): Promise<void> {
+    if (act === 'recovery-file') this.#assertApproved()
+    await this.#rows[found[act]](system)
+  }
+
+  /** The same of a recovery file. Resolves to the fingerprint of its recipient, hex. Throws as `recoveryFile`. */
+  async foreseeRecoveryFile(system: SystemOfKeys, publicKey: string): Promise<string> {
+    await this.foresee(system, 'recovery-file')
+    return recipientOf(publicKey).fingerprint.toString('hex')
   }
 
   /** Asks for the job that moves a system from its L1 back to the keys of this server. The L1 is needed until it has ended. One that is disabled is refused: the link that says so would go. Throws 'not-found', 'wrong-key-lifecycle-state', one of `externalKeyRefusals`. */
   async detach(system: SystemOfKeys, asked: Asked): Promise<void> {
-    const before = await this.#rows.movable(system)
+    const before = await this.#rows[found.detach](system)
     await this.#leases.ask(system.tenant, system.system)
     await this.#changeAndConfirm(system, { operation: 'TenantDetach', asked }, (row) =>
       row.version === before.version ? { ...row, state: KeyState.Grace } : row,
@@ -81,15 +107,13 @@ export class LinkActs {
 
   /** Lets the keys open what they hold, and take nothing new, until `enable`. Throws 'not-found', 'wrong-key-lifecycle-state', 'not-healthy'. */
   async disable(system: SystemOfKeys, asked: Asked): Promise<void> {
-    await this.#rows.usable(system)
+    await this.#rows[found.disable](system)
     await this.#switch(system, LinkSwitch.DecryptOnly, { operation: 'TenantDisable', asked })
   }
 
   /** Ends `lock` or `disable`, and asks the L1. Throws 'not-found', 'wrong-key-lifecycle-state' for one that is unlinked, one of `externalKeyRefusals` when it does not open: it is enabled all the same. */
   async enable(system: SystemOfKeys, asked: Asked): Promise<void> {
-    const newest = await this.#rows.newest(system)
-    if (newest.switch_state === LinkSwitch.Unlinked)
-      throw new KryptonError('wrong-key-lifecycle-state', 'this system is unlinked: krypton tenant link links it again')
+    await this.#rows[found.enable](system)
     await this.#switch(system, LinkSwitch.Enabled, { operation: 'TenantEnable', asked })
     await this.#leases.ask(system.tenant, system.system)
   }
@@ -102,7 +126,7 @@ export class LinkActs {
 
   /** Has S wrapped by the version that the L1 has now, and makes check values anew under the tenant's integrity key as it is now. Throws 'not-found', 'wrong-key-lifecycle-state', one of `externalKeyRefusals`. */
   async rotate(system: SystemOfKeys, asked: Asked): Promise<void> {
-    const newest = await this.#rows.usable(system)
+    const newest = await this.#rows[found.rotate](system)
     const { chain } = this.#work
     const external = await this.#leases.external(newest)
     let wrapped: ExternallyWrapped
@@ -145,7 +169,7 @@ export class LinkActs {
 
   /** Asks the L1 now. Throws 'not-found', 'wrong-key-lifecycle-state', one of `externalKeyRefusals`. */
   async check(system: SystemOfKeys): Promise<void> {
-    await this.#rows.newest(system)
+    await this.#rows[found.check](system)
     await this.#leases.ask(system.tenant, system.system)
   }
 
@@ -154,14 +178,9 @@ export class LinkActs {
    * @throws KryptonError permission-denied: there is nobody yet who could give that; not-found, invalid-field, one of `externalKeyRefusals`
    */
   async recoveryFile(system: SystemOfKeys, publicKey: string, asked: Asked): Promise<RecoveryFile> {
-    if (!this.#development) {
-      throw new KryptonError(
-        'permission-denied',
-        'a recovery file needs the approval of a second person, which comes with the governance service: until then a development server alone makes one',
-      )
-    }
+    this.#assertApproved()
     const { chain, store } = this.#work
-    await this.#rows.usable(system)
+    await this.#rows[found['recovery-file']](system)
     await this.#leases.ask(system.tenant, system.system)
     const opened = await chain.tenantKeys(system.tenant, system.system)
     try {
@@ -175,9 +194,17 @@ export class LinkActs {
     }
   }
 
+  #assertApproved(): void {
+    if (this.#development) return
+    throw new KryptonError(
+      'permission-denied',
+      'a recovery file needs the approval of a second person, which comes with the governance service: until then a development server alone makes one',
+    )
+  }
+
   /** Makes damaged rows of the system's Tenant Keys anew from their copies: see `rebuildTenantKeys`. */
   async repair(system: SystemOfKeys, asked: Asked): Promise<void> {
-    await this.#rows.newest(system)
+    await this.#rows[found.repair](system)
     await this.#leases.ask(system.tenant, system.system)
     const rebuilt = await rebuildTenantKeys(this.#work, system, asked)
     if (rebuilt.length === 0)
@@ -193,7 +220,6 @@ export class LinkActs {
     const { chain, clock, store } = this.#work
     const { request, before, operation } = act
     checkNewLink(request, this.#development)
-    activeOf(await verified(tenantKeyOf(this.#work, system)))
     const links = await chain.links(system.tenant, system.system)
     const version = (links.at(-1)?.version ?? 0) + 1
     const key = newLinkKey(version)
@@ -298,6 +324,12 @@ export class LinkActs {
     if (state !== LinkSwitch.Enabled) this.#work.held.hold(system, state)
     await this.#changeAndConfirm(system, act, (row) => {
       if (row.version !== newest.version) return row
+      const before = row.switch_state
+      const isOff = before === LinkSwitch.Locked || before === LinkSwitch.Unlinked
+      // Somebody was faster, whom this must not undo: what is unlinked stays so, and disabling serves nobody.
+      if (state === LinkSwitch.DecryptOnly && isOff) throw takesNothingNew(before)
+      if (state === LinkSwitch.Enabled && before === LinkSwitch.Unlinked) throw takesNothingNew(before)
+      if (state === LinkSwitch.Locked && before === LinkSwitch.Unlinked) return row
       const record = state === LinkSwitch.Unlinked ? Buffer.alloc(0) : row.record
       return { ...row, record, switch_state: state }
     })

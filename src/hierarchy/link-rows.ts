@@ -33,6 +33,25 @@ export class LinkRows {
     return newest
   }
 
+  /** The same of one that is unlinked; undefined of a system that has none and whose Tenant Key takes what is new. Throws 'already-exists', 'wrong-key-lifecycle-state'. */
+  async unlinked(system: SystemOfKeys): Promise<Row<'l1_links'> | undefined> {
+    const newest = newestLink(await this.#work.chain.links(system.tenant, system.system))
+    if (newest === undefined) activeOf(await verified(tenantKeyOf(this.#work, system)))
+    else if (newest.switch_state !== LinkSwitch.Unlinked)
+      throw new KryptonError(
+        'already-exists',
+        `this system is linked already, with ${newest.key_name} at ${newest.provider}: krypton tenant switch gives it another L1`,
+      )
+    return newest
+  }
+
+  /** The version that counts of one that is not unlinked. Throws 'not-found', 'wrong-key-lifecycle-state'. */
+  async linked(system: SystemOfKeys): Promise<Row<'l1_links'>> {
+    const newest = await this.newest(system)
+    if (newest.switch_state === LinkSwitch.Unlinked) throw takesNothingNew(newest.switch_state)
+    return newest
+  }
+
   /** The same of one that is neither locked, nor unlinked, nor on its way out. Throws 'not-found', 'wrong-key-lifecycle-state'. */
   async usable(system: SystemOfKeys): Promise<Row<'l1_links'>> {
     const newest = await this.newest(system)

@@ -204,6 +204,7 @@ describe('the routes', () => {
       '/v1/tenants/{tenant}/links/detach',
       '/v1/tenants/{tenant}/links/repair',
       '/v1/tenants/{tenant}/links/recovery-file',
+      '/v1/tenants/{tenant}/links/recovery-file/foresee',
       '/v1/tenants/{tenant}/links/effect',
       '/v1/jobs',
       '/v1/scrub',

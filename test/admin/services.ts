@@ -8,6 +8,7 @@ import type {
   Destroyed,
   Finding,
   ForeseenAct,
+  ForeseenLinkAct,
   Grant,
   Job,
   KeyChange,
@@ -22,6 +23,7 @@ import type {
   NewGrant,
   NewLink,
   NewRole,
+  RecoveryEffect,
   RecoveryFile,
   Role,
   RotationPeriods,
@@ -228,8 +230,13 @@ export class ListedServices implements AdminServices {
     return { format: 'krypton-recovery/1', tenant, system, ...parts }
   }
 
-  linkEffect(tenant: string): LinkEffect {
+  foreseeRecoveryFile(tenant: string, system: string, publicKey: string): RecoveryEffect {
+    return { recipient: publicKey, ...this.linkEffect(tenant, system, 'check') }
+  }
+
+  linkEffect(tenant: string, system: string, act: ForeseenLinkAct): LinkEffect {
     this.#tenant(tenant)
+    if (act !== 'link' && act !== 'check') this.actOnLink(tenant, system, 'check')
     return { tenantKeys: 1, serviceKeys: 2, objects: 3 }
   }
 

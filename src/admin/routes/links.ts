@@ -3,11 +3,12 @@ import {
   LinkAnswer,
   LinkBody,
   LinkEffectAnswer,
+  LinkEffectQuery,
   ProblemAnswer,
   RecoveryBody,
+  RecoveryEffectAnswer,
   RecoveryFileAnswer,
   SystemBody,
-  SystemQuery,
   TenantPath,
 } from '../schemas.ts'
 import { type LinkAct, linkActs } from '../services.ts'
@@ -67,18 +68,34 @@ export const linkRoutes: Routes = (server, services) => {
       return { ...file, keys: keys.map((key) => ({ ...key })) }
     },
   )
+  server.post(
+    '/v1/tenants/:tenant/links/recovery-file/foresee',
+    {
+      schema: {
+        summary: 'What a recovery file would open, and for whom',
+        tags,
+        params: TenantPath,
+        body: RecoveryBody,
+        response: { 200: RecoveryEffectAnswer, '4xx': ProblemAnswer },
+      },
+    },
+    async ({ params: { tenant }, body: { system, publicKey } }) => ({
+      ...(await services.foreseeRecoveryFile(tenant, system, publicKey)),
+    }),
+  )
   server.get(
     '/v1/tenants/:tenant/links/effect',
     {
       schema: {
-        summary: 'What is below the keys of a system: what an act on its link would touch',
+        summary:
+          'What is below the keys of a system: what an act on its link would touch; refused as the act before it asks an L1',
         tags,
         params: TenantPath,
-        querystring: SystemQuery,
+        querystring: LinkEffectQuery,
         response: { 200: LinkEffectAnswer, '4xx': ProblemAnswer },
       },
     },
-    async ({ params: { tenant }, query: { system } }) => ({ ...(await services.linkEffect(tenant, system)) }),
+    async ({ params: { tenant }, query: { system, act } }) => ({ ...(await services.linkEffect(tenant, system, act)) }),
   )
 }
 

@@ -50,7 +50,7 @@ export function addTenantLinkCommands(tenant: Command, terminal: Terminal): void
         checkNames(tenantName, flags)
         if (flags.dryRun === true)
           return ask(terminal, flags, async (server, output) =>
-            output.thing(await server.linkEffect(tenantName, flags.system)),
+            output.thing(await server.linkEffect(tenantName, flags.system, name)),
           )
         const request = requestOf(flags)
         return ask(terminal, flags, async (server, output) => {
@@ -69,7 +69,7 @@ export function addTenantLinkCommands(tenant: Command, terminal: Terminal): void
         return ask(terminal, flags, async (server, output) =>
           output.thing(
             await (flags.dryRun === true
-              ? server.linkEffect(tenantName, flags.system)
+              ? server.linkEffect(tenantName, flags.system, act)
               : server.actOnLink(tenantName, flags.system, act)),
           ),
         )
@@ -80,7 +80,8 @@ export function addTenantLinkCommands(tenant: Command, terminal: Terminal): void
       .command('recovery-file')
       .description("seal the Tenant Keys of a system to a public key of the tenant's: a way out without this server")
       .requiredOption('--recipient <file>', 'its RSA public key in PEM')
-      .requiredOption('--out <file>', 'file to be made'),
+      .requiredOption('--out <file>', 'file to be made')
+      .option('--dry-run', 'only count what it would open'),
   )
     .addHelpText('after', examples('krypton tenant recovery-file acme --recipient acme.pub.pem --out acme.recovery'))
     .action((tenantName: string, flags: ActFlags & { recipient: string; out: string }) => {
@@ -88,6 +89,8 @@ export function addTenantLinkCommands(tenant: Command, terminal: Terminal): void
       const publicKey = textIn(flags.recipient)
       if (existsSync(flags.out)) throw new KryptonError('usage', `${flags.out} exists: name a file that does not`)
       return ask(terminal, flags, async (server, output) => {
+        if (flags.dryRun === true)
+          return output.thing(await server.foreseeRecoveryFile(tenantName, flags.system, publicKey))
         const file = await server.recoveryFile(tenantName, flags.system, publicKey)
         writeFileSync(flags.out, `${JSON.stringify(file, undefined, 2)}\n`, { flag: 'wx', mode: 0o600 })
         output.thing({ file: flags.out, recipient: file.recipient, keys: file.keys.length })
