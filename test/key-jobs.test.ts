@@ -163,7 +163,10 @@ describe('a compromise', () => {
 })
 
 describe('a job that is held', () => {
-  const states = async () => (await jobs.list()).map(({ kind, state, detail }) => [kind, state, detail])
+  const states = async () =>
+    (await jobs.list())
+      .filter(({ kind }) => kind.startsWith('rotate'))
+      .map(({ kind, state, detail }) => [kind, state, detail])
 
   test('by rows that were changed from outside goes on when they are restored, at once', async () => {
     await jobs.backups.note('nightly', new Date(clock.now() + 86_400_000).toISOString(), 'operator:ada')
@@ -183,6 +186,18 @@ describe('a job that is held', () => {
     await changedRows.look()
     await done()
     expect(await states()).toEqual([['rotate-service-key', 'done', expect.stringMatching(/^version 2 is active/)]])
+  })
+
+  test('by its key that is suspended is asked for when that is resumed, not at the next look', async () => {
+    const key = 'acme/default/default'
+    await jobs.change(key, 'suspend', 'operator:ada')
+    clock.advance(40 * 86_400_000)
+    jobs.goOn()
+    await jobs.stop()
+    const subjects = async () => (await jobs.list()).map(({ subject }) => subject)
+    expect(await subjects()).not.toContain(key)
+    await jobs.change(key, 'resume', 'operator:ada')
+    await expect.poll(subjects).toContain(key)
   })
 
   test('by a system that an operator has disabled waits without an attempt, and goes on when it is enabled; others are refused', async () => {

@@ -69,8 +69,7 @@ export async function rotateIntegrityKey(work: KeyWork, policy: IntegrityPolicy,
   const count = await renewal.renew(tenant, run, `rows ${version}`)
   at('rows renewed')
   if (isSystem) await renewRest(work, policy, run)
-  const left = compromised ? KeyState.Compromised : KeyState.Deprecated
-  await retrying(() => letGo(work, tenant, left))
+  await retrying(() => letGo(work, tenant, compromised ? { compromised: from } : {}))
   at('let go')
   await makeKnown(work, tenant)
   if (!isSystem) await renewal.takeOldTokens(tenant, run, `tokens ${version}`)
@@ -240,13 +239,16 @@ async function activate(work: KeyWork, tenant: Buffer, from: number): Promise<vo
   await commit(work, tenant, changes, { operation: 'KeyRotate', row: pending })
 }
 
-/** Every row and token of the tenant is under the active version: what was replaced is on its way out. */
-async function letGo(work: KeyWork, tenant: Buffer, state: KeyState): Promise<void> {
-  const rows = (await versionsOf(work, tenant)).filter((row) => row.state === KeyState.Grace)
+/** Every row and token of the tenant is under the active version: what was replaced is on its way out. The version that is compromised proves nothing from now on, also where another rotation came first and had replaced it. */
+async function letGo(work: KeyWork, tenant: Buffer, { compromised }: { readonly compromised?: number }): Promise<void> {
+  const rows = (await versionsOf(work, tenant)).filter(
+    ({ state, version }) => state === KeyState.Grace || (state === KeyState.Deprecated && version === compromised),
+  )
   const [first] = rows
   if (first === undefined) return
+  const state = compromised === undefined ? KeyState.Deprecated : KeyState.Compromised
   const changes = rows.map((row) => updated(work, row, { state }))
-  const operation = state === KeyState.Compromised ? 'KeyCompromise' : 'KeyGraceEnd'
+  const operation = compromised === undefined ? 'KeyGraceEnd' : 'KeyCompromise'
   await commit(work, tenant, changes, { operation, row: first })
 }
 

@@ -11,7 +11,7 @@ import {
   verified,
   type VersionedTable,
 } from './key-versions.ts'
-import { isUnderItsLink } from './link-rows.ts'
+import { isMoved, isUnderItsLink } from './link-rows.ts'
 import { referencesOf } from './references.ts'
 import type { RotationPolicy } from './rotation.ts'
 import { deletionJob, type KeyAddress, rotationJob } from './rotation-jobs.ts'
@@ -91,7 +91,7 @@ export class KeyMaintenance {
     await schedule(rotationJob(address, { from: active.version, reason: 'volume', actor: 'system', subject }))
   }
 
-  /** A system whose Tenant Key is not under the link that it has, or under one that it is leaving: the job that moves it has failed, and is asked for again. */
+  /** A system that is not all under the link that it has, or that has something under one that it has left: the job that moves it has failed or was cancelled, and is asked for again. */
   async #lookAtLinks(): Promise<void> {
     const { held, schedule, store } = this.#work
     const systems = new Map<string, SystemOfKeys>()
@@ -105,9 +105,11 @@ export class KeyMaintenance {
         ({ state }) => state === KeyState.Active,
       )
       if (active === undefined) continue
-      if (await isUnderItsLink(this.#work, address, active.version)) continue
+      if (await isMoved(this.#work, address, active.version)) continue
       const subject = await this.#policy.subjectOf(address)
-      await schedule(rotationJob(address, { from: active.version, reason: 'link', actor: 'system', subject }))
+      // What is under its link already gets no other key: what is left is moved under that.
+      const from = (await isUnderItsLink(this.#work, address, active.version)) ? active.version - 1 : active.version
+      await schedule(rotationJob(address, { from, reason: 'link', actor: 'system', subject }))
       await pause()
     }
   }

@@ -76,24 +76,31 @@ export interface VersionedKey<T extends VersionedTable> {
 /** What becomes of the version that another takes the place of: one that is Deprecated or Compromised goes as soon as nothing refers to it. */
 export type StateBefore = typeof KeyState.Grace | typeof KeyState.Deprecated | typeof KeyState.Compromised
 
+/** Which version another takes the place of, and what becomes of it. */
+export interface ActivationStep {
+  readonly from: number
+  readonly before: StateBefore
+}
+
 /**
  * Puts the next version of a key in the place of version `from`, in two steps: it is stored as pending and opened by every user, and only then is it the one
- * that wraps. Run again after a crash, it goes on where it was; when `from` is not the active version any more, all of it is done already. Resolves to the active version.
+ * that wraps. Run again after a crash, it goes on where it was; when `from` is not the active version any more, all of it is done already, unless another rotation came first and `from` was to go for good:
+ * what it wrapped hangs on the version after it, and both go. Resolves to the active version.
  */
 export async function activateNext<T extends VersionedTable>(
   work: KeyWork,
   key: VersionedKey<T>,
-  step: { readonly from: number; readonly before: StateBefore; readonly run: JobRun },
+  step: ActivationStep & { readonly run: JobRun },
 ): Promise<number> {
   const { users, at } = work
-  const before = activeOf(await verified(key))
-  if (before.version === step.from) {
+  const rows = await verified(key)
+  if (activeOf(rows).version === step.from || isUntold(rows, step)) {
     await retrying(() => storePending(work, key))
     at('pending')
     await users.refresh(key.system)
     step.run.throwIfStopped()
     at('acknowledged')
-    await retrying(() => activate(work, key, step.from, step.before))
+    await retrying(() => activate(work, key, step))
     at('active')
   }
   // What was opened under a compromised version is let go of, and opens no more.
@@ -194,23 +201,34 @@ async function pendingRow<T extends VersionedTable>(key: VersionedKey<T>, keys: 
 async function activate<T extends VersionedTable>(
   work: KeyWork,
   key: VersionedKey<T>,
-  from: number,
-  state: StateBefore,
+  step: ActivationStep,
 ): Promise<void> {
   const rows = await verified(key)
   const old = activeOf(rows)
-  if (old.version !== from) return
+  if (old.version !== step.from && !isUntold(rows, step)) return
   const pending = rows.find(({ state }) => state === KeyState.Pending)
   if (pending === undefined) throw new Error('the version that was to become active is gone')
   const keys = await key.keys()
+  const state = step.before
+  const replaced = rows.filter(({ version }) => version === old.version || version === step.from)
   await work.store.commit({
     section: 'keys',
     changes: [
-      updateOf(key.table, old, { state }, keys),
+      ...replaced.map((row) => updateOf(key.table, row, { state }, keys)),
       updateOf(key.table, pending, { state: KeyState.Active }, keys),
     ],
     audit: [event(work.clock, key, pending, state === KeyState.Compromised ? 'KeyCompromise' : 'KeyRotate', 'system')],
   })
+}
+
+/** True if version `from` is to go for good and another rotation has only replaced it. */
+function isUntold(
+  rows: readonly { readonly version: number; readonly state: number }[],
+  { from, before }: ActivationStep,
+): boolean {
+  const row = rows.find(({ version }) => version === from)
+  if (before === KeyState.Grace || row === undefined) return false
+  return row.state === KeyState.Grace || (row.state === KeyState.Deprecated && before === KeyState.Compromised)
 }
 
 function event<T extends VersionedTable>(

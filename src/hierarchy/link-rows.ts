@@ -150,6 +150,18 @@ function isReplaced(state: number): boolean {
   return state === KeyState.Grace || state === KeyState.Deprecated || state === KeyState.Compromised
 }
 
+/** True if nothing of a system is left where it was before its last link, switch or detach: neither its Tenant Key, whose active version is named, nor what that is above, nor a link. */
+export async function isMoved(work: KeyWork, system: SystemOfKeys, active: number): Promise<boolean> {
+  if (!(await isUnderItsLink(work, system, active))) return false
+  const { chain, store } = work
+  const { tenant, system: ofSystem } = system
+  if ((await chain.links(tenant, ofSystem)).some(({ state }) => state === KeyState.Grace)) return false
+  const rows = await store.find('tenant_keys', { tenant, system: ofSystem })
+  const left = new Set(rows.filter(({ state }) => state === KeyState.Deprecated).map(({ version }) => version))
+  const below = left.size === 0 ? [] : await store.find('service_keys', { tenant, system: ofSystem })
+  return !below.some(({ record, parent_version: parent }) => record.byteLength > 0 && left.has(parent))
+}
+
 /** True if a version of a Tenant Key is where its system is: under the link that counts, or under none where there is none. */
 export async function isUnderItsLink(
   { chain, store }: KeyWork,

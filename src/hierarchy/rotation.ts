@@ -10,6 +10,7 @@ import { destroyKeys } from './key-destruction.ts'
 import type { Ivks } from './internal-versioned-key.ts'
 import { KeyState } from './key-state.ts'
 import {
+  type ActivationStep,
   activateNext,
   type KeyWork,
   replacePending,
@@ -33,7 +34,7 @@ import { referencesOf } from './references.ts'
 import { deleteVersion } from './retirement.ts'
 import { type Parents, Rewrapper } from './rewrap.ts'
 import { addressOf, deletionJob, idOf, type KeyAddress, KeyJobKind, rotationJob } from './rotation-jobs.ts'
-import { ivkOf, serviceKeyOf, tenantKeyOf } from './versioned-keys.ts'
+import { ivkOf, keyAt, serviceKeyOf, tenantKeyOf } from './versioned-keys.ts'
 import {
   linkedKeyRows,
   linkRows,
@@ -123,7 +124,7 @@ class Rotation {
     if (step.before !== KeyState.Compromised) return result
     const replaced = await this.#replaceTenantKeys(run)
     await this.#replaceIntegrityKeys(run)
-    await this.#scheduleDeletion({ table: 'ivks' }, step.from)
+    await this.#scheduleDeletions({ table: 'ivks' }, step)
     return `${result}; ${replaced} Tenant Keys are replaced by jobs of their own`
   }
 
@@ -171,7 +172,7 @@ class Rotation {
     const below = goes ? await this.#replaceServiceKeys(run, address, { version, before: step.before }) : ''
     await this.#setTotal(run, address, version)
     const count = await this.#rewrapServiceKeys(run, { tenant, system })
-    if (goes) await this.#scheduleDeletion(address, step.from)
+    if (goes) await this.#scheduleDeletions(address, step)
     if (step.before === KeyState.Deprecated) await this.#endMove(run, address)
     return `version ${version} is active, ${count} Service Keys were wrapped anew${below}`
   }
@@ -193,7 +194,7 @@ class Rotation {
     const version = await activateNext(this.#work, serviceKeyOf(this.#work, address), step)
     await this.#setTotal(run, address, version)
     const count = await this.#rewrapObjects(run, address, positionOf(version))
-    if (step.before !== KeyState.Grace) await this.#scheduleDeletion(address, step.from)
+    if (step.before !== KeyState.Grace) await this.#scheduleDeletions(address, step)
     return `version ${version} is active, ${count} objects were wrapped anew`
   }
 
@@ -253,7 +254,12 @@ class Rotation {
     await run.step(0, { ...run.progress, total: run.progress.done + count })
   }
 
-  /** A version that somebody else may know goes as soon as it may; the others when their grace is over. */
+  /** Of the versions that a job has had replaced for good: one that somebody else may know goes as soon as it may, the others when their grace is over. */
+  async #scheduleDeletions(address: KeyAddress, { from, before }: ActivationStep): Promise<void> {
+    for (const { version, state } of await verified(keyAt(this.#work, address, this.#policy.ivkSuite)))
+      if (version >= from && state === before) await this.#scheduleDeletion(address, version)
+  }
+
   async #scheduleDeletion(address: KeyAddress, version: number): Promise<void> {
     const due = dateTime(this.#work.clock) + this.#policy.deletionSeconds
     const subject = `version ${version} of ${await this.#policy.subjectOf(address)}`

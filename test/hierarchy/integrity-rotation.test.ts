@@ -193,6 +193,14 @@ describe("a rotation of a tenant's integrity key", () => {
     expect(asked.every(({ parameters }) => parameters['compromised'] === 1)).toBe(true)
   })
 
+  test('because somebody may know it reaches the version that it was asked for, also when another rotation came first', async () => {
+    await bench.run(rotation())
+    await bench.run(rotation('compromise'))
+    expect(await states()).toEqual([Compromised, Active])
+    for (const object of objects)
+      expect(await openStored(bench.threads[0]!, made.store, object)).toEqual(object.material)
+  })
+
   test('comes by time, once, and is gone on with when it was given up', async () => {
     const { tenant } = (await made.store.find('tenants', { name: 'acme' }))[0]!
     const ours = () => bench.jobs.filter((job) => job.kind === 'rotate-integrity-key' && job.owner.equals(tenant))

@@ -325,6 +325,30 @@ describe('a compromise', () => {
     await everythingOpens()
   })
 
+  test.each(['service_keys', 'tenant_keys', 'ivks'] as const)(
+    'that waited while another rotation was done is not taken for that: both versions of %s go, with what they have wrapped',
+    async (table) => {
+      const address = { service_keys: serviceKey, tenant_keys: tenantKey, ivks: ivk }[table]
+      await bench.run(rotation(address))
+      const job = rotation(address, 1, 'compromise')
+      bench.onPoint = (point) => {
+        if (point === 'active') throw new Killed()
+      }
+      await expect(bench.run(job)).rejects.toBeInstanceOf(Killed)
+      bench.onPoint = () => undefined
+      // Also when it is run once more after that.
+      for (let times = 0; times < 2; times++) expect(await bench.run(job)).toMatch(/^version 3 is active/)
+      expect(await bench.states(address)).toEqual([Compromised, Compromised, Active])
+      const deletions = bench.jobs.filter(
+        (one) => one.kind === 'delete-key-version' && one.parameters['table'] === table,
+      )
+      expect(deletions.map(({ parameters }) => parameters['version'])).toEqual([1, 2])
+      if (table === 'tenant_keys') expect(await bench.states(serviceKey)).toEqual([Compromised, Active])
+      await bench.runDue()
+      await everythingOpens()
+    },
+  )
+
   test('of the IVK asks for the replacement of every Tenant Key and integrity key, once it wraps them with a new version', async () => {
     await bench.run(rotation(ivk, 1, 'compromise'))
     expect(bench.jobs.map(({ kind, parameters }) => [kind, parameters['compromised']])).toEqual([
