@@ -162,12 +162,12 @@ async function materialOf(store: Store, chain: KeyChain, { scopes }: Filled, id:
 /** Runs `use` over a connection that reads the files as they are now. */
 async function reading<T>(directory: string, use: (store: Store) => Promise<T>): Promise<T> {
   const reader = new Reader(directory)
-  const store: Store = Object.assign(reader as unknown as Omit<Store, 'versions' | 'commit'>, {
+  // Its own `close` stays: a reader whose descriptors wait for the collector runs a campaign out of them.
+  const store = Object.assign(reader as unknown as Omit<Store, 'versions' | 'commit'>, {
     versions: new VersionTable(),
     commit: async () => {
       throw new Error('nothing is written here')
     },
-    close: async () => undefined,
   })
   try {
     return await use(store)
