@@ -155,8 +155,8 @@ export const limits = {
   locateTokensMax: 8,
   /** Objects that one thread remembers. */
   cachedObjectsMax: 100_000,
-  /** Bytes that they may take: about 50,000 keys with their attributes. */
-  cachedObjectBytesMax: 128 * 1024 * 1024,
+  /** Bytes that they may take: about 50,000 keys with their attributes, of which those that are only served take two fifths. */
+  cachedObjectBytesMax: 256 * 1024 * 1024,
   /**
    * A request that lost a race for a row is run again; after this many times the asker is told to try again. It races with one request
    * of each other thread at most, so with 8 threads one in 5,000 would lose as often while all of them do nothing else.
@@ -216,11 +216,6 @@ export const limits = {
   /** Names of tenants, systems, services and clients: they stand in paths, logs and certificates. */
   nameCharactersMax: 64,
   // sockets
-  /**
-   * Young generation of a listener thread's heap, of which a third is filled between two collections. What a request leaves is garbage at once, and
-   * the up to 16 MiB that V8 fills by itself leave the processor's cache: Encrypt of 4 KiB costs a sixth less with 4, a Get the same (bench cost).
-   */
-  listenerYoungGenerationMib: 12,
   /** Requests that are answered before the first of their answers leaves: from 32 on, more gain nothing, and at some 5 µs each they wait 0.2 ms. */
   turnRequestsMax: 32,
   /** Requests of one connection in a turn when many have brought some; `pipelinedRequestsMax` are shared by those who have. */
@@ -447,7 +442,7 @@ export const limits = {
   /** Units in one transaction: more would keep the first of them waiting for no gain, the sync is shared by then. */
   storeGroupMax: 256,
   /** Units of one turn that are handed to the writer before the turn has ended, which works on them beside it: as many as `turnRequestsMax`, and a transaction that is worth its sync. */
-  storeUnitsSentTogether: 32,
+  storeUnitsSentTogether: 16,
   /** Units of a thread that wait for the writer: its connections' own bounds keep it far below. */
   storeWaitingMax: 16_384,
   /** Prepared statements of a connection: Locate has one for each number of tokens and of lists, a client chooses both. */

@@ -138,8 +138,7 @@ export class ListenerThreads implements KeyUsers {
   #newWorker(): Prepared {
     const thread = (this.#started += 1)
     const entry = new URL(`./listener-thread${extname(import.meta.url)}`, import.meta.url)
-    const resourceLimits = { maxYoungGenerationSizeMb: limits.listenerYoungGenerationMib }
-    return { thread, worker: new Worker(entry, { name: `listener-${thread}`, resourceLimits }) }
+    return { thread, worker: new Worker(entry, { name: `listener-${thread}` }) }
   }
 
   /** Starts one more; resolves when it listens. Rejects with what kept it from that. */
