@@ -85,7 +85,9 @@ export class Attributes {
   }
 
   putValue(name: string, index: number, value: unknown): void {
-    const others = this.instances(name).filter((instance) => instance.index !== index)
+    const before = this.#instances.get(name)
+    if (before === undefined) return void this.#instances.set(name, [{ index, value }])
+    const others = before.filter((instance) => instance.index !== index)
     this.#instances.set(
       name,
       [...others, { index, value }].sort((a, b) => a.index - b.index),
@@ -105,14 +107,21 @@ export class Attributes {
 
   /** The names that are present: those of the specification in its order, then custom ones by name. */
   names(): readonly string[] {
-    const custom = [...this.#instances.keys()].filter((name) => attributeDefinition(name) === undefined).sort()
-    return [...attributeNames.filter((name) => this.#instances.has(name)), ...custom]
+    const names = attributeNames.filter((name) => this.#instances.has(name))
+    if (names.length === this.#instances.size) return names
+    return [...names, ...this.customNames()]
+  }
+
+  /** The names of custom attributes, in their order. */
+  customNames(): readonly string[] {
+    return [...this.#instances.keys()].filter((name) => attributeDefinition(name) === undefined).sort()
   }
 
   /** A set of its own; the values themselves are shared. */
   clone(): Attributes {
     const copy = new Attributes()
-    for (const [name, instances] of this.#instances) copy.#instances.set(name, [...instances])
+    // Lists of instances are replaced, never changed.
+    for (const [name, instances] of this.#instances) copy.#instances.set(name, instances)
     return copy
   }
 }
@@ -120,10 +129,11 @@ export class Attributes {
 /** An Attribute Index is a TTLV Integer that is not negative. */
 const attributeIndexMax = 0x7fffffff
 
-/** Canonical bytes of a set of attributes for a record: equal sets give equal bytes, indices included. */
-export function encodeAttributes(attributes: Attributes): Buffer {
+/** Canonical bytes of a set of attributes for a record, without those of `isLeftOut`: equal sets give equal bytes, indices included. */
+export function encodeAttributes(attributes: Attributes, isLeftOut?: (name: string) => boolean): Buffer {
   const wire: WireAttribute[] = []
   for (const name of attributes.names()) {
+    if (isLeftOut?.(name) === true) continue
     const attributeName = attributeDefinition(name)?.attributeName ?? name
     for (const { index, value } of attributes.instances(name)) wire.push({ name, attributeName, index, value })
   }
@@ -142,9 +152,14 @@ export function decodeAttributes(bytes: Uint8Array): Attributes {
     const { attributes: wire = [] } = AttributeSet.read(new MessageReader(bytes), 0)
     for (const { name, index, value } of wire) attributes.putValue(name, index ?? 0, value)
   } catch (cause) {
-    throw new KryptonError('store-format', 'Restore the record from a backup: its attributes cannot be read', { cause })
+    throw unreadableAttributes(cause)
   }
   return attributes
+}
+
+/** Of stored attributes that are not as `encodeAttributes` writes them. */
+export function unreadableAttributes(cause: unknown): KryptonError {
+  return new KryptonError('store-format', 'Restore the record from a backup: its attributes cannot be read', { cause })
 }
 
 /** Canonical bytes of one value: what index tokens are made of, and what equality of values means. */

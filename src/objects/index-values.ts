@@ -1,5 +1,5 @@
 import { encodeAttributeValue } from '../kmip/attribute.ts'
-import type { Attributes } from '../kmip/attribute.ts'
+import type { AttributeName, Attributes } from '../kmip/attribute.ts'
 import type { WireAttribute } from '../kmip/attributes-1x.ts'
 import type { CustomValue } from '../kmip/attribute.ts'
 import type { ManagedObject } from './managed-object.ts'
@@ -19,7 +19,7 @@ export interface IndexValue {
 export function indexValuesOf(object: ManagedObject): Map<string, IndexValue> {
   const values = new Map<string, IndexValue>()
   const { attributes } = object
-  for (const name of attributes.names()) {
+  for (const name of [...indexedNames, ...attributes.customNames()]) {
     if (name === 'name' && isDestroyed(object.fields.state)) continue
     for (const { value } of attributes.instances(name)) {
       const bytes = indexBytes(name, value)
@@ -39,23 +39,12 @@ export function indexValueOf(filter: WireAttribute): IndexValue | undefined {
 
 /** True if two sets of attributes have the very same values to index, without encoding them: most changes touch none. */
 export function sameIndexedValues(before: Attributes, after: Attributes): boolean {
-  const names = new Set([...before.names(), ...after.names()].filter(isIndexed))
-  for (const name of names) {
+  for (const name of [...indexedNames, ...new Set([...before.customNames(), ...after.customNames()])]) {
     const own = before.instances(name)
     const other = after.instances(name)
     if (own.length !== other.length || own.some(({ value }, i) => value !== other[i]!.value)) return false
   }
   return true
-}
-
-function isIndexed(name: string): boolean {
-  return (
-    name === 'name' ||
-    name === 'alternativeName' ||
-    name === 'objectGroup' ||
-    name === 'x509CertificateIdentifier' ||
-    isCustom(name)
-  )
 }
 
 function indexBytes(name: string, value: unknown): Buffer | undefined {
@@ -73,3 +62,6 @@ function isCustom(name: string): boolean {
 function textBytes(text: string | undefined): Buffer | undefined {
   return text === undefined ? undefined : Buffer.from(text, 'utf8')
 }
+
+/** Attributes of the specification that are indexed, in its order; custom ones all are. */
+const indexedNames = ['name', 'x509CertificateIdentifier', 'objectGroup', 'alternativeName'] satisfies AttributeName[]

@@ -2,7 +2,7 @@ import { Attributes } from '../kmip/attribute.ts'
 import { ObjectType, State } from '../kmip/enums.ts'
 import { stateAt } from './state.ts'
 import type { Lifecycle } from './state.ts'
-import { decodeStored, encodeStored, hasState, structureOf } from './stored-attributes.ts'
+import { decodeStored, encodeStored, hasState, servingOf, structureOf } from './stored-attributes.ts'
 import { uniqueIdentifierOf } from './unique-identifier.ts'
 
 /** What the record of an object holds. */
@@ -62,6 +62,13 @@ export interface Serving {
   readonly fresh: boolean
 }
 
+/** What is known of an object beside its fields and attributes. */
+interface Known {
+  readonly encoded?: Uint8Array | undefined
+  readonly structure?: Uint8Array | undefined
+  readonly uniqueIdentifier?: string
+}
+
 /**
  * A Managed Object in memory: its fields, and its attributes, which are decoded when they are first asked for. It never changes: a
  * change makes a new one (`with`), so that caches and requests share it freely. Attributes handed out are cloned before they are changed.
@@ -74,14 +81,14 @@ export class ManagedObject {
   #structure: Uint8Array | undefined
   #serving: Serving | undefined
 
-  /** `attributes` are what `encodedAttributes` gave, or all of them; then what it gives may be known already, and `structure` is what it ends in. */
+  /** `attributes` are what `encodedAttributes` gave, or all of them; then what it gives may be known already, and `structure` is what it ends in. `uniqueIdentifier` is the text of the identifier, where somebody has it. */
   constructor(
     fields: ObjectFields,
     attributes: Attributes | Uint8Array,
-    { encoded, structure }: { readonly encoded?: Uint8Array; readonly structure?: Uint8Array } = {},
+    { encoded, structure, uniqueIdentifier = uniqueIdentifierOf(fields.id) }: Known = {},
   ) {
     this.fields = fields
-    this.uniqueIdentifier = uniqueIdentifierOf(fields.id)
+    this.uniqueIdentifier = uniqueIdentifier
     if (attributes instanceof Uint8Array) this.#encoded = attributes
     else {
       this.#attributes = attributes
@@ -108,11 +115,7 @@ export class ManagedObject {
   }
 
   get serving(): Serving {
-    this.#serving ??= {
-      sensitive: this.attributes.first('sensitive') === true,
-      extractable: this.attributes.first('extractable') !== false,
-      fresh: this.attributes.first('fresh') === true,
-    }
+    this.#serving ??= this.#attributes === undefined ? servingOf(this.#encoded!) : servingIn(this.#attributes)
     return this.#serving
   }
 
@@ -131,12 +134,12 @@ export class ManagedObject {
   }
 
   /** The object after a change. `attributes`, when given, are all of them: dates and state in the fields follow from them. */
-  with(change: Partial<ObjectFields>, attributes?: Attributes): ManagedObject {
-    if (attributes === undefined)
-      return new ManagedObject({ ...this.fields, ...change }, this.attributes, {
-        encoded: this.#encoded,
-        structure: this.structure,
-      })
+  with(change: Partial<Omit<ObjectFields, 'id'>>, attributes?: Attributes): ManagedObject {
+    const { structure, uniqueIdentifier } = this
+    if (attributes === undefined) {
+      const known = { encoded: this.#encoded, structure, uniqueIdentifier }
+      return new ManagedObject({ ...this.fields, ...change }, this.attributes, known)
+    }
     const fields = {
       ...this.fields,
       ...change,
@@ -144,6 +147,14 @@ export class ManagedObject {
       deactivationDate: attributes.first('deactivationDate'),
     }
     if (hasState(fields.objectType)) attributes.set('state', fields.state)
-    return new ManagedObject(fields, attributes, { structure: this.structure })
+    return new ManagedObject(fields, attributes, { structure, uniqueIdentifier })
+  }
+}
+
+function servingIn(attributes: Attributes): Serving {
+  return {
+    sensitive: attributes.first('sensitive') === true,
+    extractable: attributes.first('extractable') !== false,
+    fresh: attributes.first('fresh') === true,
   }
 }

@@ -1,17 +1,21 @@
-import { Attributes, decodeAttributes, encodeAttributes } from '../kmip/attribute.ts'
+import { decodeAttributes, encodeAttributes } from '../kmip/attribute.ts'
+import type { AttributeName, Attributes } from '../kmip/attribute.ts'
+import { flagsReader } from '../kmip/encoded-flags.ts'
 import { ObjectType } from '../kmip/enums.ts'
 import { limits } from '../limits.ts'
-import type { ObjectFields } from './managed-object.ts'
+import type { ObjectFields, Serving } from './managed-object.ts'
 
 /**
  * Attributes are stored without what an object's own fields say already, and without what is true of nearly every object: each fact has
  * one place, and rows stay small. After them stands the object's structure, an item of TTLV, where it has one.
  */
 export function encodeStored(attributes: Attributes, structure?: Uint8Array): Uint8Array {
-  const stored = attributes.clone()
-  for (const name of fieldAttributes) stored.remove(name)
-  for (const [name, value] of usual) if (stored.first(name) === value) stored.remove(name)
-  const encoded = encodeAttributes(stored)
+  const encoded = encodeAttributes(
+    attributes,
+    (name) =>
+      fieldAttributes.has(name) ||
+      usual.some(([usually, value]) => usually === name && attributes.first(usually) === value),
+  )
   return structure === undefined ? encoded : Buffer.concat([encoded, structure])
 }
 
@@ -47,6 +51,19 @@ function setFieldAttributes(attributes: Attributes, fields: ObjectFields, unique
   if (hasLeaseTime(objectType)) attributes.set('leaseTime', limits.leaseSeconds)
 }
 
+/**
+ * What Get must know of stored attributes, looked up in them: decoded, which a Get does not need, they take
+ * three times as long, and an object 5.1 KB instead of 2.0.
+ * @throws KryptonError store-format: the bytes are not ours
+ */
+export function servingOf(stored: Uint8Array): Serving {
+  const serving = { sensitive: false, extractable: true, fresh: false }
+  readServing(stored.subarray(0, attributesEnd(stored)), serving)
+  return serving
+}
+
+const readServing = flagsReader(['sensitive', 'extractable', 'fresh'])
+
 /** State belongs to cryptographic objects: an Opaque Object and a Template have none to show (KMIP 1.4 section 3.22). */
 export function hasState(objectType: number): boolean {
   return objectType !== ObjectType.OpaqueObject && objectType !== ObjectType.Template
@@ -57,7 +74,7 @@ export function hasLeaseTime(objectType: number): boolean {
   return objectType !== ObjectType.OpaqueObject
 }
 
-const fieldAttributes = [
+const fieldAttributes: ReadonlySet<string> = new Set([
   'uniqueIdentifier',
   'objectType',
   'cryptographicAlgorithm',
@@ -66,7 +83,7 @@ const fieldAttributes = [
   'activationDate',
   'deactivationDate',
   'leaseTime',
-] as const
+] satisfies AttributeName[])
 
 /** What the server sets when nobody asked for anything else (3.48 to 3.51). */
 const usual = [

@@ -10,7 +10,10 @@ export function uniqueIdentifierOf(id: Buffer): string {
 /** The bytes behind a Unique Identifier; undefined for any other text: no object has it. */
 export function parseUniqueIdentifier(text: string): Buffer | undefined {
   if (!form.test(text)) return undefined
-  return Buffer.from(text.replaceAll('-', ''), 'hex')
+  // Not in the pool, all of which an object that keeps its identifier would keep.
+  const id = Buffer.allocUnsafeSlow(16)
+  id.write(text.replaceAll('-', ''), 'hex')
+  return id
 }
 
 const form = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/

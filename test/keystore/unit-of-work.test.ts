@@ -6,7 +6,7 @@ import { KeyState } from '../../src/hierarchy/key-state.ts'
 import { bytesCopiedOnce } from '../../src/keystore/copied-once.ts'
 import { UnitOfWork } from '../../src/keystore/unit-of-work.ts'
 import { State } from '../../src/kmip/enums.ts'
-import type { ManagedObject } from '../../src/objects/managed-object.ts'
+import { ManagedObject } from '../../src/objects/managed-object.ts'
 import { named, newServer } from '../operations/fixture.ts'
 import type { Client, Server } from '../operations/fixture.ts'
 
@@ -92,7 +92,8 @@ describe('a unit of work', () => {
 
   test('is refused when a version of the Service Key is not active any more that something in it was sealed under', async () => {
     const unit = newUnit()
-    const draft = (await unit.get(id)).with({ id: randomIdentifier(), rowVersion: 0 })
+    const { fields, encodedAttributes } = await unit.get(id)
+    const draft = new ManagedObject({ ...fields, id: randomIdentifier(), rowVersion: 0 }, encodedAttributes)
     await unit.create(draft, Buffer.alloc(16, 9))
     const { scope } = unit.objects
     const keys = await unit.objects.tenantKeys()

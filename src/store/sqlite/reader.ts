@@ -41,11 +41,18 @@ export class Reader {
     const { columns, key: keyColumns } = tableOf(table)
     let statement = this.#getStatements.get(table)
     if (statement === undefined) {
-      statement = this.#of(table, `SELECT ${listOf(columns)} FROM ${table} WHERE ${equalTo(keyColumns)}`)
+      // What the asker has given is not made again: each value of bytes is a buffer with its memory, which costs more than to find the row.
+      const others = Object.keys(columns).map((column) => (keyColumns.includes(column) ? 'NULL' : column))
+      statement = this.#of(table, `SELECT ${others.join(', ')} FROM ${table} WHERE ${equalTo(keyColumns)}`)
       this.#getStatements.set(table, statement)
     }
     const found: unknown = statement.get(...parameters(keyColumns, key))
-    return found === undefined ? undefined : rowOf<T>(columns, found)
+    if (found === undefined) return undefined
+    const row = rowOf<T>(columns, found)
+    const asked: Values = key
+    const given: Record<string, unknown> = row
+    for (const column of keyColumns) given[column] = asked[column]
+    return row
   }
 
   find<T extends TableName>(table: T, where: Partial<Row<T>>, page?: Page): Row<T>[] {
