@@ -7,6 +7,8 @@ import type { Change, Unit } from './store.ts'
 export interface RowsBefore {
   /** The `row_version` of a row, 0 for one of a table without versions, undefined when there is none. `row` has at least the key. */
   versionOf(table: ChangeableTable, row: Values): number | undefined
+  /** True where the table itself refuses the insert of a row that is there already: nobody looks for one before. */
+  readonly refusesInserts?: boolean
   /** The primary key of the row that has the values of `row` in a unique index. */
   holderOf(table: ChangeableTable, index: string, row: Values): Values | undefined
 }
@@ -18,7 +20,8 @@ export interface RowsBefore {
 export function refusalOf(unit: Unit, before: RowsBefore): KryptonError | undefined {
   const changed = new Set<string>()
   const deleted = new Set<string>()
-  for (const change of unit.changes) {
+  // A single one meets no other.
+  for (const change of unit.changes.length === 1 ? [] : unit.changes) {
     const key = rowKey(change.table, keyValues(change))
     if (changed.has(key)) return conflict(change.table, 'is changed twice by one request')
     changed.add(key)
@@ -33,6 +36,7 @@ export function refusalOf(unit: Unit, before: RowsBefore): KryptonError | undefi
 }
 
 function rowRefusal(change: Change, before: RowsBefore): KryptonError | undefined {
+  if (change.kind === 'insert' && before.refusesInserts === true) return undefined
   const version = before.versionOf(change.table, keyValues(change))
   if (change.kind === 'insert') {
     // A row without a version is nothing but its key: one that is there already is the very same.

@@ -386,8 +386,8 @@ function count(set: RowSet, key: SetDigestKey, table: ChangeableTable, row: Valu
 /** A row's MAC stands for the row; one without a MAC stands for itself. */
 function elementOf({ secret }: SetDigestKey, table: ChangeableTable, row: Values): Buffer {
   const mac = row['mac']
-  const what = mac instanceof Uint8Array ? Buffer.concat([lengthAndName(table), mac]) : macInput(table, row as never)
-  return hmac('sha256', secret, Use.element, what)
+  if (!(mac instanceof Uint8Array)) return hmac('sha256', secret, Use.element, macInput(table, row as never))
+  return hmac('sha256', secret, Use.element, lengthAndName(table), mac)
 }
 
 /** Tables of as many rows as there are objects: they are not known one by one, and are compared by rounds of the scrubber. */
