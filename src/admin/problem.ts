@@ -1,4 +1,5 @@
 import { KryptonError, type ErrorCode } from '../errors.ts'
+import { formOf } from './schemas.ts'
 
 /** RFC 9457: what a refused request is answered with, as `application/problem+json`. */
 export interface Problem {
@@ -30,13 +31,17 @@ function problem(status: number, code: string, detail: string): Problem {
   return { type: 'about:blank', title: titles[status] ?? 'Internal Server Error', status, detail, code }
 }
 
-/** The schema's finding in words; a name that it does not know is called by that name. */
+/** The schema's finding in words; a name that it does not know is called by that name, and a form that a text does not have is said without its pattern. */
 function requestFault(error: Error): string {
   const findings: unknown = 'validation' in error ? error.validation : undefined
   const [first]: unknown[] = Array.isArray(findings) ? findings : []
   if (typeof first !== 'object' || first === null || !('params' in first)) return error.message
   const { params } = first
-  if (typeof params !== 'object' || params === null || !('additionalProperty' in params)) return error.message
+  if (typeof params !== 'object' || params === null) return error.message
+  const form = 'pattern' in params ? formOf(String(params.pattern)) : undefined
+  if (form !== undefined && 'instancePath' in first)
+    return `${String(first.instancePath).slice(1)} must be of this form: ${form}`
+  if (!('additionalProperty' in params)) return error.message
   const name = String(params.additionalProperty).slice(0, shownCharacters)
   return `the body has a field ${name}, which is not known: /v1/openapi.json describes those that are`
 }

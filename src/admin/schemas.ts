@@ -5,11 +5,24 @@ import { foreseenActs, foreseenLinkActs, type NewCertificateAuthority } from './
 /** Bodies, parameters and answers of the routes, in JSON Schema; /v1/openapi.json is made of them. */
 const closed = <T extends TProperties>(properties: T) => Type.Object(properties, { additionalProperties: false })
 
+const forms = new Map<string, string>()
+
+/** A string of a pattern; `description` says in words what that is. */
+function inForm(pattern: string, description: string) {
+  forms.set(pattern, description)
+  return Type.String({ pattern, description })
+}
+
+/** What a string of that pattern is, in words; undefined for a pattern that is not of these schemas. */
+export function formOf(pattern: string): string | undefined {
+  return forms.get(pattern)
+}
+
 /** Names of tenants, systems, services and clients. They stand in paths and certificates, so they stay plain. */
-export const Name = Type.String({
-  pattern: `^[A-Za-z0-9][A-Za-z0-9._-]{0,${limits.nameCharactersMax - 1}}$`,
-  description: 'A letter or digit, then letters, digits, dots, underscores and hyphens.',
-})
+export const Name = inForm(
+  `^[A-Za-z0-9][A-Za-z0-9._-]{0,${limits.nameCharactersMax - 1}}$`,
+  'A letter or digit, then letters, digits, dots, underscores and hyphens.',
+)
 
 const Identifier = Type.String({ description: '16 bytes in hex.' })
 const Time = Type.String({ description: 'RFC 3339.' })
@@ -65,7 +78,7 @@ export const ChangedTableAnswer = closed({
 
 export const AcceptedRowsBody = closed({
   table: Type.String({ minLength: 1, maxLength: 64 }),
-  code: Type.String({ pattern: '^[0-9a-f]{16}$', description: 'As it was listed.' }),
+  code: inForm('^[0-9a-f]{16}$', '16 hexadecimal digits, as they were listed.'),
   reason: Type.String({ minLength: 1, maxLength: 256, description: 'Why, for the audit.' }),
 })
 
@@ -150,10 +163,7 @@ export const ClientRoleBody = closed({ role: Name })
 
 export const CredentialBody = closed({
   type: Type.Union([Type.Literal('username-and-password'), Type.Literal('device')]),
-  verifier: Type.String({
-    pattern: '^[0-9a-f]{104}$',
-    description: 'What krypton client credential makes of the password: docs/formats.md.',
-  }),
+  verifier: inForm('^[0-9a-f]{104}$', 'What krypton client credential makes of the password: docs/formats.md.'),
 })
 
 export const CreatedClientAnswer = closed({
@@ -173,17 +183,15 @@ export const RotationPeriodsBody = closed({
 
 export const RotationPeriodsAnswer = closed({ tenantKeyDays: Type.Integer(), serviceKeyDays: Type.Integer() })
 
-const SystemName = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' })
-
-export const SystemBody = closed({ system: SystemName })
+export const SystemBody = closed({ system: Name })
 
 export const LinkEffectQuery = closed({
-  system: SystemName,
+  system: Name,
   act: Type.Union(foreseenLinkActs.map((act) => Type.Literal(act))),
 })
 
 export const LinkBody = closed({
-  system: SystemName,
+  system: Name,
   provider: Type.String({ minLength: 1, maxLength: 64 }),
   key: Type.String({ minLength: 1, maxLength: 2048, description: 'Name of the key at its provider.' }),
   settings: Type.Optional(Type.Record(Type.String({ maxLength: 64 }), Type.String({ maxLength: 8192 }))),
@@ -215,7 +223,7 @@ export const LinkAnswer = closed({
 })
 
 export const RecoveryBody = closed({
-  system: SystemName,
+  system: Name,
   publicKey: Type.String({ minLength: 1, maxLength: 4096, description: 'PEM: an RSA public key.' }),
 })
 
@@ -252,11 +260,10 @@ export const RecoveryEffectAnswer = closed({
   objects: Type.Integer(),
 })
 
-const KeyName = Type.String({
-  pattern: `^(ivk|integrity(:[A-Za-z0-9][A-Za-z0-9._-]{0,63})?|[A-Za-z0-9][A-Za-z0-9._-]{0,63}(/[A-Za-z0-9][A-Za-z0-9._-]{0,63}){1,2})$`,
-  description:
-    'ivk, integrity, integrity:TENANT, TENANT/SYSTEM for a Tenant Key, or TENANT/SYSTEM/SERVICE for a Service Key.',
-})
+const KeyName = inForm(
+  `^(ivk|integrity(:[A-Za-z0-9][A-Za-z0-9._-]{0,63})?|[A-Za-z0-9][A-Za-z0-9._-]{0,63}(/[A-Za-z0-9][A-Za-z0-9._-]{0,63}){1,2})$`,
+  'ivk, integrity, integrity:TENANT, TENANT/SYSTEM for a Tenant Key, or TENANT/SYSTEM/SERVICE for a Service Key.',
+)
 
 export const KeyBody = closed({ key: KeyName })
 
@@ -264,25 +271,25 @@ export const KeyBody = closed({ key: KeyName })
 export const ForeseenActBody = closed({ key: KeyName, act: Type.Union(foreseenActs.map((act) => Type.Literal(act))) })
 
 export const DestructionBody = closed({
-  key: Type.String({
-    pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}(/[A-Za-z0-9][A-Za-z0-9._-]{0,63}){0,2}$',
-    description: 'TENANT, TENANT/SYSTEM or TENANT/SYSTEM/SERVICE.',
-  }),
+  key: inForm(
+    '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}(/[A-Za-z0-9][A-Za-z0-9._-]{0,63}){0,2}$',
+    'TENANT, TENANT/SYSTEM or TENANT/SYSTEM/SERVICE.',
+  ),
   version: Type.Optional(
     Type.Integer({ minimum: 1, maximum: 4_294_967_295, description: 'One version of a service.' }),
   ),
 })
 
 export const GrantBody = closed({
-  key: Type.String({
-    pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}(/[A-Za-z0-9][A-Za-z0-9._-]{0,63}){1,2}$',
-    description: 'TENANT/SYSTEM or TENANT/SYSTEM/SERVICE.',
-  }),
+  key: inForm(
+    '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}(/[A-Za-z0-9][A-Za-z0-9._-]{0,63}){1,2}$',
+    'TENANT/SYSTEM or TENANT/SYSTEM/SERVICE.',
+  ),
   minutes: Type.Integer({ minimum: 1, maximum: limits.breakGlassMinutesMax }),
   reason: Type.String({ minLength: 1, maxLength: 256, description: 'Why, for the audit.' }),
 })
 
-export const GrantPath = closed({ grant: Type.String({ pattern: '^[0-9a-f]{32}$', description: '16 bytes in hex.' }) })
+export const GrantPath = closed({ grant: inForm('^[0-9a-f]{32}$', '16 bytes in hex.') })
 
 export const GrantAnswer = closed({
   id: Identifier,
@@ -295,10 +302,7 @@ export const GrantAnswer = closed({
 
 export const BackupBody = closed({
   name: Name,
-  until: Type.String({
-    pattern: '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,3})?Z$',
-    description: 'RFC 3339, in UTC.',
-  }),
+  until: inForm('^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,3})?Z$', 'RFC 3339, in UTC.'),
 })
 
 export const BackupPath = closed({ backup: Name })
@@ -347,7 +351,7 @@ export const KeyVersionAnswer = closed({
   holds: Type.Optional(Type.String()),
 })
 
-export const JobPath = closed({ job: Type.String({ pattern: '^[0-9a-f]{32}$', description: '16 bytes in hex.' }) })
+export const JobPath = closed({ job: inForm('^[0-9a-f]{32}$', '16 bytes in hex.') })
 
 export const JobAnswer = closed({
   id: Identifier,

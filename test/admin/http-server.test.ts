@@ -126,6 +126,14 @@ describe('the routes', () => {
       const answer = await server.inject({ method: 'POST', url: '/v1/tenants', payload: { name } })
       expect([name, answer.statusCode]).toEqual([name, 400])
     }
+    for (const [url, payload, words] of [
+      ['/v1/tenants', { name: 'a b' }, /^name must be of this form: A letter or digit, then/],
+      ['/v1/keys/destroy', { key: 'a/b/c/d' }, /^key must be of this form: TENANT, TENANT\/SYSTEM or/],
+      ['/v1/keys/break-glass', { key: 'ivk', minutes: 5, reason: 'x' }, /^key must be of this form: TENANT\/SYSTEM or/],
+    ] as const) {
+      const answer = await server.inject({ method: 'POST', url, payload })
+      expect(answer.json()).toMatchObject({ code: 'usage', detail: expect.stringMatching(words) })
+    }
   })
 
   it('refuse a body that is too large or no JSON', async () => {

@@ -56,7 +56,7 @@ export function addTenantLinkCommands(tenant: Command, terminal: Terminal): void
         return ask(terminal, flags, async (server, output) => {
           output.thing(await server.link(tenantName, flags.system, request, isSwitch))
           output.talk(
-            `Keys are made anew by a job: krypton job list${dirFlag(flags)}\nBackups that were made before escape the switch until they are deleted.\n`,
+            `Keys are made anew by a job: krypton job list${dirFlag(flags)}; a system that was unlinked has the keys that it had.\nBackups that were made before escape the switch until they are deleted.\n`,
           )
         })
       })
