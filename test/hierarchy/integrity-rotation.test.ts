@@ -4,6 +4,7 @@ import { integrityRotationJob } from '../../src/hierarchy/integrity-rotation.ts'
 import { forgetBackup, noteBackup } from '../../src/hierarchy/kept-backups.ts'
 import { KeyChain } from '../../src/hierarchy/key-chain.ts'
 import { KeyState } from '../../src/hierarchy/key-state.ts'
+import { countByVersion } from '../../src/hierarchy/mac-renewal.ts'
 import { rotationJob } from '../../src/hierarchy/rotation-jobs.ts'
 import { macVersionOf } from '../../src/hierarchy/row-mac.ts'
 import { rowOwner } from '../../src/hierarchy/row-owner.ts'
@@ -113,6 +114,27 @@ describe("a rotation of a tenant's integrity key", () => {
       expect(await openStored(new KeyChain(made.store, made.root, clock), made.store, object)).toEqual(object.material)
     expect(await scrubbed(made, made.memory, made.memory)).toMatch(/rows are as they were written$/)
   })
+
+  test.each(['acme', 'other'])(
+    'reaches every row of a tenant, its own and that of its periods too: %s',
+    async (name) => {
+      const { tenant } = (await made.store.find('tenants', { name }))[0]!
+      const rowsUnder = async () => {
+        const found: [string, number][] = []
+        for (const table of tableNames)
+          for (const row of await made.store.find(table, {}))
+            if (rowOwner(table, row as never)?.equals(tenant) === true) found.push([table, macVersionOf(row.mac)])
+        return found
+      }
+      const before = await rowsUnder()
+      expect(before.map(([table]) => table)).toEqual(expect.arrayContaining(['tenants', 'rotation_periods', 'clients']))
+      const request = { from: 1, reason: 'compromise', actor: 'system', subject: name } as const
+      await bench.run(integrityRotationJob(tenant, request))
+      expect(await rowsUnder()).toEqual(before.map(([table]) => [table, 2]))
+      const counts = await countByVersion(made.store, tenant, async () => undefined)
+      expect([...counts]).toEqual([[2, before.length]])
+    },
+  )
 
   test('that was killed at any point goes on where it was', async () => {
     const points = ['pending', 'acknowledged', 'active', 'in use', 'renewed', 'rows renewed', 'let go']
