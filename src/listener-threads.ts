@@ -138,7 +138,8 @@ export class ListenerThreads implements KeyUsers {
   #newWorker(): Prepared {
     const thread = (this.#started += 1)
     const entry = new URL(`./listener-thread${extname(import.meta.url)}`, import.meta.url)
-    return { thread, worker: new Worker(entry, { name: `listener-${thread}` }) }
+    const resourceLimits = { maxYoungGenerationSizeMb: limits.listenerYoungGenerationMib }
+    return { thread, worker: new Worker(entry, { name: `listener-${thread}`, resourceLimits }) }
   }
 
   /** Starts one more; resolves when it listens. Rejects with what kept it from that. */
