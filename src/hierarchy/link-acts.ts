@@ -6,7 +6,7 @@ import { providerNamed } from '../external-keys/providers.ts'
 import type { Row } from '../store/schema.ts'
 import type { Change } from '../store/store.ts'
 import { KeyState } from './key-state.ts'
-import { activeOf, type KeyWork, type SystemOfKeys, verified } from './key-versions.ts'
+import { activeOf, type KeyWork, retrying, type SystemOfKeys, verified } from './key-versions.ts'
 import type { L1Leases } from './l1-leases.ts'
 import { takesNothingNew } from './held-systems.ts'
 import { LinkSwitch, newLinkKey } from './link-key.ts'
@@ -142,7 +142,7 @@ export class LinkActs {
     } finally {
       external.wipe()
     }
-    await this.#renewCheckValues(system)
+    await retrying(() => this.#renewCheckValues(system))
     await this.#changeAndConfirm(system, { operation: 'TenantRotate', asked }, (row) =>
       row.version === newest.version ? { ...row, ...wrappedColumns(wrapped), check_value } : row,
     )
