@@ -103,7 +103,7 @@ export async function benchFootprint(options: FootprintOptions): Promise<Section
       'Start and memory',
       figures,
       [
-        `${options.starts} starts each: from the process's start until its KMIP port takes a connection and it says that it is ready (asked every few milliseconds). ` +
+        `${options.starts} starts each: from the process's start until its KMIP port takes a connection (asked every few milliseconds), on one core. ` +
           'The server has one listener and the writer. The bare TLS server is the echo.',
       ],
       skipped,

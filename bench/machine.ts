@@ -14,10 +14,13 @@ export interface Machine {
   readonly time: string
 }
 
+/** Counted before a generator keeps this process to some of them. */
+export const machineCores = availableParallelism()
+
 export function describeMachine(): Machine {
   return {
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
-    cores: availableParallelism(),
+    cores: machineCores,
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     kernel: `${osType()} ${release()}`,
     node: process.version,
