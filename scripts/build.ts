@@ -16,6 +16,7 @@ const entries = {
   main: 'src/cli/main.ts',
   'listener-thread': 'src/listener-thread.ts',
   'writer-thread': 'src/store/sqlite/writer-thread.ts',
+  'checkpoint-thread': 'src/store/sqlite/checkpoint-thread.ts',
   worker: 'src/crypto/worker.ts',
   'client-process': 'src/bench/client-process.ts',
   'pacer-thread': 'src/bench/pacer-thread.ts',

@@ -433,8 +433,10 @@ export const limits = {
    * that was a fifth of the writer's time, and a Create took half as much again.
    */
   storeWriterCacheKib: 4 * 1024,
-  /** Pages in the write-ahead log at which it is copied back: each copy delays the commits behind it, so it stays small. */
-  storeCheckpointPages: 1_000,
+  /** Pages in the write-ahead log that are not copied back yet at which a thread begins to: with fewer, less of them are pages that many commits have changed, and more are copied for as many Creates. */
+  storeCheckpointPages: 4_000,
+  /** Pages at which the writer itself copies what the thread has not, so that the log begins anew: what is left by then is little, and the log takes no more than some 64 MiB. */
+  storeLogPages: 16_000,
   /** Rows that the writer counts for a digest between two transactions: less than a millisecond. */
   setPageRows: 256,
   /** Rows of a table that the writer knows one by one: some 50 MB. Of a table with more it can be told that rows were changed from outside, not which. */

@@ -10,24 +10,28 @@ interface CopiedTable {
   readonly rows: readonly (readonly SQLInputValue[])[]
 }
 
+/** How fast it was, and what a Create is made of. */
+export interface BareWriter {
+  readonly createsPerSecond: number
+  readonly rows: string
+}
+
 /**
  * The writer with nothing around it: the rows that the server wrote for its Creates, taken out of a copy of its database and
  * written again in the same order, `group` Creates a transaction, with the same schema, indexes, cache, journal and durability; and the row of the digest, which
- * every transaction changes. No protocol, no keys, no other thread. `rowsBefore` is what the tables held before those Creates; the database at `path` is changed.
- * Returns Creates per second, and what a Create is made of.
+ * every transaction changes. No protocol, no keys, no other thread: the log is copied back by the writer itself whenever it has `checkpointPages`. `rowsBefore` is what the tables held before those Creates; the database at `path` is changed.
  */
 export function measureBareWriter(
   path: string,
   rowsBefore: ReadonlyMap<string, number>,
   creates: number,
   group: number,
-): { readonly createsPerSecond: number; readonly rows: string } {
+  checkpointPages: number,
+): BareWriter {
   const database = new DatabaseSync(path)
   try {
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF')
-    database.exec(
-      `PRAGMA cache_size = -${limits.storeWriterCacheKib}; PRAGMA wal_autocheckpoint = ${limits.storeCheckpointPages}`,
-    )
+    database.exec(`PRAGMA cache_size = -${limits.storeWriterCacheKib}; PRAGMA wal_autocheckpoint = ${checkpointPages}`)
     const tables = takeOut(database, rowsBefore, creates)
     database.exec('VACUUM; PRAGMA wal_checkpoint(TRUNCATE)')
     const inserts = tables.map((table) => insertOf(database, table))

@@ -9,6 +9,7 @@ import type { LoadOptions } from './victim.ts'
 
 const command = join(import.meta.dirname, '..', '..', 'bin', 'krypton')
 const defectiveServer = pathToFileURL(join(import.meta.dirname, 'defective-server.ts')).href
+const smallLog = pathToFileURL(join(import.meta.dirname, 'small-log.ts')).href
 
 /** Compiled sources, written by the first server that ends well: the others start sooner. */
 const compiled = mkdtempSync(join(tmpdir(), 'krypton-compiled-'))
@@ -39,7 +40,12 @@ export class ServerProcess {
     this.#isTraced = under.length > 0
     const ports = ['--kmip-port', '0', '--health-port', '0']
     const line = [...under, process.execPath, command, 'server', '--dev', '--dir', directory, ...ports, '--json']
-    const planted = defect && { NODE_OPTIONS: `--import=${defectiveServer}`, CRASH_DEFECT: defect }
+    // As it is, a server writes more than it does here before it copies its log back.
+    const loaded = [...(defect === undefined ? [] : [defectiveServer]), ...(Math.random() < 0.5 ? [smallLog] : [])]
+    const planted = {
+      NODE_OPTIONS: loaded.map((file) => `--import=${file}`).join(' '),
+      ...(defect === undefined ? {} : { CRASH_DEFECT: defect }),
+    }
     const child = spawn(line[0]!, line.slice(1), {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, NODE_COMPILE_CACHE: compiled, ...planted },

@@ -38,7 +38,7 @@ function prepare(path: string, section: Section, faults: Faults): DatabaseSync {
     database.exec(`PRAGMA page_size = ${limits.storePageBytes}; PRAGMA journal_mode = WAL; PRAGMA trusted_schema = OFF`)
     database.exec(`PRAGMA synchronous = ${faults.synchronousOff === true ? 'OFF' : 'FULL'}`)
     database.exec(
-      `PRAGMA cache_size = -${limits.storeWriterCacheKib}; PRAGMA wal_autocheckpoint = ${limits.storeCheckpointPages}`,
+      `PRAGMA cache_size = -${limits.storeWriterCacheKib}; PRAGMA wal_autocheckpoint = ${limits.storeLogPages}`,
     )
     // What a record was goes from its page when it is overwritten: few rows are in this section, and they are what all others hang on.
     if (section === 'keys') database.exec('PRAGMA secure_delete = ON')

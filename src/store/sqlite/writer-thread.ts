@@ -9,6 +9,7 @@ import type { SetDigestKey } from '../set-digest.ts'
 import type { Unit } from '../store.ts'
 import { bumpTouched } from '../touched-slots.ts'
 import { VersionTable } from '../version-table.ts'
+import { Checkpointer } from './checkpointer.ts'
 import type {
   OutcomeMessage,
   OwnerMessage,
@@ -18,7 +19,7 @@ import type {
   WriterData,
   WriterMessage,
 } from './messages.ts'
-import { openForWriting, refuseNewerFormat } from './section-file.ts'
+import { openForWriting, refuseNewerFormat, sectionPath } from './section-file.ts'
 import { type Outcome, SectionWriter } from './section-writer.ts'
 import { isDiskFull } from './sqlite-error.ts'
 import { decodeUnit, separateUnits } from './unit-codec.ts'
@@ -32,6 +33,7 @@ class Writer {
   readonly #versions: VersionTable
   readonly #databases: Readonly<Record<Section, DatabaseSync>>
   readonly #sections: Readonly<Record<Section, SectionWriter>>
+  readonly #checkpointers: Readonly<Record<Section, Checkpointer>>
   readonly #senders = new Set<MessagePort>()
   #queue: Queued[] = []
   #scheduled = false
@@ -49,6 +51,11 @@ class Writer {
     const data = openForWriting(directory, 'data', faults)
     this.#databases = { keys, data }
     this.#sections = { keys: new SectionWriter(keys, 'keys'), data: new SectionWriter(data, 'data') }
+    const checkpointer = (section: Section): Checkpointer =>
+      new Checkpointer(this.#databases[section], sectionPath(directory, section), (message) =>
+        this.#die(new Error(`the log of section ${section} could not be copied back: ${message}`)),
+      )
+    this.#checkpointers = { keys: checkpointer('keys'), data: checkpointer('data') }
     this.#lookOutside()
     setInterval(() => this.#lookOutside(), limits.outsideLookMs).unref()
     owner.on('message', (message: OwnerMessage) => {
@@ -59,9 +66,16 @@ class Writer {
       else if ('passSets' in message) this.#passSets(message.passSets)
       else if ('compareOwned' in message) this.#compareOwned(message)
       else if ('learnSets' in message) this.#learnSets(message)
-      else this.#closing = true
+      else void this.#beginClose()
       this.#schedule()
     })
+  }
+
+  /** The files are closed when nobody else has them open: then the log goes with them. */
+  async #beginClose(): Promise<void> {
+    for (const section of sections) await this.#checkpointers[section].close()
+    this.#closing = true
+    this.#schedule()
   }
 
   /** Before anything that was sent after it is written. */
@@ -209,6 +223,7 @@ class Writer {
     const isShredded = places.some((at) => outcomes[at] === undefined && shreds(units[at]!))
     // The log has the pages as they were: nobody is told that a key is gone before it is.
     if (isShredded) this.#databases[section].exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    else this.#checkpointers[section].look()
   }
 
   /** Tells the owner when space runs out, and when something could be written again. */
