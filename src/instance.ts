@@ -291,7 +291,7 @@ async function openAuthority(directory: string): Promise<CertificateAuthority> {
   const files = authorityFiles(directory)
   const key = await readInstanceFile(files.key)
   try {
-    return await CertificateAuthority.open((await readInstanceFile(files.certificate)).toString('utf8'), key)
+    return CertificateAuthority.open((await readInstanceFile(files.certificate)).toString('utf8'), key)
   } finally {
     key.fill(0)
   }

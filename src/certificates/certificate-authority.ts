@@ -1,10 +1,10 @@
 import { isIP } from 'node:net'
-import { webcrypto } from 'node:crypto'
+import { KeyObject, type webcrypto, X509Certificate } from 'node:crypto'
 import { randomIdentifier } from '../crypto/random.ts'
 import { KryptonError } from '../errors.ts'
 import { limits } from '../limits.ts'
-import { newKeyPair, privateKeyPem, readPrivateKey } from './key-pair.ts'
-import { p256, x509 } from './x509.ts'
+import { newKeyPair, p256, privateKeyPem, readPrivateKey } from './key-pair.ts'
+import type { x509 } from './x509.ts'
 
 /** A certificate and, where it was made here, its private key. Whoever takes `privateKeyPem` wipes it. */
 export interface IssuedCertificate {
@@ -20,18 +20,17 @@ export class CertificateAuthority {
   readonly certificatePem: string
   /** DER. */
   readonly certificate: Buffer
-  readonly #issuer: x509.X509Certificate
-  readonly #key: webcrypto.CryptoKey
+  readonly #key: KeyObject
 
-  private constructor(certificate: x509.X509Certificate, key: webcrypto.CryptoKey) {
-    this.#issuer = certificate
+  private constructor(certificate: X509Certificate, key: KeyObject) {
     this.#key = key
-    this.certificatePem = pemOf(certificate)
-    this.certificate = Buffer.from(certificate.rawData)
+    this.certificatePem = certificate.toString()
+    this.certificate = certificate.raw
   }
 
   /** Makes a new one; its key is given once as PEM, to be written to a file of mode 0400 and wiped. */
   static async create(name: string, now: Date): Promise<{ authority: CertificateAuthority; privateKeyPem: Buffer }> {
+    const { x509 } = await import('./x509.ts')
     const keys = await newKeyPair()
     const certificate = await x509.X509CertificateGenerator.createSelfSigned({
       serialNumber: serialNumber(),
@@ -46,18 +45,16 @@ export class CertificateAuthority {
         await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
       ],
     })
-    const authority = new CertificateAuthority(certificate, keys.privateKey)
+    const own = new X509Certificate(Buffer.from(certificate.rawData))
+    const authority = new CertificateAuthority(own, KeyObject.from(keys.privateKey))
     return { authority, privateKeyPem: await privateKeyPem(keys.privateKey) }
   }
 
   /** Opens one from its two files. Throws 'certificate-invalid' when they cannot be read or do not belong together. */
-  static async open(certificatePem: string, keyPem: Uint8Array): Promise<CertificateAuthority> {
+  static open(certificatePem: string, keyPem: Uint8Array): CertificateAuthority {
     const certificate = readCertificate(certificatePem)
-    const key = await readPrivateKey(keyPem)
-    const probe = Buffer.from('krypton certificate authority')
-    const signature = await webcrypto.subtle.sign(p256, key, probe)
-    const publicKey = await certificate.publicKey.export(p256, ['verify']).catch(() => undefined)
-    if (publicKey === undefined || !(await webcrypto.subtle.verify(p256, publicKey, signature, probe))) {
+    const key = readPrivateKey(keyPem)
+    if (!certificate.checkPrivateKey(key)) {
       throw new KryptonError(
         'certificate-invalid',
         'the private key does not belong to the certificate: give both of one authority',
@@ -68,6 +65,7 @@ export class CertificateAuthority {
 
   /** A server's certificate with a fresh key, for localhost and `hosts` (names and addresses). */
   async issueServer(hosts: readonly string[], now: Date): Promise<IssuedCertificate> {
+    const { x509 } = await import('./x509.ts')
     const names = [...new Set(['localhost', '127.0.0.1', '::1', ...hosts])]
     const keys = await newKeyPair()
     const alternatives = names.map((value) => ({ type: isIP(value) === 0 ? ('dns' as const) : ('ip' as const), value }))
@@ -86,9 +84,10 @@ export class CertificateAuthority {
 
   /** A client's certificate. With `csr` (PEM) it is for that key, whose possession the request proves; else for a fresh one. Throws 'certificate-invalid'. */
   async issueClient(request: { readonly name: string; readonly csr?: string }, now: Date): Promise<IssuedCertificate> {
+    const { x509 } = await import('./x509.ts')
     const { name, csr } = request
     const keys = csr === undefined ? await newKeyPair() : undefined
-    const publicKey = keys === undefined ? await requestedKey(csr!) : keys.publicKey
+    const publicKey = keys === undefined ? await requestedKey(csr!, x509) : keys.publicKey
     const certificate = await this.#issue({
       subject: commonName(name),
       publicKey,
@@ -106,22 +105,24 @@ export class CertificateAuthority {
     readonly days: number
     readonly extensions: x509.Extension[]
   }): Promise<x509.X509Certificate> {
+    const { x509 } = await import('./x509.ts')
+    const issuer = new x509.X509Certificate(new Uint8Array(this.certificate))
     const end = daysAfter(leaf.now, leaf.days)
     return x509.X509CertificateGenerator.create({
       serialNumber: serialNumber(),
       subject: leaf.subject,
-      issuer: this.#issuer.subject,
+      issuer: issuer.subject,
       publicKey: leaf.publicKey,
-      signingKey: this.#key,
+      signingKey: this.#key.toCryptoKey(p256, false, ['sign']),
       signingAlgorithm: p256,
       notBefore: startOf(leaf.now),
       // A certificate that outlives its authority would fail on a day that nobody expects.
-      notAfter: end < this.#issuer.notAfter ? end : this.#issuer.notAfter,
+      notAfter: end < issuer.notAfter ? end : issuer.notAfter,
       extensions: [
         new x509.BasicConstraintsExtension(false, undefined, true),
         new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
         ...leaf.extensions,
-        await x509.AuthorityKeyIdentifierExtension.create(this.#issuer.publicKey),
+        await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey),
         await x509.SubjectKeyIdentifierExtension.create(leaf.publicKey),
       ],
     })
@@ -129,20 +130,20 @@ export class CertificateAuthority {
 }
 
 /** The certificate in a PEM text. Throws 'certificate-invalid'. */
-export function readCertificate(pem: string): x509.X509Certificate {
+function readCertificate(pem: string): X509Certificate {
   try {
-    return new x509.X509Certificate(pem)
+    return new X509Certificate(pem)
   } catch (cause) {
     throw new KryptonError('certificate-invalid', 'give the certificate as X.509 in PEM', { cause })
   }
 }
 
 /** The key of a PKCS #10 request, whose signature proves that the asker holds the private part. */
-async function requestedKey(csr: string): Promise<x509.PublicKey> {
+async function requestedKey(csr: string, library: typeof x509): Promise<x509.PublicKey> {
   let request: x509.Pkcs10CertificateRequest
   let proven: boolean
   try {
-    request = new x509.Pkcs10CertificateRequest(csr)
+    request = new library.Pkcs10CertificateRequest(csr)
     proven = await request.verify()
   } catch (cause) {
     throw new KryptonError('certificate-invalid', 'give the certificate request as PKCS #10 in PEM', { cause })

@@ -1,72 +1,71 @@
-import { X509Certificate } from 'node:crypto'
+import { DerReader, DerTag } from '../crypto/der.ts'
 import { KryptonError } from '../errors.ts'
-import type { x509 } from './x509.ts'
+import type { ParsedCertificate } from './authority-certificate.ts'
 
 /** What every certificate must be like that is believed, whoever it is of. */
 
-/** The certificate as OpenSSL reads it. Throws 'certificate-invalid' for one whose public key it cannot read. */
-export function opensslCertificate(der: Uint8Array): X509Certificate {
-  try {
-    const certificate = new X509Certificate(der)
-    // Read here, so that a key that OpenSSL cannot read is refused like a certificate that it cannot.
-    void certificate.publicKey
-    return certificate
-  } catch (cause) {
-    throw new KryptonError('certificate-invalid', 'use a certificate whose public key can be read', { cause })
-  }
+/** Milliseconds since 1970; both ends belong to it. Not a number where a date cannot be read: then no comparison holds. */
+export interface Validity {
+  readonly notBefore: number
+  readonly notAfter: number
 }
 
 /** RFC 5280 section 4.1: version 3, the same signature algorithm inside and outside, a positive serial number, dates in order. Throws 'certificate-invalid'. */
-export function checkForm(certificate: x509.X509Certificate): void {
-  const { version, serialNumber, signature } = asn(certificate).tbsCertificate
-  if (version !== 2) throw new KryptonError('certificate-invalid', 'use a certificate of X.509 version 3')
-  if (signature.algorithm !== asn(certificate).signatureAlgorithm.algorithm) {
+export function checkForm(certificate: ParsedCertificate): void {
+  const { version, serialNumber, signedAlgorithm, signatureAlgorithm, notBefore, notAfter } = certificate
+  if (version === undefined || Buffer.compare(version, version3) !== 0)
+    throw new KryptonError('certificate-invalid', 'use a certificate of X.509 version 3')
+  if (Buffer.compare(signedAlgorithm.identifier, signatureAlgorithm.identifier) !== 0) {
     throw new KryptonError('certificate-invalid', 'use a certificate that names one signature algorithm')
   }
-  const serial = new Uint8Array(serialNumber)
+  const serial = new DerReader(serialNumber).item(DerTag.integer)
   if (serial.length === 0 || serial.length > 21 || serial[0]! >= 0x80 || serial.every((byte) => byte === 0)) {
     throw new KryptonError('certificate-invalid', 'use a certificate with a positive serial number of at most 20 bytes')
   }
-  // Not a number when a date cannot be read: then no comparison holds, here and on any request.
-  if (!(certificate.notBefore.getTime() <= certificate.notAfter.getTime())) {
+  if (!(notBefore <= notAfter)) {
     throw new KryptonError('certificate-invalid', 'use a certificate whose validity ends after it begins')
   }
 }
 
 /** By a list of what is allowed: SHA-1, MD5 and whatever comes next are not on it. Throws 'certificate-invalid'. */
-export function checkSignatureAlgorithm(certificate: x509.X509Certificate): void {
-  const { algorithm, parameters } = asn(certificate).signatureAlgorithm
-  const allowed = algorithm === rsaPss ? pssHashIsStrong(parameters) : signatureAlgorithms.has(algorithm)
+export function checkSignatureAlgorithm({ algorithm, signatureAlgorithm }: ParsedCertificate): void {
+  const allowed =
+    algorithm === rsaPss ? pssHashIsStrong(signatureAlgorithm.parameters) : signatureAlgorithms.has(algorithm)
   if (!allowed) {
     throw new KryptonError('certificate-invalid', `use a certificate signed with SHA-256 or stronger, not ${algorithm}`)
   }
 }
 
 /** RSASSA-PSS-params (RFC 4055): without an explicit hash it is SHA-1, so one of the SHA-2 identifiers must stand in it, and SHA-1's in no place. */
-function pssHashIsStrong(parameters: ArrayBuffer | null | undefined): boolean {
-  if (parameters === null || parameters === undefined) return false
+function pssHashIsStrong(parameters: Uint8Array): boolean {
   const der = Buffer.from(parameters)
   return sha2Identifiers.some((identifier) => der.includes(identifier)) && !der.includes(sha1Identifier)
 }
 
-interface CertificateAsn {
-  readonly signatureAlgorithm: AlgorithmAsn
-  readonly tbsCertificate: {
-    readonly version: number
-    readonly serialNumber: ArrayBuffer
-    readonly signature: AlgorithmAsn
-  }
+/** RFC 5280 section 4.1.2.5: two digits of the year until 2049, four from then on, seconds always, and UTC. Throws 'invalid-field' for what are no two dates. */
+export function validityIn(content: Uint8Array): Validity {
+  const reader = new DerReader(content)
+  const validity = { notBefore: dateIn(reader), notAfter: dateIn(reader) }
+  reader.end()
+  return validity
 }
 
-interface AlgorithmAsn {
-  readonly algorithm: string
-  readonly parameters?: ArrayBuffer | null
+function dateIn(reader: DerReader): number {
+  const hasCentury = reader.tag === generalizedTime
+  const text = Buffer.from(reader.item(hasCentury ? generalizedTime : utcTime)).toString('latin1')
+  const digits = hasCentury ? text : `${Number(text.slice(0, 2)) < 50 ? '20' : '19'}${text}`
+  const form = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(digits)
+  if (form === null) return Number.NaN
+  const iso = `${form[1]}-${form[2]}-${form[3]}T${form[4]}:${form[5]}:${form[6]}.000Z`
+  const date = new Date(iso)
+  // 30 February would be a day in March.
+  return !Number.isNaN(date.getTime()) && date.toISOString() === iso ? date.getTime() : Number.NaN
 }
 
-function asn(certificate: x509.X509Certificate): CertificateAsn {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the library keeps its parsed structure (asn1-x509 Certificate) in a protected field
-  return (certificate as unknown as { asn: CertificateAsn }).asn
-}
+/** INTEGER 2. */
+const version3 = Buffer.from([DerTag.integer, 1, 2])
+const utcTime = 0x17
+const generalizedTime = 0x18
 
 const rsaPss = '1.2.840.113549.1.1.10'
 

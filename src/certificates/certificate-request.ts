@@ -1,6 +1,7 @@
+import type { ExtensionParts } from '../crypto/x509-certificate.ts'
 import { KryptonError } from '../errors.ts'
 import { parseCertificate } from './authority-certificate.ts'
-import { x509 } from './x509.ts'
+import { KeyUsage, readExtensions } from './extensions.ts'
 
 /** What a certificate is asked for, by a request or by the certificate that it is to replace. */
 export interface RequestedCertificate {
@@ -8,7 +9,7 @@ export interface RequestedCertificate {
   readonly subject: Buffer
   /** DER. */
   readonly subjectPublicKeyInfo: Buffer
-  /** Bits of x509.KeyUsageFlags; undefined: nothing is said. */
+  /** Bits of `KeyUsage` and others of that extension; undefined: nothing is said. */
   readonly keyUsage: number | undefined
   readonly extendedKeyUsage: readonly string[]
   /** GeneralNames in DER. */
@@ -20,7 +21,7 @@ export interface RequestedCertificate {
  * @throws KryptonError certificate-invalid: it cannot be read, is not signed by its key, or asks for what no authority here grants
  */
 export async function readCertificateRequest(request: Uint8Array | string): Promise<RequestedCertificate> {
-  const { parsed, extensions, proven } = await parse(request)
+  const { subject, hasName, subjectPublicKeyInfo, extensions, proven } = await parse(request)
   if (!proven) {
     throw new KryptonError(
       'certificate-invalid',
@@ -28,11 +29,8 @@ export async function readCertificateRequest(request: Uint8Array | string): Prom
     )
   }
   const asked = requestedExtensions(extensions)
-  const subject = Buffer.from(parsed.subjectName.toArrayBuffer())
-  if (parsed.subjectName.toJSON().length === 0) {
-    throw new KryptonError('certificate-invalid', 'name a subject in the certificate request')
-  }
-  return { subject, subjectPublicKeyInfo: Buffer.from(parsed.publicKey.rawData), ...asked }
+  if (!hasName) throw new KryptonError('certificate-invalid', 'name a subject in the certificate request')
+  return { subject, subjectPublicKeyInfo, ...asked }
 }
 
 /**
@@ -40,18 +38,30 @@ export async function readCertificateRequest(request: Uint8Array | string): Prom
  * @throws KryptonError certificate-invalid: it cannot be read, or is one that no authority here would issue
  */
 export function requestOfCertificate(der: Uint8Array): RequestedCertificate {
-  const certificate = parseCertificate(der)
+  const { subject, subjectPublicKeyInfo, extensions } = parseCertificate(der)
   return {
-    subject: Buffer.from(certificate.subjectName.toArrayBuffer()),
-    subjectPublicKeyInfo: Buffer.from(certificate.publicKey.rawData),
-    ...requestedExtensions(certificate.extensions),
+    subject: Buffer.from(subject),
+    subjectPublicKeyInfo: Buffer.from(subjectPublicKeyInfo),
+    ...requestedExtensions(extensions),
   }
 }
 
 async function parse(request: Uint8Array | string) {
+  const { x509 } = await import('./x509.ts')
   try {
     const parsed = new x509.Pkcs10CertificateRequest(typeof request === 'string' ? request : new Uint8Array(request))
-    return { parsed, extensions: parsed.extensions, proven: await parsed.verify() }
+    const extensions = parsed.extensions.map(({ type, critical, value }): ExtensionParts => ({
+      type,
+      isCritical: critical,
+      value: new Uint8Array(value),
+    }))
+    return {
+      subject: Buffer.from(parsed.subjectName.toArrayBuffer()),
+      hasName: parsed.subjectName.toJSON().length > 0,
+      subjectPublicKeyInfo: Buffer.from(parsed.publicKey.rawData),
+      extensions,
+      proven: await parsed.verify(),
+    }
   } catch (cause) {
     throw new KryptonError('certificate-invalid', 'give the certificate request as PKCS #10', { cause })
   }
@@ -59,35 +69,31 @@ async function parse(request: Uint8Array | string) {
 
 /** By a list of what may be asked for: who asks for more learns it now, not from a certificate that lacks it. */
 function requestedExtensions(
-  extensions: readonly x509.Extension[],
+  extensions: readonly ExtensionParts[],
 ): Pick<RequestedCertificate, 'keyUsage' | 'extendedKeyUsage' | 'subjectAlternativeName'> {
-  let keyUsage: number | undefined
-  let extendedKeyUsage: readonly string[] = []
-  let subjectAlternativeName: Buffer | undefined
-  for (const extension of extensions) {
-    if (extension instanceof x509.BasicConstraintsExtension) {
-      if (extension.ca)
-        throw new KryptonError('certificate-invalid', 'ask for no certificate of an authority (CA:TRUE)')
-    } else if (extension instanceof x509.KeyUsagesExtension) {
-      keyUsage = extension.usages
-      checkUsage(keyUsage)
-    } else if (extension instanceof x509.ExtendedKeyUsageExtension) {
-      extendedKeyUsage = extension.usages.map(String)
-    } else if (extension.type === alternativeNames) {
-      subjectAlternativeName = Buffer.from(extension.value)
-    } else if (!madeHere.has(extension.type)) {
-      throw new KryptonError('certificate-invalid', `ask for a certificate without the extension ${extension.type}`)
-    }
+  const refused = extensions.find(({ type }) => !mayBeAsked.has(type))
+  if (refused !== undefined) {
+    throw new KryptonError('certificate-invalid', `ask for a certificate without the extension ${refused.type}`)
   }
-  return { keyUsage, extendedKeyUsage, subjectAlternativeName }
+  const { basicConstraints, keyUsage, extendedKeyUsage = [] } = readExtensions({ extensions })
+  if (basicConstraints?.ca === true) {
+    throw new KryptonError('certificate-invalid', 'ask for no certificate of an authority (CA:TRUE)')
+  }
+  if (keyUsage !== undefined) checkUsage(keyUsage)
+  const alternativeNames = extensions.find(({ type }) => type === subjectAlternativeName)?.value
+  return {
+    keyUsage,
+    extendedKeyUsage,
+    subjectAlternativeName: alternativeNames && Buffer.from(alternativeNames),
+  }
 }
 
 /** @throws KryptonError certificate-invalid: the usages are an authority's */
 export function checkUsage(keyUsage: number): void {
-  if ((keyUsage & (x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign)) === 0) return
+  if ((keyUsage & (KeyUsage.keyCertSign | KeyUsage.cRLSign)) === 0) return
   throw new KryptonError('certificate-invalid', 'ask for a certificate that signs no certificates and no CRLs')
 }
 
-const alternativeNames = '2.5.29.17'
-/** Key identifiers, which the issuer makes. */
-const madeHere = new Set(['2.5.29.14', '2.5.29.35'])
+const subjectAlternativeName = '2.5.29.17'
+/** Basic constraints, key usages, and key identifiers, which the issuer makes. */
+const mayBeAsked = new Set(['2.5.29.19', '2.5.29.15', '2.5.29.37', subjectAlternativeName, '2.5.29.14', '2.5.29.35'])

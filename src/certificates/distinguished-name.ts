@@ -1,13 +1,20 @@
+import { DerTag, derSequence, encodeDer } from '../crypto/der.ts'
 import { KryptonError } from '../errors.ts'
-import { x509 } from './x509.ts'
 
 /** A Name of one Common Name, DER. RFC 5280 allows 64 characters (ub-common-name): a longer text is cut. */
 export function distinguishedNameOf(commonName: string): Buffer {
-  return Buffer.from(new x509.Name([{ CN: [commonName.slice(0, commonNameCharactersMax)] }]).toArrayBuffer())
+  const text = commonName.slice(0, commonNameCharactersMax)
+  const value = {
+    tag: /^[A-Za-z0-9 '()+,\-./:=?]*$/.test(text) ? printableString : utf8String,
+    content: Buffer.from(text),
+  }
+  const attribute = derSequence({ tag: DerTag.objectIdentifier, content: commonNameType }, value)
+  return encodeDer(derSequence({ tag: DerTag.set, items: [attribute] }))
 }
 
 /** The Name of a text by RFC 4514, `CN=Example CA,O=Example`, DER. Throws 'certificate-invalid'. */
-export function readDistinguishedName(text: string): Buffer {
+export async function readDistinguishedName(text: string): Promise<Buffer> {
+  const { x509 } = await import('./x509.ts')
   try {
     // The text has the last part first (RFC 4514 section 2.1); the library takes it as it stands.
     const parts = new x509.Name(text).toJSON().toReversed()
@@ -19,3 +26,7 @@ export function readDistinguishedName(text: string): Buffer {
 }
 
 const commonNameCharactersMax = 64
+/** 2.5.4.3. */
+const commonNameType = Buffer.from([0x55, 4, 3])
+const printableString = 0x13
+const utf8String = 0x0c

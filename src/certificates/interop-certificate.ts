@@ -3,7 +3,6 @@ import { isIP } from 'node:net'
 import { randomIdentifier } from '../crypto/random.ts'
 import { limits } from '../limits.ts'
 import { privateKeyPem } from './key-pair.ts'
-import { x509 } from './x509.ts'
 
 /** An RSA certificate for the server and the authority that has signed it, PEM. Whoever takes `privateKeyPem` wipes it. */
 export interface InteropCertificate {
@@ -19,6 +18,7 @@ export interface InteropCertificate {
  * a new certificate has a new one.
  */
 export async function issueInteropServer(hosts: readonly string[], now: Date): Promise<InteropCertificate> {
+  const { x509 } = await import('./x509.ts')
   const authorityKeys = await webcrypto.subtle.generateKey(rsa, false, ['sign', 'verify'])
   const keys = await webcrypto.subtle.generateKey(rsa, true, ['sign', 'verify'])
   const names = [...new Set(['localhost', '127.0.0.1', '::1', ...hosts])]

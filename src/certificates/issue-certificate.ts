@@ -2,7 +2,7 @@ import { type webcrypto, X509Certificate } from 'node:crypto'
 import { randomIdentifier } from '../crypto/random.ts'
 import type { RequestedCertificate } from './certificate-request.ts'
 import { checkPublicKey } from './public-key.ts'
-import { x509 } from './x509.ts'
+import type { x509 } from './x509.ts'
 
 /** A certificate that is to be issued. Both ends belong to its validity. */
 export interface CertificateToIssue extends RequestedCertificate {
@@ -33,6 +33,7 @@ export interface SigningAlgorithm {
  * @throws KryptonError certificate-invalid: the public key is too weak, or of a kind that certificates here do not have
  */
 export async function issueCertificate(wanted: CertificateToIssue, signer: CertificateSigner): Promise<Buffer> {
+  const { x509 } = await import('./x509.ts')
   const publicKey = new x509.PublicKey(new Uint8Array(wanted.subjectPublicKeyInfo))
   const { name, hash } = names[signer.algorithm.type][signer.algorithm.hash]
   // A key of WebCrypto's form without a key in it: the library asks only `sign` below, which knows the key.
@@ -51,7 +52,7 @@ export async function issueCertificate(wanted: CertificateToIssue, signer: Certi
       notAfter: wanted.notAfter,
       extensions: [
         new x509.BasicConstraintsExtension(wanted.isAuthority, wanted.isAuthority ? 0 : undefined, true),
-        ...usagesOf(wanted),
+        ...usagesOf(wanted, x509),
         ...(wanted.subjectAlternativeName === undefined
           ? []
           : [new x509.Extension('2.5.29.17', false, new Uint8Array(wanted.subjectAlternativeName))]),
@@ -69,10 +70,10 @@ export async function issueCertificate(wanted: CertificateToIssue, signer: Certi
   return der
 }
 
-function usagesOf({ keyUsage = 0, extendedKeyUsage }: CertificateToIssue): x509.Extension[] {
+function usagesOf({ keyUsage = 0, extendedKeyUsage }: CertificateToIssue, library: typeof x509): x509.Extension[] {
   const extensions: x509.Extension[] = []
-  if (keyUsage !== 0) extensions.push(new x509.KeyUsagesExtension(keyUsage, true))
-  if (extendedKeyUsage.length > 0) extensions.push(new x509.ExtendedKeyUsageExtension([...extendedKeyUsage]))
+  if (keyUsage !== 0) extensions.push(new library.KeyUsagesExtension(keyUsage, true))
+  if (extendedKeyUsage.length > 0) extensions.push(new library.ExtendedKeyUsageExtension([...extendedKeyUsage]))
   return extensions
 }
 

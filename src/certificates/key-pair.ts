@@ -1,6 +1,8 @@
 import { createPrivateKey, type KeyObject, webcrypto } from 'node:crypto'
 import { KryptonError } from '../errors.ts'
-import { p256 } from './x509.ts'
+
+/** Keys and signatures of every certificate that is made here: small, fast to verify, in every TLS library. */
+export const p256 = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
 
 /** A fresh P-256 key pair. */
 export async function newKeyPair(): Promise<webcrypto.CryptoKeyPair> {
@@ -18,7 +20,7 @@ export async function privateKeyPem(key: webcrypto.CryptoKey): Promise<Buffer> {
 }
 
 /** The P-256 private key in a PEM file's bytes. Throws 'certificate-invalid'; its message holds nothing of the file. */
-export async function readPrivateKey(pem: Uint8Array): Promise<webcrypto.CryptoKey> {
+export function readPrivateKey(pem: Uint8Array): KeyObject {
   let key: KeyObject
   try {
     key = createPrivateKey({ key: Buffer.from(pem.buffer, pem.byteOffset, pem.byteLength), format: 'pem' })
@@ -29,7 +31,7 @@ export async function readPrivateKey(pem: Uint8Array): Promise<webcrypto.CryptoK
   if (key.asymmetricKeyType !== 'ec' || key.asymmetricKeyDetails?.namedCurve !== 'prime256v1') {
     throw new KryptonError('certificate-invalid', 'use a P-256 private key: krypton init makes one')
   }
-  return key.toCryptoKey(p256, true, ['sign'])
+  return key
 }
 
 /** Base64 by a table over bytes, because a key may not become a string. */

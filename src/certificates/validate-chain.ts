@@ -1,11 +1,10 @@
 import type { X509Certificate } from 'node:crypto'
 import { isKryptonError, KryptonError } from '../errors.ts'
-import { parseCertificate } from './authority-certificate.ts'
-import { checkForm, checkSignatureAlgorithm, opensslCertificate } from './certificate-form.ts'
-import { type CertificateExtensions, readExtensions } from './extensions.ts'
+import { opensslCertificate, type ParsedCertificate, parseCertificate } from './authority-certificate.ts'
+import { checkForm, checkSignatureAlgorithm } from './certificate-form.ts'
+import { type CertificateExtensions, KeyUsage, readExtensions } from './extensions.ts'
 import { checkPublicKey } from './public-key.ts'
 import { checkValidity } from './verify-client-certificate.ts'
-import { x509 } from './x509.ts'
 
 /** A certificate of a chain, and what the server knows of it. */
 export interface ChainCertificate {
@@ -44,7 +43,7 @@ export function validateChain(
 }
 
 interface Link extends ChainCertificate {
-  readonly certificate: x509.X509Certificate
+  readonly certificate: ParsedCertificate
   readonly openssl: X509Certificate
   readonly extensions: CertificateExtensions
   /** Whether it has issued those others: each pair is verified once. */
@@ -81,12 +80,12 @@ function checkLink(link: Link, depth: number, path: readonly Link[], date: numbe
   const { certificate, extensions } = link
   checkForm(certificate)
   checkSignatureAlgorithm(certificate)
-  checkValidity({ notBefore: certificate.notBefore.getTime(), notAfter: certificate.notAfter.getTime() }, date)
+  checkValidity(certificate, date)
   if (depth === 0) return
   const { basicConstraints, keyUsage } = extensions
   // Authorities between this one and the leaf, those that issued themselves left out (RFC 5280 section 4.2.1.9).
   const below = path.slice(1, depth).filter((other) => !isSelfIssued(other)).length
-  const signs = keyUsage === undefined || (keyUsage & x509.KeyUsageFlags.keyCertSign) !== 0
+  const signs = keyUsage === undefined || (keyUsage & KeyUsage.keyCertSign) !== 0
   if (basicConstraints?.ca !== true || !signs || below > (basicConstraints.pathLength ?? below)) {
     throw new KryptonError('certificate-invalid', 'use an issuer that may sign certificates below it')
   }
@@ -95,9 +94,8 @@ function checkLink(link: Link, depth: number, path: readonly Link[], date: numbe
 function hasIssued(issuer: Link, link: Link): boolean {
   const known = issuer.issued.get(link)
   if (known !== undefined) return known
-  const name = Buffer.from(issuer.certificate.subjectName.toArrayBuffer())
   const has =
-    name.equals(Buffer.from(link.certificate.issuerName.toArrayBuffer())) &&
+    Buffer.compare(issuer.certificate.subject, link.certificate.issuer) === 0 &&
     link.openssl.verify(issuer.openssl.publicKey)
   issuer.issued.set(link, has)
   return has

@@ -1,21 +1,17 @@
 import { digest } from '../crypto/digest.ts'
 import { KryptonError } from '../errors.ts'
 import { limits } from '../limits.ts'
-import { type AuthorityCertificate, parseCertificate } from './authority-certificate.ts'
-import { checkForm, checkSignatureAlgorithm, opensslCertificate } from './certificate-form.ts'
-import { readExtensions } from './extensions.ts'
+import { type AuthorityCertificate, opensslCertificate, parseCertificate } from './authority-certificate.ts'
+import { checkForm, checkSignatureAlgorithm, type Validity } from './certificate-form.ts'
+import { clientAuth, KeyUsage, readExtensions } from './extensions.ts'
 import { checkPublicKey } from './public-key.ts'
-import { x509 } from './x509.ts'
 
 /** What a good certificate proves: which authority's key vouches for which client's key, and when. Names prove nothing. */
-export interface VerifiedCertificate<A extends AuthorityCertificate = AuthorityCertificate> {
+export interface VerifiedCertificate<A extends AuthorityCertificate = AuthorityCertificate> extends Validity {
   /** The registered authority whose public key verifies the certificate. */
   readonly authority: A
   /** SHA-256 of the leaf's SubjectPublicKeyInfo. */
   readonly leafKeyHash: Buffer
-  /** Milliseconds since 1970; both ends belong to the validity. */
-  readonly notBefore: number
-  readonly notAfter: number
 }
 
 /**
@@ -39,10 +35,10 @@ export function verifyClientCertificate<A extends AuthorityCertificate>(
   if (extensions.basicConstraints?.ca === true) {
     throw new KryptonError('certificate-invalid', "use a client's certificate: this one is an authority's (CA:TRUE)")
   }
-  if (extensions.keyUsage !== undefined && (extensions.keyUsage & x509.KeyUsageFlags.digitalSignature) === 0) {
+  if (extensions.keyUsage !== undefined && (extensions.keyUsage & KeyUsage.digitalSignature) === 0) {
     throw new KryptonError('certificate-invalid', 'use a certificate whose key usage has digitalSignature')
   }
-  if (extensions.extendedKeyUsage?.includes(x509.ExtendedKeyUsage.clientAuth) !== true) {
+  if (extensions.extendedKeyUsage?.includes(clientAuth) !== true) {
     throw new KryptonError('certificate-invalid', 'use a certificate whose extended key usage has clientAuth')
   }
   checkPublicKey(openssl.publicKey)
@@ -54,14 +50,14 @@ export function verifyClientCertificate<A extends AuthorityCertificate>(
   }
   return {
     authority,
-    leafKeyHash: digest('sha256', new Uint8Array(certificate.publicKey.rawData)),
-    notBefore: certificate.notBefore.getTime(),
-    notAfter: certificate.notAfter.getTime(),
+    leafKeyHash: digest('sha256', certificate.subjectPublicKeyInfo),
+    notBefore: certificate.notBefore,
+    notAfter: certificate.notAfter,
   }
 }
 
 /** Throws 'certificate-invalid' outside the certificate's dates. `now` in milliseconds since 1970. */
-export function checkValidity(certificate: Pick<VerifiedCertificate, 'notBefore' | 'notAfter'>, now: number): void {
+export function checkValidity(certificate: Validity, now: number): void {
   if (now < certificate.notBefore) {
     throw new KryptonError('certificate-invalid', 'wait until the certificate is valid, or set the clocks right')
   }
@@ -71,12 +67,12 @@ export function checkValidity(certificate: Pick<VerifiedCertificate, 'notBefore'
 /** The authorities to try, the likely ones first, so that one that fits is found among thousands at the first try. */
 function byLikelihood<A extends AuthorityCertificate>(
   authorities: readonly A[],
-  issuer: string,
+  issuer: Uint8Array,
   keyIdentifier: string | undefined,
 ): readonly A[] {
   const likely = authorities.filter(
     (authority) =>
-      (keyIdentifier !== undefined && authority.keyIdentifier === keyIdentifier) || authority.subject === issuer,
+      (keyIdentifier !== undefined && authority.keyIdentifier === keyIdentifier) || authority.subject.equals(issuer),
   )
   const others = authorities.filter((authority) => !likely.includes(authority)).slice(0, limits.authorityTrialsMax)
   return [...likely, ...others].slice(0, limits.authorityTrialsMax)

@@ -138,6 +138,26 @@ export function withoutLeadingZeros(bytes: Uint8Array): Uint8Array {
   return bytes.subarray(from)
 }
 
+/** An OBJECT IDENTIFIER by the numbers of its content, as 2.5.29.19. Throws 'invalid-field'. */
+export function objectIdentifierText(content: Uint8Array): string {
+  const numbers: bigint[] = []
+  // Of any length: those that are made of UUIDs have 128 bits.
+  let number = 0n
+  let isWithin = false
+  for (const byte of content) {
+    if (byte === 0x80 && !isWithin) throw malformed()
+    number = (number << 7n) | BigInt(byte & 0x7f)
+    isWithin = byte >= 0x80
+    if (isWithin) continue
+    numbers.push(number)
+    number = 0n
+  }
+  const [first, ...others] = numbers
+  if (first === undefined || isWithin) throw malformed()
+  const root = first < 80n ? first / 40n : 2n
+  return [root, first - root * 40n, ...others].join('.')
+}
+
 function contentSize(item: DerItem): number {
   if ('content' in item) return item.content.byteLength
   if ('items' in item) return item.items.reduce((sum, inner) => sum + sizeOf(inner), 0)

@@ -1,19 +1,41 @@
-import { DerReader, DerTag } from './der.ts'
+import { DerReader, DerTag, objectIdentifierText } from './der.ts'
 
 /** What is told of an X.509 certificate (RFC 5280): parts of it as they stand there, views of what was read. Nothing of it is believed. */
 export interface CertificateParts {
+  /** The INTEGER, with its tag: 2 of version 3; undefined: version 1. */
+  readonly version: Uint8Array | undefined
   /** INTEGER, with its tag. */
   readonly serialNumber: Uint8Array
+  /** The algorithm that the signed part names; the other one stands beside the signature. */
+  readonly signedAlgorithm: AlgorithmParts
   /** Name, with its tag. */
   readonly issuer: Uint8Array
+  readonly validity: Uint8Array
   /** Name, with its tag. */
   readonly subject: Uint8Array
   readonly subjectPublicKeyInfo: Uint8Array
-  /** Content of the OBJECT IDENTIFIER. */
-  readonly signatureAlgorithm: Uint8Array
+  readonly signatureAlgorithm: AlgorithmParts
+  /** In their order. */
+  readonly extensions: readonly ExtensionParts[]
   /** GeneralNames of the extensions, each with its tag. */
   readonly subjectAlternativeNames: readonly Uint8Array[]
   readonly issuerAlternativeNames: readonly Uint8Array[]
+}
+
+/** An AlgorithmIdentifier. */
+export interface AlgorithmParts {
+  /** Content of the OBJECT IDENTIFIER. */
+  readonly identifier: Uint8Array
+  /** With their tag; empty where there are none. */
+  readonly parameters: Uint8Array
+}
+
+export interface ExtensionParts {
+  /** By its numbers, as 2.5.29.19. */
+  readonly type: string
+  readonly isCritical: boolean
+  /** What stands in the OCTET STRING. */
+  readonly value: Uint8Array
 }
 
 /** Throws KryptonError 'invalid-field' for bytes that are no certificate in DER. */
@@ -22,30 +44,41 @@ export function readCertificate(der: Uint8Array): CertificateParts {
   const certificate = outer.within(DerTag.sequence)
   outer.end()
   const body = certificate.within(DerTag.sequence)
-  if (body.has(DerTag.context0)) body.skip()
+  const version = body.has(DerTag.context0) ? body.item(DerTag.context0) : undefined
   const serialNumber = body.whole(DerTag.integer)
-  body.item(DerTag.sequence)
+  const signedAlgorithm = algorithmIn(body.item(DerTag.sequence))
   const issuer = body.whole(DerTag.sequence)
-  body.item(DerTag.sequence)
+  const validity = body.item(DerTag.sequence)
   const subject = body.whole(DerTag.sequence)
   const subjectPublicKeyInfo = body.whole(DerTag.sequence)
-  let extensions: ReadonlyMap<string, Uint8Array> = new Map()
+  const extensions: ExtensionParts[] = []
   while (!body.isAtEnd) {
-    if (body.has(extensionsTag)) extensions = extensionsIn(body.within(extensionsTag))
+    if (body.has(extensionsTag)) extensions.push(...extensionsIn(body.within(extensionsTag)))
     else body.skip()
   }
-  const signatureAlgorithm = certificate.within(DerTag.sequence).item(DerTag.objectIdentifier)
+  const signatureAlgorithm = algorithmIn(certificate.item(DerTag.sequence))
   certificate.item(DerTag.bitString)
   certificate.end()
   return {
+    version,
     serialNumber,
+    signedAlgorithm,
     issuer,
+    validity,
     subject,
     subjectPublicKeyInfo,
     signatureAlgorithm,
-    subjectAlternativeNames: namesIn(extensions.get(subjectAlternativeName)),
-    issuerAlternativeNames: namesIn(extensions.get(issuerAlternativeName)),
+    extensions,
+    subjectAlternativeNames: namesIn(extensions, subjectAlternativeName),
+    issuerAlternativeNames: namesIn(extensions, issuerAlternativeName),
   }
+}
+
+function algorithmIn(content: Uint8Array): AlgorithmParts {
+  const reader = new DerReader(content)
+  const identifier = reader.item(DerTag.objectIdentifier)
+  const parameters = reader.isAtEnd ? noParameters : reader.whole(reader.tag)
+  return { identifier, parameters }
 }
 
 /** One attribute of a distinguished name: content of its OBJECT IDENTIFIER, and its value with the tag. */
@@ -76,24 +109,29 @@ export function readName(name: Uint8Array): readonly (readonly NameAttribute[])[
   return relative
 }
 
-/** By their OBJECT IDENTIFIERs in hexadecimal: what stands in the OCTET STRING. */
-function extensionsIn(wrapped: DerReader): ReadonlyMap<string, Uint8Array> {
-  const found = new Map<string, Uint8Array>()
+function extensionsIn(wrapped: DerReader): readonly ExtensionParts[] {
+  const found: ExtensionParts[] = []
   const sequence = wrapped.within(DerTag.sequence)
   wrapped.end()
   while (!sequence.isAtEnd) {
     const extension = sequence.within(DerTag.sequence)
-    const identifier = extension.item(DerTag.objectIdentifier)
-    if (extension.has(DerTag.boolean)) extension.skip()
-    found.set(Buffer.from(identifier).toString('hex'), extension.item(DerTag.octetString))
+    const type = objectIdentifierText(extension.item(DerTag.objectIdentifier))
+    // Whatever is not exactly FALSE is taken for critical, which refuses more.
+    const isCritical = extension.has(DerTag.boolean) && !isFalse(extension.item(DerTag.boolean))
+    found.push({ type, isCritical, value: extension.item(DerTag.octetString) })
     extension.end()
   }
   return found
 }
 
-function namesIn(extension: Uint8Array | undefined): readonly Uint8Array[] {
+function isFalse(content: Uint8Array): boolean {
+  return content.byteLength === 1 && content[0] === 0
+}
+
+function namesIn(extensions: readonly ExtensionParts[], wanted: string): readonly Uint8Array[] {
+  const extension = extensions.findLast(({ type }) => type === wanted)
   if (extension === undefined) return []
-  const outer = new DerReader(extension)
+  const outer = new DerReader(extension.value)
   const sequence = outer.within(DerTag.sequence)
   outer.end()
   const names: Uint8Array[] = []
@@ -101,7 +139,8 @@ function namesIn(extension: Uint8Array | undefined): readonly Uint8Array[] {
   return names
 }
 
+const noParameters = new Uint8Array()
 /** [3] of a certificate's body. */
 const extensionsTag = 0xa3
-const subjectAlternativeName = '551d11'
-const issuerAlternativeName = '551d12'
+const subjectAlternativeName = '2.5.29.17'
+const issuerAlternativeName = '2.5.29.18'

@@ -21,7 +21,7 @@ export function describeCertificate(der: Uint8Array): CertificateDescription {
   const issuer = distinguishedName(parts.issuer)
   const subjectAlternativeNames = parts.subjectAlternativeNames.map(own)
   const issuerAlternativeNames = parts.issuerAlternativeNames.map(own)
-  const signature = Buffer.from(parts.signatureAlgorithm).toString('hex')
+  const signature = Buffer.from(parts.signatureAlgorithm.identifier).toString('hex')
   return {
     ...publicKeyOf(parts.subjectPublicKeyInfo),
     implied: {

@@ -54,8 +54,15 @@ export function createCertificateAuthority(
   request: NewCertificateAuthority,
   context: OperationContext,
 ): MaybePromise<CertificateIssuer> {
+  return next(readDistinguishedName(request.subject), (subject) => create(request, subject, context))
+}
+
+function create(
+  request: NewCertificateAuthority,
+  subject: Buffer,
+  context: OperationContext,
+): MaybePromise<CertificateIssuer> {
   const { unit, now, randomBytes } = context
-  const subject = readDistinguishedName(request.subject)
   const ids = { private: randomBytes(16), public: randomBytes(16) }
   const certificateId = randomBytes(16)
   const common = [

@@ -1,8 +1,8 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { CertificateAuthority } from '../../src/certificates/certificate-authority.ts'
-import { privateKeyPem } from '../../src/certificates/key-pair.ts'
-import { p256, x509 } from '../../src/certificates/x509.ts'
+import { p256, privateKeyPem } from '../../src/certificates/key-pair.ts'
+import { x509 } from '../../src/certificates/x509.ts'
 import { isKryptonError } from '../../src/errors.ts'
 import { day, newKeys, rsa } from '../support/certificates.ts'
 
@@ -35,7 +35,7 @@ describe('the authority', () => {
 
   test('opens again from its two files', async () => {
     const { authority, privateKeyPem: pem } = created
-    const opened = await CertificateAuthority.open(authority.certificatePem, pem)
+    const opened = CertificateAuthority.open(authority.certificatePem, pem)
     const { certificate } = await opened.issueClient({ name: 'demo' }, now)
     expect(new X509Certificate(certificate).verify(new X509Certificate(authority.certificate).publicKey)).toBe(true)
   })
@@ -43,11 +43,12 @@ describe('the authority', () => {
   test('does not open with the key of another, a key of another kind, or what is no key or certificate', async () => {
     const { certificatePem } = created.authority
     const other = await CertificateAuthority.create('other', now)
-    await expect(CertificateAuthority.open(certificatePem, other.privateKeyPem)).rejects.toSatisfy(refused('belong'))
     const rsaPem = await privateKeyPem((await newKeys(rsa(2048))).privateKey)
-    await expect(CertificateAuthority.open(certificatePem, rsaPem)).rejects.toSatisfy(refused('P-256'))
-    await expect(CertificateAuthority.open(certificatePem, Buffer.from('no key'))).rejects.toSatisfy(refused('PKCS #8'))
-    await expect(CertificateAuthority.open('no certificate', other.privateKeyPem)).rejects.toSatisfy(refused('X.509'))
+    const open = (pem: string, key: Buffer) => () => CertificateAuthority.open(pem, key)
+    expect(open(certificatePem, other.privateKeyPem)).toThrow('does not belong to the certificate')
+    expect(open(certificatePem, rsaPem)).toThrow('use a P-256 private key')
+    expect(open(certificatePem, Buffer.from('no key'))).toThrow('PKCS #8 in PEM')
+    expect(open('no certificate', other.privateKeyPem)).toThrow('X.509 in PEM')
   })
 })
 

@@ -2,7 +2,8 @@ import { webcrypto } from 'node:crypto'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { type AuthorityCertificate, readAuthorityCertificate } from '../../src/certificates/authority-certificate.ts'
 import { checkValidity, verifyClientCertificate } from '../../src/certificates/verify-client-certificate.ts'
-import { p256, x509 } from '../../src/certificates/x509.ts'
+import { p256 } from '../../src/certificates/key-pair.ts'
+import { x509 } from '../../src/certificates/x509.ts'
 import { isKryptonError } from '../../src/errors.ts'
 import { limits } from '../../src/limits.ts'
 import {
@@ -271,6 +272,20 @@ describe('a certificate is refused', () => {
   test('that is cut off at any length', async () => {
     const der = await sign(signer)
     for (let length = 0; length < der.length; length += 7) expect(outcome(der.subarray(0, length))).not.toBe('good')
+  })
+
+  test('with any byte changed that its authority has signed, or with any other, in words', async () => {
+    const der = await sign(signer)
+    // What is signed: the SEQUENCE within the first one, each with two bytes of length.
+    const signedEnd = 4 + 4 + der.readUInt16BE(6)
+    for (let at = 0; at < der.length; at++) {
+      for (const bits of [0x01, 0x80, 0xff]) {
+        const changed = Buffer.from(der)
+        changed[at] = changed[at]! ^ bits
+        const result = outcome(changed)
+        if (at >= 4 && at < signedEnd) expect([at, bits, result]).not.toContain('good')
+      }
+    }
   })
 
   test('that is no certificate, or too long for one', () => {

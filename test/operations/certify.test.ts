@@ -1,6 +1,7 @@
 import { KeyObject, randomUUID, X509Certificate } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { p256 as p256Algorithm, x509 } from '../../src/certificates/x509.ts'
+import { p256 as p256Algorithm } from '../../src/certificates/key-pair.ts'
+import { x509 } from '../../src/certificates/x509.ts'
 import {
   CertificateRequestType,
   CertificateType,

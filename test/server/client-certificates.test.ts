@@ -1,6 +1,7 @@
 import { webcrypto } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { p256, x509 } from '../../src/certificates/x509.ts'
+import { p256 } from '../../src/certificates/key-pair.ts'
+import { x509 } from '../../src/certificates/x509.ts'
 import { digest } from '../../src/crypto/digest.ts'
 import { ResultReason } from '../../src/kmip/enums.ts'
 import { encodeRequest } from '../../src/kmip/request-message.ts'

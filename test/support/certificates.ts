@@ -1,7 +1,7 @@
 import { webcrypto } from 'node:crypto'
 import { CertificateAuthority, type IssuedCertificate } from '../../src/certificates/certificate-authority.ts'
-import { privateKeyPem } from '../../src/certificates/key-pair.ts'
-import { p256, x509 } from '../../src/certificates/x509.ts'
+import { p256, privateKeyPem } from '../../src/certificates/key-pair.ts'
+import { x509 } from '../../src/certificates/x509.ts'
 
 /** A certificate and its key, as TLS takes them. */
 export interface TestIdentity {
