@@ -1,18 +1,18 @@
 import { Command, CommanderError } from 'commander'
 import { KryptonError } from '../errors.ts'
 import { version } from '../version.ts'
-import { commands } from './commands/index.ts'
+import { commandsFor } from './commands/index.ts'
 import { ExitCode, exitCodeOf } from './exit-code.ts'
 import { asCalled } from './hints.ts'
 import type { Terminal } from './terminal.ts'
 
-/** The krypton command with all that is below it. */
-export function buildProgram(terminal: Terminal): Command {
+/** The krypton command with what is below it: all of it, or as much as is needed for the line `args`. */
+export async function buildProgram(terminal: Terminal, args: readonly string[] = []): Promise<Command> {
   const program = new Command('krypton')
     .description('Key management for databases: a KMIP server and what runs it')
     .version(version, '-V, --version')
     .helpCommand(false)
-  for (const add of commands) add(program, terminal)
+  for (const add of await Promise.all(commandsFor(args).map((load) => load()))) add(program, terminal)
   const settle = (command: Command): void => {
     command
       .exitOverride()
@@ -32,7 +32,7 @@ export function buildProgram(terminal: Terminal): Command {
 /** Runs one command line and resolves to its exit code; what went wrong is told on the terminal. */
 export async function run(args: readonly string[], terminal: Terminal): Promise<number> {
   try {
-    await buildProgram(terminal).parseAsync(args, { from: 'user' })
+    await (await buildProgram(terminal, args)).parseAsync(args, { from: 'user' })
     return ExitCode.Ok
   } catch (error) {
     // commander has told its own findings already.

@@ -1,6 +1,5 @@
 import { dirname, resolve } from 'node:path'
 import { KryptonError } from '../errors.ts'
-import { readConfigFile } from './config-file.ts'
 import { environmentSettings } from './environment.ts'
 import type { Origin } from './origin.ts'
 import type { Config } from './schema.ts'
@@ -34,7 +33,7 @@ export interface LoadedConfig {
  * directory when a variable or flag gives it), every other path from `server.directory`. Throws 'config-invalid' for
  * whatever is wrong, with its place and what is allowed.
  */
-export function loadConfig(sources: ConfigSources): LoadedConfig {
+export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> {
   const values = new Map<string, unknown>()
   const origins = new Map<string, Origin>()
   const set = (path: string, value: unknown, origin: Origin): void => {
@@ -44,8 +43,11 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   for (const { path, schema } of settings)
     if (schema.default !== undefined) set(path, schema.default, { kind: 'default', where: '' })
   const file = sources.file === undefined ? undefined : resolve(sources.file)
-  if (sources.file !== undefined)
+  if (sources.file !== undefined) {
+    // Who has no file needs neither a parser of YAML nor a check of what it says.
+    const { readConfigFile } = await import('./config-file.ts')
     for (const [path, { value, where }] of readConfigFile(sources.file)) set(path, value, { kind: 'file', where })
+  }
   const { given, unknown } = environmentSettings(sources.environment ?? {})
   for (const [setting, text] of given) {
     const where = setting.variable ?? setting.path

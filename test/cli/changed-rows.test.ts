@@ -15,7 +15,7 @@ let directory: string
 let krypton: Krypton
 
 async function start(): Promise<void> {
-  const { config } = loadConfig({
+  const { config } = await loadConfig({
     file: join(directory, 'krypton.yaml'),
     flags: [
       { path: 'kmip.port', flag: '--kmip-port', value: '0' },

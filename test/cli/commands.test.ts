@@ -1,4 +1,5 @@
 import { credentialInput, verifiesCredential } from '../../src/auth/credential-verifier.ts'
+import type { Command } from 'commander'
 import { createPrivateKey } from 'node:crypto'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -25,10 +26,12 @@ afterEach(() => {
 
 describe('every command', () => {
   it('has a description, help with an example, and no secret among its flags', async () => {
-    const leaves = (command: ReturnType<typeof buildProgram>): ReturnType<typeof buildProgram>[] =>
+    const leaves = (command: Command): Command[] =>
       command.commands.length === 0 ? [command] : command.commands.flatMap(leaves)
-    const found = leaves(buildProgram(processTerminal))
-    expect(found.length).toBeGreaterThan(commands.length)
+    const program = await buildProgram(processTerminal)
+    expect(program.commands.map((command) => command.name())).toEqual(Object.keys(commands))
+    const found = leaves(program)
+    expect(found.length).toBeGreaterThan(program.commands.length)
     for (const command of found) {
       const path = []
       for (let at: typeof command | null = command; at?.parent; at = at.parent) path.unshift(at.name())

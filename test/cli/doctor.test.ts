@@ -57,7 +57,8 @@ describe('krypton doctor', () => {
       expect(talk).toMatch(/krypton: 1 of \d+ checks is wrong: mend what is marked so\n$/)
       const quiet = { ...processTerminal, writeData: () => undefined, writeTalk: () => undefined }
       const line = ['doctor', '--dir', instance]
-      await expect(buildProgram(quiet).parseAsync(line, { from: 'user' })).rejects.toMatchObject({
+      const program = await buildProgram(quiet)
+      await expect(program.parseAsync(line, { from: 'user' })).rejects.toMatchObject({
         code: 'not-healthy',
       })
     } finally {

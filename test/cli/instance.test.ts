@@ -39,7 +39,7 @@ function copy(name: string): string {
 /** Starts the server on free ports; the caller stops it. */
 async function start(directory: string, prepare?: () => Promise<void>, cryptoProfile = 'any'): Promise<Krypton> {
   lines = []
-  const { config } = loadConfig({
+  const { config } = await loadConfig({
     file: join(directory, 'krypton.yaml'),
     flags: [
       { path: 'kmip.port', flag: '--kmip-port', value: '0' },
@@ -109,7 +109,7 @@ describe('a server that starts', () => {
   })
 
   it('is no development server on a store that is none', async () => {
-    const { config } = loadConfig({
+    const { config } = await loadConfig({
       file: join(copy('trusted'), 'krypton.yaml'),
       flags: [
         { path: 'server.profile', flag: '--dev', value: 'development' },
@@ -366,7 +366,7 @@ describe('a server that runs', () => {
 
   it('is not made by init where a development server keeps its store', async () => {
     const directory = join(folder, 'development')
-    const { config } = loadConfig({
+    const { config } = await loadConfig({
       flags: [
         { path: 'server.directory', flag: '--dir', value: directory },
         { path: 'server.profile', flag: '--dev', value: 'development' },

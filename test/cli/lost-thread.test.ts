@@ -30,7 +30,7 @@ beforeEach(async () => {
   lines = []
   process.on('worker', onWorker)
   expect((await runCommand(['init', '--dir', directory])).code).toBe(0)
-  const { config } = loadConfig({
+  const { config } = await loadConfig({
     file: join(directory, 'krypton.yaml'),
     flags: [
       { path: 'kmip.port', flag: '--kmip-port', value: '0' },

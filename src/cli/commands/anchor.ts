@@ -32,7 +32,7 @@ export const addAnchorCommand: AddCommand = (program, terminal) => {
     )
     .action(async (flags: AcceptFlags) => {
       const output = new Output(terminal, flags)
-      const { config } = instanceConfig(flags, terminal)
+      const { config } = await instanceConfig(flags, terminal)
       const { acceptAnchor } = await import('../../krypton.ts')
       output.thing({ ...(await acceptAnchor(config, flags.reason)) })
     })

@@ -21,12 +21,12 @@ export const addConfigCommand: AddCommand = (program, terminal) => {
       .option('--config <file>', fileHelp),
   )
     .addHelpText('after', examples('krypton config check --config krypton.yaml'))
-    .action((flags: ConfigFlags) => {
+    .action(async (flags: ConfigFlags) => {
       const output = new Output(terminal, flags)
       const file = configFile(flags.config, terminal)
       if (file === undefined)
         throw new KryptonError('usage', 'there is no krypton.yaml here to check: name a file with --config')
-      const { warnings } = loadConfig({ file, environment: terminal.environment })
+      const { warnings } = await loadConfig({ file, environment: terminal.environment })
       for (const warning of warnings) output.talk(`krypton: warning: ${warning}\n`)
       output.thing({ file: resolve(file), result: 'right' })
     })
@@ -41,15 +41,15 @@ export const addConfigCommand: AddCommand = (program, terminal) => {
       'after',
       examples('krypton config print --config krypton.yaml --origin', 'krypton config print -o yaml'),
     )
-    .action((flags: ConfigFlags) => {
+    .action(async (flags: ConfigFlags) => {
       const output = new Output(terminal, flags)
-      const loaded = load(flags, terminal)
+      const loaded = await load(flags, terminal)
       if (flags.origin !== true) return output.thing(loaded.config)
       output.list(withOrigins(loaded), { SETTING: 'setting', VALUE: 'value', ORIGIN: 'origin', VARIABLE: 'variable' })
     })
 }
 
-function load(flags: ConfigFlags, terminal: Terminal): LoadedConfig {
+function load(flags: ConfigFlags, terminal: Terminal): Promise<LoadedConfig> {
   return loadConfig({ file: configFile(flags.config, terminal), environment: terminal.environment })
 }
 
@@ -65,13 +65,14 @@ export function configFile(flag: string | undefined, terminal: Terminal, directo
 }
 
 /** The configuration of the instance that these flags name, for a command that works on it without its server. */
-export function instanceConfig(
+export async function instanceConfig(
   { config: flag, dir }: { readonly config?: string; readonly dir?: string },
   terminal: Terminal,
-): { readonly config: Config; readonly file: string | undefined } {
+): Promise<{ readonly config: Config; readonly file: string | undefined }> {
   const file = configFile(flag, terminal, dir)
   const flags = dir === undefined ? [] : [{ path: 'server.directory', flag: '--dir', value: dir }]
-  return { config: loadConfig({ file, environment: terminal.environment, flags }).config, file }
+  const { config } = await loadConfig({ file, environment: terminal.environment, flags })
+  return { config, file }
 }
 
 const fileHelp = 'configuration file (default: KRYPTON_CONFIG, else krypton.yaml of KRYPTON_DIR)'

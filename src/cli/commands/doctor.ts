@@ -31,7 +31,7 @@ export const addDoctorCommand: AddCommand = (program, terminal) => {
     )
     .action(async (flags: DoctorFlags) => {
       const output = new Output(terminal, flags)
-      const { config, file } = instanceConfig(flags, terminal)
+      const { config, file } = await instanceConfig(flags, terminal)
       const asked = await findingsOfServer(config)
       const production = config.server.profile === 'production' && file !== undefined
       // Without a configuration nobody requires anything, unless the environment does.

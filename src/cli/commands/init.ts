@@ -58,7 +58,7 @@ export const addInitCommand: AddCommand = (program, terminal) => {
         )
       checkHosts(flags.host)
       const chosen = chosenSettings(flags)
-      const { config } = loadConfig({
+      const { config } = await loadConfig({
         environment: terminal.environment,
         flags: [{ path: 'server.directory', flag: '--dir', value: directory }, ...chosen],
       })

@@ -34,7 +34,7 @@ export const addServerCertificateCommand: AddCommand = (program, terminal) => {
     .action(async (flags: RenewFlags) => {
       const output = new Output(terminal, flags)
       checkHosts(flags.host)
-      const { config } = instanceConfig(flags, terminal)
+      const { config } = await instanceConfig(flags, terminal)
       const { renewServerCertificate, serverCertificateNames } = await import('../../krypton.ts')
       const hosts = flags.host.length > 0 ? flags.host : await serverCertificateNames(config.kmip)
       const { names, notAfter } = await renewServerCertificate(config, hosts)
@@ -63,7 +63,7 @@ function addInteropCommand(certificate: Command, terminal: Terminal): void {
     .action(async (flags: RenewFlags) => {
       const output = new Output(terminal, flags)
       checkHosts(flags.host)
-      const { config } = instanceConfig(flags, terminal)
+      const { config } = await instanceConfig(flags, terminal)
       const { makeInteropCertificate, serverCertificateNames } = await import('../../krypton.ts')
       const hosts = flags.host.length > 0 ? flags.host : await serverCertificateNames(config.kmip)
       const { names, notAfter, files } = await makeInteropCertificate(config, hosts)

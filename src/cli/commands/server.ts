@@ -57,7 +57,7 @@ export const addServerCommand: AddCommand = (program, terminal) => {
       if (flags.dev === true && flags.config !== undefined)
         throw new KryptonError('usage', '--dev brings its own settings: leave out --config, or run krypton init')
       const directory = flags.dev === true ? developmentDirectory(flags.dir) : flags.dir
-      const { config, warnings } = loadConfig({
+      const { config, warnings } = await loadConfig({
         file: flags.dev === true ? undefined : configFile(flags.config, terminal, directory),
         environment: terminal.environment,
         flags: settingsOf(withHttps(flags, terminal.environment), directory),

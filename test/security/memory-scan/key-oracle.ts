@@ -53,7 +53,7 @@ const { objectOf, recordContext } = await import('../../../src/keystore/object-r
 const { unseal } = await import('../../../src/seal/seal.ts')
 const { openSqliteStore } = await import('../../../src/store/sqlite/sqlite-store.ts')
 
-const { config } = loadConfig({ file: join(instance, 'krypton.yaml') })
+const { config } = await loadConfig({ file: join(instance, 'krypton.yaml') })
 const directory = join(workspace, 'data')
 copyStore(config.store.directory)
 const keyFile = join(workspace, 'seal.key')
