@@ -12,6 +12,7 @@ import { differencesOf, faultOf, smallSetTables } from './hierarchy/sets.ts'
 import type { ChangedRows } from './store/row-register.ts'
 import type { SetDifference } from './store/set-digest.ts'
 import type { KeptSets, Store } from './store/store.ts'
+import { auditSystem } from './system-audit.ts'
 import type { Log } from './telemetry/log.ts'
 
 export interface ChangedRowsWatchParts {
@@ -126,12 +127,13 @@ export class ChangedRowsWatch {
     for (const difference of news) {
       const fault = faultOf(difference)
       log.error(`rows of a table are not those that were written; ${refusedFor(difference)}`, fault)
-      await this.#audit('IntegrityFault', 'failed', fault.message)
+      await auditSystem(this.#parts, { operation: 'IntegrityFault', result: 'failed', detail: fault.message })
     }
     for (const difference of over) {
       if (changed.some(({ table }) => table === difference.table)) continue
       log.warn('the rows of a table are those that were written again, or were accepted', { table: difference.table })
-      await this.#audit('IntegrityFaultEnd', 'success', `table ${difference.table}`)
+      const detail = `table ${difference.table}`
+      await auditSystem(this.#parts, { operation: 'IntegrityFaultEnd', result: 'success', detail })
     }
     if (heldWork && !this.holdsWork) onReleased()
   }
@@ -148,12 +150,6 @@ export class ChangedRowsWatch {
       changed.push((isTold ? await store.compareSet(table, () => setImmediate()) : undefined) ?? difference)
     }
     return changed
-  }
-
-  async #audit(operation: string, result: string, detail: string): Promise<void> {
-    const { clock, store } = this.#parts
-    const event = auditEvent({ clock, tenant: noTenant, actor: 'system', operation, result, detail })
-    await store.commit({ section: 'data', changes: [], audit: [event] })
   }
 }
 

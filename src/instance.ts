@@ -9,6 +9,7 @@ import { auditEvent } from './audit/audit-event.ts'
 import { isKryptonError, KryptonError } from './errors.ts'
 import type { ExternalKey } from './external-keys/external-key.ts'
 import { createStaticKeyFile, openStaticKey } from './external-keys/static.ts'
+import { hex } from './hex.ts'
 import { KeyChain, type RootKeys } from './hierarchy/key-chain.ts'
 import { setDigestKeys } from './hierarchy/integrity-key.ts'
 import { noTenant } from './hierarchy/key-record.ts'
@@ -27,6 +28,7 @@ import type { Section } from './store/schema.ts'
 import { readRootBeforehand } from './store/sqlite/section-file.ts'
 import { openSqliteStore, type SqliteStore } from './store/sqlite/sqlite-store.ts'
 import type { Store } from './store/store.ts'
+import { auditSystem } from './system-audit.ts'
 import { TenantRegistry } from './tenants/tenant-registry.ts'
 
 /** What an instance is made of on disk, opened: its store, its root, and the authority of its certificates. */
@@ -227,8 +229,7 @@ async function keepSets(store: SqliteStore, root: RootKeys, mayBegin: boolean): 
 /** The digests of a store that was made by a version without them begin with its first start: what was put back before that is not noticed, so the audit tells when it was. */
 async function beginSets(store: SqliteStore, root: RootKeys): Promise<void> {
   for (const section of await keepSets(store, root, !root.setsKeptFromStart)) {
-    const event = { clock: systemClock, tenant: noTenant, actor: 'system', operation: 'SetDigestBegin' }
-    await store.commit({ section, changes: [], audit: [auditEvent({ ...event, result: 'success' })] })
+    await auditSystem({ store, clock: systemClock }, { section, operation: 'SetDigestBegin', result: 'success' })
   }
 }
 
@@ -321,5 +322,3 @@ export function pinsOf({ seal: { cluster, verifier, epoch } }: Config): RootPins
 }
 
 const actor = 'operator:init'
-
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')

@@ -1,36 +1,34 @@
-import { auditEvent } from './audit/audit-event.ts'
-import type { AdminHttpServer } from './admin/http-server.ts'
-import type { AdministrationParts } from './administration.ts'
-import type { Status } from './admin/services.ts'
+import { ChangedRowsWatch } from './changed-rows.ts'
 import { systemBootClock, systemClock } from './clock.ts'
 import type { Config } from './config.ts'
+import type { ControlPlane } from './control-plane.ts'
 import { algorithmSelfTest } from './crypto/algorithm-self-test.ts'
-import { decideMaking, memoryReport } from './crypto/native.ts'
+import { decideMaking } from './crypto/native.ts'
 import { externalKeyProviders } from './external-keys/providers.ts'
-import { findingsOfProcess } from './doctor/process-findings.ts'
-import { limits } from './limits.ts'
-import { cannotListen } from './listen-refusal.ts'
-import { ChangedRowsWatch } from './changed-rows.ts'
-import { activeIntegrityVersion } from './hierarchy/integrity-key.ts'
+import { hex } from './hex.ts'
 import { checkLinkRows } from './hierarchy/sets.ts'
-import { noTenant } from './hierarchy/key-record.ts'
 import { exportRootKeys } from './hierarchy/key-chain.ts'
 import { L1Leases } from './hierarchy/l1-leases.ts'
 import { noLeases } from './hierarchy/lease.ts'
-import { type Instance, openInstance, openSealKey, pinsOf } from './instance.ts'
-import { KeyJobs } from './key-jobs.ts'
+import { type Instance, openInstance } from './instance.ts'
+import { limits } from './limits.ts'
+import { cannotListen } from './listen-refusal.ts'
 import { type Address, ListenerThreads } from './listener-threads.ts'
-import { policyOf } from './objects/crypto-policy.ts'
-import { MasterKeyActs } from './master-key-acts.ts'
 import { hardenProcess } from './process/hardening.ts'
 import { wipeAtEnd } from './process/wipe-at-end.ts'
-import { AnchorKeeper } from './seal/anchor-keeper.ts'
 import { isOnVolumeOf } from './seal/anchor-place.ts'
-import type { ServiceActs } from './service-acts.ts'
+import {
+  type KeptAnchor,
+  memoryInWords,
+  memoryStatus,
+  memoryWarnings,
+  type ServerParts,
+  ServerStatus,
+} from './server-status.ts'
+import { auditSystem } from './system-audit.ts'
 import { Counters } from './telemetry/counters.ts'
 import type { HealthServer } from './telemetry/health-server.ts'
 import type { Log } from './telemetry/log.ts'
-import { TenantLinks } from './tenant-links.ts'
 import { version } from './version.ts'
 
 export {
@@ -41,7 +39,6 @@ export {
   makeInteropCertificate,
   renewServerCertificate,
 } from './instance.ts'
-import { isLoopback } from './server-certificate.ts'
 export { serverCertificateNames } from './server-certificate.ts'
 
 export interface StartOptions {
@@ -91,7 +88,7 @@ export async function startKrypton({ config, log, prepare }: StartOptions): Prom
 class RunningServer implements Krypton {
   readonly #config: Config
   readonly #log: Log
-  readonly #started = new Date(systemClock.now())
+  readonly #status = new ServerStatus(() => this.#parts())
   readonly #threads: ListenerThreads
   readonly stopped: Promise<'signal' | 'fatal'>
   #tellStopped: (reason: 'signal' | 'fatal') => void = () => undefined
@@ -99,18 +96,11 @@ class RunningServer implements Krypton {
   #serving = false
   #instance: Instance | undefined
   #wipeNoMore: () => void = () => undefined
-  #anchor: AnchorKeeper | undefined
-  /** The anchor lies on the store's own volume. */
-  #anchorShares = false
+  #anchor: KeptAnchor | undefined
   #changedRows: ChangedRowsWatch | undefined
-  #keyJobs: KeyJobs | undefined
-  #masterKey: MasterKeyActs | undefined
+  #control: ControlPlane | undefined
   #leases: L1Leases | undefined
   #leaseTimer: NodeJS.Timeout | undefined
-  /** Rows that were found damaged, in words. */
-  readonly #damaged = new Set<string>()
-  #admin: AdminHttpServer | undefined
-  #acts: ServiceActs | undefined
   #health: { readonly server: HealthServer; readonly address: Address } | undefined
 
   constructor(config: Config, log: Log) {
@@ -138,11 +128,7 @@ class RunningServer implements Krypton {
   }
 
   get keys(): string {
-    const { making, lockedBytes, lockedBy, reason, refused } = memoryReport()
-    if (making === 'javascript') return `held by JavaScript, in memory that is not locked: ${reason}`
-    const how =
-      lockedBy === 'nothing' ? 'memory that could not be locked' : `locked memory (${lockedBytes} bytes, ${lockedBy})`
-    return [`held by the native addon, in ${how}`, ...refused].join('; ')
+    return memoryInWords()
   }
 
   async start(prepare: StartOptions['prepare']): Promise<void> {
@@ -152,18 +138,8 @@ class RunningServer implements Krypton {
     algorithmSelfTest()
     this.#instance = await openInstance(config, (error) => this.#fail('the store cannot go on', error))
     const { store, keyChain } = this.#instance
-    const { cluster, epoch, development } = keyChain.root
     this.#wipeNoMore = wipeAtEnd(() => keyChain.forget())
-    for (const warning of memoryWarnings()) this.#log.warn(warning)
-    const { native, memory } = memoryStatus()
-    this.#log.info('unsealed', {
-      seal: config.seal.type,
-      cluster: hex(cluster),
-      epoch,
-      native,
-      lockedBytes: memory.lockedBytes,
-      lockedBy: memory.lockedBy,
-    })
+    this.#tellUnsealed()
     await this.#tellProfile()
     this.#changedRows = new ChangedRowsWatch({
       store,
@@ -171,7 +147,7 @@ class RunningServer implements Krypton {
       clock: systemClock,
       log: this.#log,
       refuse: (changed) => this.#threads.refuse(changed),
-      onReleased: () => this.#keyJobs?.goOn(),
+      onReleased: () => this.#control?.keyJobs.goOn(),
     })
     // Before anybody is served.
     await this.#changedRows.look()
@@ -190,43 +166,7 @@ class RunningServer implements Krypton {
         leases,
       }))
     }
-    this.#keyJobs = new KeyJobs({
-      instance: this.#instance,
-      users: {
-        refresh: async (meant) => {
-          await this.#threads.refresh(meant)
-          if (meant?.forget === true) this.#acts?.forget()
-        },
-        takeRoot: (root) => this.#threads.takeRoot(root),
-      },
-      changedRows: this.#changedRows,
-      rotation: config.rotation,
-      scrub: config.scrub,
-      clock: systemClock,
-      log: this.#log,
-    })
-    await this.#keyJobs.start()
-    const links = new TenantLinks({
-      work: this.#keyJobs.work,
-      leases: this.#leases,
-      registry: this.#instance.registry,
-      providers: externalKeyProviders,
-      development,
-    })
-    this.#masterKey = new MasterKeyActs({
-      work: this.#keyJobs.work,
-      backups: this.#keyJobs.backups,
-      openSealKey: () => openSealKey(config),
-      pins: pinsOf(config),
-      days: config.rotation.masterKeyDays,
-    })
-    await this.#masterKey.start()
-    await this.#startAdministration({
-      keyJobs: this.#keyJobs,
-      changedRows: this.#changedRows,
-      masterKey: this.#masterKey,
-      links,
-    })
+    await this.#startControlPlane(this.#changedRows, this.#leases)
     await prepare?.(this)
     if (config.health.enabled) await this.#startHealth(counters)
     await this.#startAnchor()
@@ -236,7 +176,21 @@ class RunningServer implements Krypton {
       ...kmip,
       httpsPort: https?.port,
       threads: config.server.threads,
-      development,
+      development: this.development,
+    })
+  }
+
+  #tellUnsealed(): void {
+    const { cluster, epoch } = this.#opened().keyChain.root
+    for (const warning of memoryWarnings()) this.#log.warn(warning)
+    const { native, memory } = memoryStatus()
+    this.#log.info('unsealed', {
+      seal: this.#config.seal.type,
+      cluster: hex(cluster),
+      epoch,
+      native,
+      lockedBytes: memory.lockedBytes,
+      lockedBy: memory.lockedBy,
     })
   }
 
@@ -261,14 +215,13 @@ class RunningServer implements Krypton {
           throw error
         }
       },
-      onEnded: () => this.#acts?.forgetEnded(),
+      onEnded: () => this.#control?.forgetEnded(),
       onRefused: async ({ tenant, system, name, error: { code, message } }) => {
         this.#log.warn('an L1 does not open its link key', { system: name, code, message })
-        const event = { clock: systemClock, tenant, actor: 'system', operation: 'LinkKeyOpen', object: system }
-        const audit = auditEvent({ ...event, result: code, detail: '' })
-        await store.commit({ section: 'data', changes: [], audit: [audit] })
+        const event = { tenant, operation: 'LinkKeyOpen', object: system, result: code }
+        await auditSystem({ store, clock: systemClock }, event)
       },
-      onReopened: (tenant) => this.#keyJobs?.goOn(tenant),
+      onReopened: (tenant) => this.#control?.keyJobs.goOn(tenant),
       onFault: (error) => this.#log.error('the L1 of a system could not be asked by a fault of ours', error),
     })
     chain.leaseFrom(leases)
@@ -284,9 +237,8 @@ class RunningServer implements Krypton {
     if (profile !== 'any') told.push(`crypto.profile ${profile}`)
     if (tlsProfile !== 'modern') told.push(`kmip.tlsProfile ${tlsProfile}`)
     if (told.length === 0) return
-    const { clock, tenant, detail } = { clock: systemClock, tenant: noTenant, detail: told.join(', ') }
-    const event = auditEvent({ clock, tenant, actor: 'system', operation: 'ServerStart', result: 'success', detail })
-    await this.#opened().store.commit({ section: 'data', changes: [], audit: [event] })
+    const event = { operation: 'ServerStart', result: 'success', detail: told.join(', ') }
+    await auditSystem({ store: this.#opened().store, clock: systemClock }, event)
   }
 
   async stop(): Promise<void> {
@@ -297,39 +249,28 @@ class RunningServer implements Krypton {
   async #startAnchor(): Promise<void> {
     const { store, keyChain, anchorPlace: place } = this.#opened()
     if (place === undefined) return
+    const { AnchorKeeper } = await import('./seal/anchor-keeper.ts')
     const { anchor, store: settings } = this.#config
-    if (anchor.file !== undefined) this.#anchorShares = await isOnVolumeOf(anchor.file, settings.directory)
+    const isOnStoreVolume = anchor.file !== undefined && (await isOnVolumeOf(anchor.file, settings.directory))
     const anchored = { store, root: () => keyChain.root, place, clock: systemClock }
-    this.#anchor = new AnchorKeeper(anchored, (error) => this.#log.error('the anchor could not be written', error))
-    await this.#anchor.start()
+    const keeper = new AnchorKeeper(anchored, (error) => this.#log.error('the anchor could not be written', error))
+    this.#anchor = { keeper, isOnStoreVolume }
+    await keeper.start()
   }
 
-  /** What KMIP does not need is loaded when KMIP is served: the half of what this thread loads. */
-  async #startAdministration(
-    parts: Pick<AdministrationParts, 'keyJobs' | 'changedRows' | 'masterKey' | 'links'>,
-  ): Promise<void> {
-    const { Administration } = await import('./administration.ts')
-    const { startAdminServer } = await import('./admin/http-server.ts')
-    const { ServiceActs } = await import('./service-acts.ts')
-    const { server, native, admin, crypto } = this.#config
-    const instance = this.#opened()
-    this.#acts = new ServiceActs({
-      ...instance,
-      clock: systemClock,
-      policy: policyOf(crypto),
-      onDamaged: ({ message }) => this.#onDamaged(message),
-    })
-    const administration = new Administration({
-      ...parts,
-      instance,
-      acts: this.#acts,
-      clock: systemClock,
-      status: () => this.#status(),
-      findings: () => findingsOfProcess({ production: server.profile === 'production', native }),
+  async #startControlPlane(changedRows: ChangedRowsWatch, leases: L1Leases): Promise<void> {
+    const { ControlPlane } = await import('./control-plane.ts')
+    this.#control = new ControlPlane({
+      config: this.#config,
+      instance: this.#opened(),
+      threads: this.#threads,
+      changedRows,
+      leases,
+      status: this.#status,
       log: this.#log,
+      onDamaged: (message) => this.#onDamaged(message),
     })
-    const report = (message: string, error: unknown): void => this.#log.error(message, error)
-    this.#admin = await startAdminServer(administration, report, admin.socket)
+    await this.#control.start()
   }
 
   async #startHealth(counters: readonly Counters[]): Promise<void> {
@@ -351,7 +292,7 @@ class RunningServer implements Krypton {
           state: this.#ending === undefined ? 'unsealed' : 'draining',
           refused: this.#changedRows?.refusals() ?? [],
           ...memoryStatus(),
-          warnings: this.#warnings(),
+          warnings: this.#status.warnings(),
         },
       }),
       version: () => ({ version, node: process.versions.node }),
@@ -366,102 +307,22 @@ class RunningServer implements Krypton {
     }
   }
 
-  #status(): Status {
-    const { keyChain, serverCertificate } = this.#opened()
-    const { root } = keyChain
-    const { names, notAfter } = serverCertificate
+  #parts(): ServerParts {
     return {
-      version,
-      state: 'unsealed',
-      profile: root.development ? 'development' : 'production',
-      cryptoProfile: this.#config.crypto.profile,
-      pid: process.pid,
-      started: this.#started.toISOString(),
+      config: this.#config,
+      instance: this.#opened(),
       kmip: this.#threads.address,
-      endpoint: this.#endpoint(),
-      certificate: { names, notAfter: notAfter.toISOString() },
       health: this.#health?.address,
-      threads: this.#config.server.threads,
-      ...memoryStatus(),
-      seal: {
-        type: this.#config.seal.type,
-        cluster: hex(root.cluster),
-        verifier: hex(root.verifier),
-        epoch: root.epoch,
-        integrityKey: activeIntegrityVersion(root.systemIntegrityKeys),
-      },
-      keys: this.#keyJobs?.summary() ?? { rotating: 0, toBeDeleted: 0, grants: 0 },
-      anchor: this.#anchorStatus(),
-      refused: this.#changedRows?.refusals() ?? [],
-      warnings: this.#warnings(),
+      changedRows: this.#changedRows,
+      leases: this.#leases,
+      control: this.#control,
+      anchor: this.#anchor,
     }
-  }
-
-  #anchorStatus(): Status['anchor'] {
-    const state = this.#anchor?.state
-    const place = this.#instance?.anchorPlace?.name
-    return {
-      type: this.#config.anchor.type,
-      place,
-      keys: state?.keys.sequence,
-      data: state?.data.sequence,
-      written: state?.written,
-    }
-  }
-
-  /** An address that stands for all of a machine's is none that a client calls: a name of the certificate stands in for it. */
-  #endpoint(): Address {
-    const { host, port } = this.#threads.address
-    if (host !== '0.0.0.0' && host !== '::') return { host, port }
-    const { names } = this.#opened().serverCertificate
-    const outside = names.find((name) => !isLoopback(name))
-    return { host: outside ?? 'localhost', port }
-  }
-
-  /** What an operator has to know while everything works. */
-  #warnings(): string[] {
-    const warnings = [
-      ...this.#anchorWarnings(),
-      ...memoryWarnings(),
-      'the seal is static: whoever reads its key file and the database reads every key',
-    ]
-    const { store, serverCertificate } = this.#opened()
-    const trouble = store.trouble()
-    // Not a reason to send nobody here: reads go on, and only a change that succeeds ends it.
-    if (trouble !== undefined) warnings.unshift(trouble)
-    warnings.unshift(...(this.#keyJobs?.warnings() ?? []))
-    warnings.unshift(...(this.#masterKey?.warnings() ?? []))
-    warnings.unshift(...(this.#leases?.troubles() ?? []).map((trouble) => `the L1 of ${trouble}`))
-    warnings.unshift(...this.#damageWarnings())
-    const { notAfter } = serverCertificate
-    if (notAfter.getTime() < systemClock.now() + limits.certificateWarningDays * 86_400_000)
-      warnings.push(`the server's certificate ends on ${notAfter.toISOString()}: krypton server-certificate renew`)
-    if (this.#config.kmip.tlsProfile !== 'modern')
-      warnings.push('TLS has suites without forward secrecy: kmip.tlsProfile is kmip-1.x-interop')
-    if (this.development) warnings.push('this is a development store: nobody should trust its keys')
-    return warnings
   }
 
   #onDamaged(message: string): void {
-    if (this.#damaged.has(message) || this.#damaged.size >= limits.damagedObjectsToldMax) return
-    this.#damaged.add(message)
-    this.#log.error('an object is damaged: it is left out of every Locate and cannot be used', new Error(message))
-  }
-
-  #damageWarnings(): string[] {
-    const shown = [...this.#damaged].slice(0, limits.damagedObjectsShownMax)
-    const more = this.#damaged.size - shown.length
-    return more === 0 ? shown : [...shown, `${more} more rows of objects are damaged: the log names them`]
-  }
-
-  #anchorWarnings(): string[] {
-    if (this.#anchor === undefined) return ['rollback is not detected: there is no anchor outside the database']
-    const trouble = this.#anchor.trouble()
-    const warnings = trouble === undefined ? [] : [trouble]
-    if (this.#anchorShares) {
-      warnings.push('the anchor is on the volume of the store: where both are rolled back together, nobody notices')
-    }
-    return warnings
+    if (this.#status.addDamage(message))
+      this.#log.error('an object is damaged: it is left out of every Locate and cannot be used', new Error(message))
   }
 
   #opened(): Instance {
@@ -477,13 +338,11 @@ class RunningServer implements Krypton {
   /** In the order in which things hang on each other: nobody new, those who are served, then what served them. */
   async #end(reason: 'signal' | 'fatal'): Promise<void> {
     if (this.#serving) this.#log.info('draining', { reason })
-    await this.#admin?.close()
+    await this.#control?.stop()
     clearInterval(this.#leaseTimer)
-    await this.#keyJobs?.stop()
-    await this.#acts?.close()
     await this.#threads.stop()
     await this.#health?.server.stop()
-    await this.#anchor?.stop()
+    await this.#anchor?.keeper.stop()
     this.#instance?.keyChain.forget()
     this.#wipeNoMore()
     await this.#instance?.store.close()
@@ -491,20 +350,3 @@ class RunningServer implements Krypton {
     this.#tellStopped(reason)
   }
 }
-
-/** Who holds the bytes of keys, and in what memory. */
-function memoryStatus(): Pick<Status, 'native' | 'memory'> {
-  const { making, lockedBytes, unlockedBytes, lockedBy, slots, slotsInUse } = memoryReport()
-  return {
-    native: making === 'native' ? 'on' : 'off',
-    memory: { lockedBytes, unlockedBytes, lockedBy, slots, slotsInUse },
-  }
-}
-
-/** What is not as it should be with the memory that holds keys. */
-function memoryWarnings(): string[] {
-  const { making, reason, refused } = memoryReport()
-  return making === 'native' ? [...refused] : [`keys are held by JavaScript, memory is not locked: ${reason}`]
-}
-
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')

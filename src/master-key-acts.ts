@@ -1,6 +1,7 @@
 import type { Epoch, EpochEffect } from './admin/services.ts'
 import { dateTime } from './clock.ts'
 import type { ExternalKey } from './external-keys/external-key.ts'
+import { hex } from './hex.ts'
 import type { KeyWork } from './hierarchy/key-versions.ts'
 import type { KeyBackups } from './key-backups.ts'
 import { belowMasterKey, epochBegun, rotateMasterKey } from './seal/master-key-rotation.ts'
@@ -66,5 +67,3 @@ export class MasterKeyActs {
     ]
   }
 }
-
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')

@@ -1,14 +1,13 @@
-import { auditEvent } from './audit/audit-event.ts'
 import { dateTime } from './clock.ts'
 import type { Config } from './config.ts'
 import { isKryptonError } from './errors.ts'
-import { noTenant } from './hierarchy/key-record.ts'
 import type { KeyWork } from './hierarchy/key-versions.ts'
 import { scrub, scrubKind } from './hierarchy/scrub.ts'
 import { type JobRow, JobState } from './jobs/job.ts'
 import type { JobRun } from './jobs/job-run.ts'
 import { limits } from './limits.ts'
 import type { KeptSets, Store } from './store/store.ts'
+import { auditSystem } from './system-audit.ts'
 import type { Log } from './telemetry/log.ts'
 
 /** What the looks at rows work with. */
@@ -50,7 +49,7 @@ export class RowFaults {
     } catch (error) {
       if (isKryptonError(error, 'row-mac-mismatch')) {
         this.#scrubFault = scrubWarning({ detail: error.message })
-        await this.#audit(error.message)
+        await auditSystem(work, { operation: 'IntegrityFault', result: 'failed', detail: error.message })
       }
       throw error
     }
@@ -63,12 +62,6 @@ export class RowFaults {
     const due =
       typeof ended === 'number' ? ended + policy.everyHours * 3_600 : this.#startedAt + limits.scrubFirstSeconds
     return dateTime(work.clock) >= due
-  }
-
-  async #audit(detail: string): Promise<void> {
-    const { clock, store } = this.#parts.work
-    const event = { clock, tenant: noTenant, actor: 'system', operation: 'IntegrityFault', result: 'failed', detail }
-    await store.commit({ section: 'data', changes: [], audit: [auditEvent(event)] })
   }
 }
 

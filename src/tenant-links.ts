@@ -10,6 +10,7 @@ import type {
 } from './admin/services.ts'
 import { KryptonError } from './errors.ts'
 import type { ExternalKeyProvider } from './external-keys/external-key.ts'
+import { hex } from './hex.ts'
 import { countBelow } from './hierarchy/key-destruction.ts'
 import type { KeyWork, SystemOfKeys } from './hierarchy/key-versions.ts'
 import type { L1Leases } from './hierarchy/l1-leases.ts'
@@ -151,5 +152,3 @@ const switchNames: Readonly<Record<number, Link['state']>> = {
   [LinkSwitch.Locked]: 'locked',
   [LinkSwitch.Unlinked]: 'unlinked',
 }
-
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')

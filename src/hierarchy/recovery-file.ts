@@ -2,6 +2,7 @@ import { randomBytes, randomIdentifier } from '../crypto/random.ts'
 import { Suite } from '../crypto/aead.ts'
 import { secretFromBytes } from '../crypto/secret.ts'
 import { recipientOf } from '../crypto/seal-to.ts'
+import { hex } from '../hex.ts'
 import { KeyAlgorithm, keyBytes, keyContext, type KeyOwner } from './key-record.ts'
 import type { WrappingKey } from './root-keys.ts'
 import { Purpose, sealRecord } from './wrapped-key.ts'
@@ -64,5 +65,3 @@ export function sealRecoveryFile(
 }
 
 const recoveryText = Buffer.from('recovery')
-
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')

@@ -1,6 +1,7 @@
 import { auditEvent } from '../audit/audit-event.ts'
 import { type Clock, dateTime } from '../clock.ts'
 import { isKryptonError, KryptonError } from '../errors.ts'
+import { hex } from '../hex.ts'
 import { limits } from '../limits.ts'
 import type { AuditRow, Row } from '../store/schema.ts'
 import type { Change, Store } from '../store/store.ts'
@@ -355,5 +356,3 @@ function readParameters(row: JobRow): Record<string, unknown> {
 
 /** What the audit says of how a job has ended. */
 const endNames = { [JobState.Done]: 'success', [JobState.Failed]: 'failed', [JobState.Cancelled]: 'cancelled' } as const
-
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')

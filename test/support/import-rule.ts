@@ -41,6 +41,7 @@ export const leaves: ReadonlySet<string> = new Set([
   'telemetry',
   'version',
   'package-root',
+  'hex',
 ])
 
 /** Files that put the parts together: they may import anything, and only the commands that run a server import them. */
@@ -60,6 +61,9 @@ export const compositionRoots: ReadonlySet<string> = new Set([
   'src/key-names.ts',
   'src/key-views.ts',
   'src/row-faults.ts',
+  'src/control-plane.ts',
+  'src/server-status.ts',
+  'src/system-audit.ts',
   'src/master-key-acts.ts',
   'src/service-acts.ts',
   'src/listener-thread.ts',
