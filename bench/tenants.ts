@@ -203,7 +203,7 @@ function section(
         what: `resident memory after ${(rounds + 1) * each} objects more, beyond that`,
         value: fullMiB - connectedMiB,
         unit: 'MiB',
-        detail: `${fullMiB} MiB; the caches' limits: ${limits.cachedObjectBytesMax / 2 ** 20} MiB of objects, ${limits.cachedObjectsMax} at most`,
+        detail: `${fullMiB} MiB; the caches' limit: ${limits.cachedObjectBytesMax / 2 ** 20} MiB of objects`,
         remarks: [],
       },
     ],

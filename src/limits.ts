@@ -85,8 +85,7 @@ export const limits = {
   privateKeyBytesMax: 4 * 1024,
   /** Parsed keys that one thread remembers: a key of RSA-4096 takes some 6 KiB in OpenSSL. */
   parsedKeysMax: 1_024,
-  /** Keys that one thread keeps opened in locked memory, and what they may take of it: 2 MiB of the 8 that a process may lock without leave. */
-  openedKeysMax: 32_768,
+  /** What keys that one thread keeps opened may take of locked memory: 2 MiB of the 8 that a process may lock without leave, 32,768 keys. */
   openedKeyBytesMax: 2 * 1024 * 1024,
   /** The longest that is kept: symmetric keys and the secrets of MongoDB's client library, not documents. */
   openedKeyBytesEach: 512,
@@ -153,9 +152,7 @@ export const limits = {
   locateFiltersMax: 64,
   /** Filters of one Locate that the store looks up in its index; the objects found are asked the others. */
   locateTokensMax: 8,
-  /** Objects that one thread remembers. */
-  cachedObjectsMax: 100_000,
-  /** Bytes that they may take: about 50,000 keys with their attributes, of which those that are only served take two fifths. */
+  /** Bytes that objects may take that one thread remembers: about 50,000 keys with their attributes, of which those that are only served take two fifths. */
   cachedObjectBytesMax: 256 * 1024 * 1024,
   /**
    * A request that lost a race for a row is run again; after this many times the asker is told to try again. It races with one request

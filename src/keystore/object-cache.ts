@@ -19,7 +19,6 @@ interface Entry {
 export class ObjectCache {
   readonly #versions: VersionTable
   readonly #entries = new LRUCache<string, Entry>({
-    max: limits.cachedObjectsMax,
     maxSize: limits.cachedObjectBytesMax,
     sizeCalculation: ({ object }) =>
       entryBytes + object.fields.record.byteLength + attributesFactor * object.encodedAttributes.byteLength,

@@ -22,7 +22,6 @@ export class OpenedKeys {
   readonly #versions: VersionTable
   readonly #isUsed: boolean
   readonly #entries = new LRUCache<ManagedObject, Entry>({
-    max: limits.openedKeysMax,
     maxSize: limits.openedKeyBytesMax,
     sizeCalculation: ({ secret }) => Math.max(secret.byteLength, slotBytes),
     dispose: ({ secret }) => secret.wipe(),
