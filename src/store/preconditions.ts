@@ -18,10 +18,14 @@ export interface RowsBefore {
  * constraint. Nothing is written before every precondition holds, so that a refused unit needs no savepoint.
  */
 export function refusalOf(unit: Unit, before: RowsBefore): KryptonError | undefined {
+  const [only] = unit.changes
+  // A single one meets no other.
+  if (only === undefined || unit.changes.length === 1) {
+    return only && (rowRefusal(only, before) ?? uniqueRefusal(only, before, noOthers))
+  }
   const changed = new Set<string>()
   const deleted = new Set<string>()
-  // A single one meets no other.
-  for (const change of unit.changes.length === 1 ? [] : unit.changes) {
+  for (const change of unit.changes) {
     const key = rowKey(change.table, keyValues(change))
     if (changed.has(key)) return conflict(change.table, 'is changed twice by one request')
     changed.add(key)
@@ -34,6 +38,15 @@ export function refusalOf(unit: Unit, before: RowsBefore): KryptonError | undefi
   }
   return undefined
 }
+
+/** What a unit's other changes delete and claim. */
+interface Others {
+  readonly deleted: ReadonlySet<string>
+  /** Undefined where there are none. */
+  readonly claimed: Set<string> | undefined
+}
+
+const noOthers: Others = { deleted: new Set(), claimed: undefined }
 
 function rowRefusal(change: Change, before: RowsBefore): KryptonError | undefined {
   if (change.kind === 'insert' && before.refusesInserts === true) return undefined
@@ -48,25 +61,32 @@ function rowRefusal(change: Change, before: RowsBefore): KryptonError | undefine
   return version === change.expectedVersion ? undefined : conflict(change.table, 'was changed by another request')
 }
 
-function uniqueRefusal(
-  change: Change,
-  before: RowsBefore,
-  own: { deleted: Set<string>; claimed: Set<string> },
-): KryptonError | undefined {
+function uniqueRefusal(change: Change, before: RowsBefore, others: Others): KryptonError | undefined {
   if (change.kind === 'delete') return undefined
   const { table, row } = change
-  for (const [name, index] of Object.entries(tableOf(table).indexes)) {
-    if (index.unique !== true || !holds(index, row)) continue
+  for (const [name, index] of uniqueIndexes(table)) {
+    if (!holds(index, row)) continue
     const claim = valuesKey(name, index.columns, row)
-    if (own.claimed.has(claim)) return taken(name)
-    own.claimed.add(claim)
+    if (others.claimed?.has(claim) === true) return taken(name)
+    others.claimed?.add(claim)
     const holder = before.holderOf(table, name, row)
     if (holder === undefined) continue
     const holderKey = rowKey(table, holder)
-    if (holderKey !== rowKey(table, row) && !own.deleted.has(holderKey)) return taken(name)
+    if (holderKey !== rowKey(table, row) && !others.deleted.has(holderKey)) return taken(name)
   }
   return undefined
 }
+
+function uniqueIndexes(table: ChangeableTable): readonly (readonly [string, Index])[] {
+  let indexes = uniqueIndexesOf.get(table)
+  if (indexes === undefined) {
+    indexes = Object.entries(tableOf(table).indexes).filter(([, { unique }]) => unique === true)
+    uniqueIndexesOf.set(table, indexes)
+  }
+  return indexes
+}
+
+const uniqueIndexesOf = new Map<ChangeableTable, readonly (readonly [string, Index])[]>()
 
 /** True if `row` stands in `index`. */
 export function holds(index: Index, row: Values): boolean {

@@ -1,4 +1,4 @@
-import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { Columns } from '../column.ts'
 import { findColumns } from '../find-columns.ts'
 import { LocatePage } from '../locate-page.ts'
@@ -16,7 +16,7 @@ import type { IndexedQuery, LocateQuery, Page } from '../store.ts'
 import { indexedStatement, locateStatement } from './locate-sql.ts'
 import { equalTo, pageSql } from './schema-sql.ts'
 import { openForReading } from './section-file.ts'
-import { Statements } from './statements.ts'
+import { parameters, Statements } from './statements.ts'
 
 /** Reads both sections, through connections of its own thread, as the last commit left them. */
 export class Reader {
@@ -120,15 +120,6 @@ export class Reader {
 
 function listOf(columns: Columns): string {
   return Object.keys(columns).join(', ')
-}
-
-function parameters(columns: readonly string[], values: object): SQLInputValue[] {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the types of KeyOf and Row are those that SQLite takes, and flags
-  const byName = values as Readonly<Record<string, SQLInputValue | boolean>>
-  return columns.map((column) => {
-    const value = byName[column]!
-    return typeof value === 'boolean' ? Number(value) : value
-  })
 }
 
 function rowOf<T extends TableName>(columns: Columns, found: unknown): Row<T> {

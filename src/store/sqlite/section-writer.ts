@@ -1,4 +1,4 @@
-import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { KryptonError } from '../../errors.ts'
 import { keyValues, refusalOf, rowIsChanged, type RowsBefore } from '../preconditions.ts'
 import type { Values } from '../row-key.ts'
@@ -14,9 +14,11 @@ import {
 } from '../schema.ts'
 import { changedDigest, SetDigest, type SetDifference, type SetDigestKey } from '../set-digest.ts'
 import type { AcceptedSet, Change, Unit } from '../store.ts'
+import { type Bound, boundBy } from './column-code.ts'
 import type { SetPage } from './messages.ts'
 import { changeableTables, conditionSql, equalTo } from './schema-sql.ts'
 import { isDiskFull, resultOf, SqliteResult } from './sqlite-error.ts'
+import { parameters } from './statements.ts'
 import { auditRowColumns } from './unit-codec.ts'
 
 /** What became of a unit: undefined when it is durable. */
@@ -46,7 +48,7 @@ export class SectionWriter {
     this.#section = section
     for (const table of changeableTables(section)) this.#tables.set(table, prepareTable(database, table))
     const columns = Object.keys(auditRowColumns)
-    this.#insertAudit = { statement: database.prepare(insertInto('audit', columns)), columns }
+    this.#insertAudit = bindingOf(database.prepare(insertInto('audit', columns)), columns)
     this.#readSets = database.prepare('SELECT * FROM set_digests WHERE section = ?')
     this.#readNewestAudit = database.prepare(
       `SELECT ${Object.keys(auditColumns).join(', ')} FROM audit ORDER BY sequence DESC LIMIT 1`,
@@ -54,7 +56,7 @@ export class SectionWriter {
     // With a condition: without one SQLite notes the keys of all rows in a table that it makes for that, each time.
     const setColumns = Object.keys(setDigestColumns).filter((column) => column !== 'section')
     const sql = `UPDATE set_digests SET ${setColumns.map((column) => `${column} = ?`).join(', ')} WHERE section = ?`
-    this.#writeSets = { statement: database.prepare(sql), columns: [...setColumns, 'section'] }
+    this.#writeSets = bindingOf(database.prepare(sql), [...setColumns, 'section'])
     this.#isClosed = this.#storedSets()?.key_version !== 0
   }
 
@@ -293,6 +295,7 @@ export class SectionWriter {
 interface Binding {
   readonly statement: StatementSync
   readonly columns: readonly string[]
+  readonly bound: Bound
 }
 
 interface TableStatements extends Readonly<Record<Change['kind'] | 'version', Binding>> {
@@ -316,7 +319,7 @@ function prepareTable(database: DatabaseSync, name: ChangeableTable): TableState
   const bind = (sql: string, columns: readonly string[]): Binding => {
     const statement = database.prepare(sql)
     statement.setReturnArrays(true)
-    return { statement, columns }
+    return bindingOf(statement, columns)
   }
   const holders = Object.entries(table.indexes)
     .filter(([, { unique }]) => unique === true)
@@ -346,6 +349,10 @@ function prepareTable(database: DatabaseSync, name: ChangeableTable): TableState
   }
 }
 
+function bindingOf(statement: StatementSync, columns: readonly string[]): Binding {
+  return { statement, columns, bound: boundBy(columns) }
+}
+
 function valuesOf(columns: readonly string[], row: unknown): Values {
   if (!Array.isArray(row)) throw new TypeError('a statement was prepared without setReturnArrays')
   return Object.fromEntries(columns.map((column, at): [string, unknown] => [column, row[at]]))
@@ -359,22 +366,13 @@ function insertInto(table: string, columns: readonly string[]): string {
   return `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`
 }
 
-function run({ statement, columns }: Binding, values: object): void {
-  statement.run(...parameters(columns, values))
+function run({ statement, bound }: Binding, values: object): void {
+  bound.run(statement, values as Values)
 }
 
-function first({ statement, columns }: Binding, values: object): readonly unknown[] | undefined {
-  const row: unknown = statement.get(...parameters(columns, values))
+function first({ statement, bound }: Binding, values: object): readonly unknown[] | undefined {
+  const row = bound.get(statement, values as Values)
   return Array.isArray(row) ? row : undefined
-}
-
-function parameters(columns: readonly string[], values: object): SQLInputValue[] {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the codec has checked each value against its column
-  const byName = values as Values as Readonly<Record<string, SQLInputValue | boolean>>
-  return columns.map((column) => {
-    const value = byName[column]!
-    return typeof value === 'boolean' ? Number(value) : value
-  })
 }
 
 function couldNotBeWritten(cause: unknown): KryptonError {

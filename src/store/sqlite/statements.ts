@@ -1,5 +1,5 @@
 import { limits } from '../../limits.ts'
-import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 
 /** The statements of one connection, each prepared once while it is among the last that were made. */
 export class Statements {
@@ -21,4 +21,14 @@ export class Statements {
     }
     return statement
   }
+}
+
+/** The values of those columns as a statement takes them: SQLite has no flags but numbers. */
+export function parameters(columns: readonly string[], values: object): SQLInputValue[] {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- rows and keys have what SQLite takes, and flags; the codec has checked those that are written
+  const byName = values as Readonly<Record<string, SQLInputValue | boolean>>
+  return columns.map((column) => {
+    const value = byName[column]!
+    return typeof value === 'boolean' ? Number(value) : value
+  })
 }

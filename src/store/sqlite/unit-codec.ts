@@ -1,7 +1,7 @@
-import { checkValue, type Column, type Columns } from '../column.ts'
+import type { Columns } from '../column.ts'
 import { type AuditRow, auditColumns, type ChangeableTable, type Section, tableNames, tableOf } from '../schema.ts'
 import type { Change, Unit } from '../store.ts'
-import type { Values } from '../row-key.ts'
+import { codeOf, type ValueSink, type ValueSource } from './column-code.ts'
 
 /**
  * Units as bytes of their own, to be handed to the writer's thread in one piece. A structured clone of the rows would copy the
@@ -9,8 +9,7 @@ import type { Values } from '../row-key.ts'
  * each unit. The form lives as long as the message: it is no format.
  */
 export class UnitsEncoder {
-  #buffer: Buffer<ArrayBuffer> = Buffer.allocUnsafeSlow(startBytes)
-  #offset = 0
+  readonly #sink = new Sink()
   #count = 0
 
   /** Units that were added since the last `take`. */
@@ -20,77 +19,89 @@ export class UnitsEncoder {
 
   /** Throws a TypeError when a row is not one of its table; then nothing was added. */
   add(unit: Unit): void {
-    const start = this.#offset
-    this.#makeRoom(4 + sizeOf(unit))
+    const start = this.#sink.begin(4 + sizeOf(unit))
     try {
-      this.#offset += 4
       this.#unit(unit)
     } catch (error) {
-      this.#offset = start
+      this.#sink.back(start)
       throw error
     }
-    this.#buffer.writeUInt32LE(this.#offset - start - 4, start)
+    this.#sink.end(start)
     this.#count++
   }
 
   /** What was added, in a buffer that nobody else has. */
   take(): Uint8Array<ArrayBuffer> {
+    this.#count = 0
+    return this.#sink.take()
+  }
+
+  #unit(unit: Unit): void {
+    const sink = this.#sink
+    sink.byte(unit.section === 'keys' ? 0 : 1)
+    sink.number(unit.changes.length)
+    for (const change of unit.changes) {
+      sink.byte(tableList.indexOf(change.table))
+      sink.byte(kindList.indexOf(change.kind))
+      sink.number(change.kind === 'insert' ? noVersion : (change.expectedVersion ?? noVersion))
+      codeOf(columnsOf(change)).write(sink, change.kind === 'delete' ? change.key : change.row)
+    }
+    sink.number(unit.audit.length)
+    for (const row of unit.audit) codeOf(auditRowColumns).write(sink, row)
+  }
+}
+
+/** Units one after another, each behind its length of 4 bytes. */
+class Sink implements ValueSink {
+  #buffer: Buffer<ArrayBuffer> = Buffer.allocUnsafeSlow(startBytes)
+  #offset = 0
+
+  /** Makes room for a unit and its length; returns where it starts. */
+  begin(bytes: number): number {
+    const start = this.#offset
+    const needed = start + bytes
+    if (needed > this.#buffer.byteLength) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#buffer.byteLength * 2))
+      larger.set(this.#buffer.subarray(0, start))
+      this.#buffer = larger
+    }
+    this.#offset += 4
+    return start
+  }
+
+  end(start: number): void {
+    this.#buffer.writeUInt32LE(this.#offset - start - 4, start)
+  }
+
+  back(start: number): void {
+    this.#offset = start
+  }
+
+  take(): Uint8Array<ArrayBuffer> {
     const bytes = new Uint8Array(this.#buffer.buffer.slice(0, this.#offset))
     this.#offset = 0
-    this.#count = 0
     if (this.#buffer.byteLength > keptBytesMax) this.#buffer = Buffer.allocUnsafeSlow(startBytes)
     return bytes
   }
 
-  #makeRoom(bytes: number): void {
-    const needed = this.#offset + bytes
-    if (needed <= this.#buffer.byteLength) return
-    const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#buffer.byteLength * 2))
-    larger.set(this.#buffer.subarray(0, this.#offset))
-    this.#buffer = larger
-  }
-
-  #unit(unit: Unit): void {
-    this.#byte(unit.section === 'keys' ? 0 : 1)
-    this.#number(unit.changes.length)
-    for (const change of unit.changes) {
-      const table = tableOf(change.table)
-      this.#byte(tableList.indexOf(change.table))
-      this.#byte(kindList.indexOf(change.kind))
-      this.#number(change.kind === 'insert' ? noVersion : (change.expectedVersion ?? noVersion))
-      if (change.kind === 'delete') this.#values(keyColumns(change.table), change.key)
-      else this.#values(table.columns, change.row)
-    }
-    this.#number(unit.audit.length)
-    for (const row of unit.audit) this.#values(auditRowColumns, row)
-  }
-
-  #byte(value: number): void {
+  byte(value: number): void {
     this.#buffer[this.#offset++] = value
   }
 
   /** Any safe integer is exact in a double. */
-  #number(value: number): void {
+  number(value: number): void {
     this.#offset = this.#buffer.writeDoubleLE(value, this.#offset)
   }
 
-  #values(columns: Columns, values: Values): void {
-    for (const name in columns) this.#value(name, columns[name]!, values[name])
+  text(value: string): void {
+    const length = this.#buffer.write(value, this.#offset + 4)
+    this.#offset = this.#buffer.writeUInt32LE(length, this.#offset) + length
   }
 
-  #value(name: string, column: Column, value: unknown): void {
-    checkValue(name, column, value)
-    this.#byte(value === null ? 0 : 1)
-    if (typeof value === 'number') this.#number(value)
-    else if (typeof value === 'boolean') this.#byte(value ? 1 : 0)
-    else if (typeof value === 'string') {
-      const length = this.#buffer.write(value, this.#offset + 4)
-      this.#offset = this.#buffer.writeUInt32LE(length, this.#offset) + length
-    } else if (value instanceof Uint8Array) {
-      this.#offset = this.#buffer.writeUInt32LE(value.byteLength, this.#offset)
-      this.#buffer.set(value, this.#offset)
-      this.#offset += value.byteLength
-    }
+  bytes(value: Uint8Array): void {
+    this.#offset = this.#buffer.writeUInt32LE(value.byteLength, this.#offset)
+    this.#buffer.set(value, this.#offset)
+    this.#offset += value.byteLength
   }
 }
 
@@ -116,7 +127,7 @@ export function decodeUnit(bytes: Uint8Array): Unit {
     const kind = kindList[decoder.byte()]!
     const version = decoder.number()
     const expectedVersion = version === noVersion ? undefined : version
-    const values = decoder.values(kind === 'delete' ? keyColumns(table) : tableOf(table).columns)
+    const values = codeOf(kind === 'delete' ? keyColumns(table) : tableOf(table).columns).read(decoder)
     const change =
       kind === 'delete' ? { table, kind, key: values, expectedVersion } : { table, kind, row: values, expectedVersion }
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a UnitsEncoder took it from a Change
@@ -124,7 +135,8 @@ export function decodeUnit(bytes: Uint8Array): Unit {
   }
   const audit: AuditRow[] = []
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a UnitsEncoder took it from an AuditRow
-  for (let left = decoder.number(); left > 0; left--) audit.push(decoder.values(auditRowColumns) as unknown as AuditRow)
+  for (let left = decoder.number(); left > 0; left--)
+    audit.push(codeOf(auditRowColumns).read(decoder) as unknown as AuditRow)
   return { section, changes, audit }
 }
 
@@ -133,7 +145,7 @@ export const auditRowColumns: Columns = Object.fromEntries(
   Object.entries(auditColumns).filter(([name]) => name !== 'sequence'),
 )
 
-class Decoder {
+class Decoder implements ValueSource {
   readonly #buffer: Buffer
   #offset = 0
 
@@ -150,38 +162,35 @@ class Decoder {
     return this.#buffer.readDoubleLE(this.#offset - 8)
   }
 
-  values(columns: Columns): Values {
-    const values: Record<string, unknown> = {}
-    for (const name in columns) values[name] = this.#value(columns[name]!)
-    return values
+  text(): string {
+    const start = this.#skip()
+    return this.#buffer.toString('utf8', start, this.#offset)
   }
 
-  #value(column: Column): unknown {
-    if (this.byte() === 0) return null
-    if (column.kind === 'integer') return this.number()
-    if (column.kind === 'flag') return this.byte() === 1
+  bytes(): Uint8Array {
+    const start = this.#skip()
+    return this.#buffer.subarray(start, this.#offset)
+  }
+
+  /** Goes behind a value of a length of its own; returns where it starts. */
+  #skip(): number {
     const start = this.#offset + 4
     this.#offset = start + this.#buffer.readUInt32LE(this.#offset)
-    return column.kind === 'text'
-      ? this.#buffer.toString('utf8', start, this.#offset)
-      : this.#buffer.subarray(start, this.#offset)
+    return start
   }
 }
 
-/** Not less than what the unit takes: ten bytes bound what stands around a value, three those of a character. */
+/** Not less than what the unit takes. */
 function sizeOf(unit: Unit): number {
   let size = 17
-  for (const change of unit.changes) size += 10 + sizeOfValues(change.kind === 'delete' ? change.key : change.row)
-  for (const row of unit.audit) size += sizeOfValues(row)
+  for (const change of unit.changes)
+    size += 10 + codeOf(columnsOf(change)).size(change.kind === 'delete' ? change.key : change.row)
+  for (const row of unit.audit) size += codeOf(auditRowColumns).size(row)
   return size
 }
 
-function sizeOfValues(values: object): number {
-  let size = 0
-  for (const value of Object.values(values)) {
-    size += 10 + (value instanceof Uint8Array ? value.byteLength : typeof value === 'string' ? value.length * 3 : 0)
-  }
-  return size
+function columnsOf({ table, kind }: Change): Columns {
+  return kind === 'delete' ? keyColumns(table) : tableOf(table).columns
 }
 
 function keyColumns(table: ChangeableTable): Columns {
