@@ -419,7 +419,7 @@ export const limits = {
   /** Time for every thread to say that it has opened a new version: a thread that is busy with a batch answers after it. */
   keyRefreshMs: 30_000,
   // store
-  /** Wait for another connection's lock on a section: the writer is alone, so only recovery after a crash holds one. */
+  /** Wait for another connection's lock on a section: the writer is alone, so only recovery after a crash holds one, or a program that an operator has started. What waits longer is refused. */
   storeBusyMs: 5_000,
   /** A page of the store, what a disk writes at once. */
   storePageBytes: 4096,

@@ -17,6 +17,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { Worker } from 'node:worker_threads'
 import { describe, expect, test, vi } from 'vitest'
 import type { KryptonError } from '../../src/errors.ts'
+import { limits } from '../../src/limits.ts'
 import { Reader } from '../../src/store/sqlite/reader.ts'
 import { schemaVersion } from '../../src/store/schema.ts'
 import { connectSqliteStore, openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts'
@@ -287,6 +288,31 @@ test('a full disk fails the unit, leaves nothing of it, keeps the reads going, a
   expect(store.get('objects', keyOfObject(objectRow(2_000)))).toBeDefined()
   await store.close()
 })
+
+test('a lock that another program holds too long fails the units, leaves nothing of them, keeps the reads going, and writes go on when it is gone', async () => {
+  const { data } = temporaryDirectory()
+  const store = await openSqliteStore({ directory: data, onFatal })
+  await store.commit(unitOf(insertObject(objectRow(1))))
+  const other = new DatabaseSync(join(data, 'data.db'))
+  other.exec('BEGIN IMMEDIATE')
+  const began = performance.now()
+  const units = [2, 3].map((n) => store.commit({ ...unitOf(insertObject(objectRow(n))), audit: [auditOf('Create')] }))
+  for (const outcome of await Promise.allSettled(units))
+    expect(outcome).toMatchObject({
+      reason: { code: 'store-failed', message: expect.stringMatching(/another program holds the lock.*repeat/u) },
+    })
+  // One wait for both.
+  expect(performance.now() - began).toBeLessThan(2 * limits.storeBusyMs)
+  expect(store.get('objects', keyOfObject(objectRow(1)))).toEqual(objectRow(1))
+  await vi.waitFor(() => expect(store.trouble()).toMatch(/since 20\d\d-.*another program holds the lock/u))
+  other.exec('ROLLBACK')
+  other.close()
+  await store.commit({ ...unitOf(insertObject(objectRow(2))), audit: [auditOf('Create')] })
+  await vi.waitFor(() => expect(store.trouble()).toBeUndefined())
+  expect(store.locate({ ...scopeOf(), now: 0, limit: 10 }).length).toBe(2)
+  expect(store.audit('data', 0, 10)).toHaveLength(1)
+  await store.close()
+}, 20_000)
 
 test('a write that fails on the way to the disk is fatal: what waits is refused, and whatever comes after', async () => {
   const { data } = temporaryDirectory()

@@ -2,7 +2,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
 import { limits } from '../../limits.ts'
 import type { CheckpointAnswer, CheckpointData } from './checkpointer.ts'
-import { isDiskFull } from './sqlite-error.ts'
+import { writeObstacleOf } from './sqlite-error.ts'
 
 /**
  * Copies the write-ahead log of one section back into its file whenever it is asked to. It takes no lock that the writer needs: SQLite copies what was in the log when it began
@@ -20,8 +20,8 @@ function copyBack(): CheckpointAnswer {
     checkpoint.get()
     return {}
   } catch (error) {
-    // Nothing is lost by it: the log has all of it, and goes on until there is space.
-    if (isDiskFull(error)) return {}
+    // Nothing is lost by it: the log has all of it, and goes on until there is space and nobody else's lock.
+    if (writeObstacleOf(error) !== undefined) return {}
     return { failed: error instanceof Error ? error.message : String(error) }
   }
 }

@@ -8,6 +8,7 @@ import type { ChangedRows } from '../row-register.ts'
 import type { SetDifference, SetDigestKey } from '../set-digest.ts'
 import type { AcceptedSet } from '../store.ts'
 import type { Faults } from './section-file.ts'
+import type { WriteObstacle } from './sqlite-error.ts'
 
 /** What the writer's thread is started with. */
 export interface WriterData {
@@ -76,5 +77,5 @@ export type WriterMessage =
   | { readonly setsLearned: ChangeableTable; readonly isLearned: boolean }
   /** Somebody else has committed to one of the files. */
   | { readonly changedOutside: true }
-  /** Changes could not be written for lack of space; false when some have been since. */
-  | { readonly diskFull: boolean }
+  /** What changes could not be written for; null when some have been since. */
+  | { readonly obstacle: WriteObstacle | null }

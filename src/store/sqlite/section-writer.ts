@@ -17,7 +17,7 @@ import type { AcceptedSet, Change, Unit } from '../store.ts'
 import { type Bound, boundBy } from './column-code.ts'
 import type { SetPage } from './messages.ts'
 import { changeableTables, conditionSql, equalTo } from './schema-sql.ts'
-import { isDiskFull, resultOf, SqliteResult } from './sqlite-error.ts'
+import { isLocked, resultOf, SqliteResult, type WriteObstacle, writeObstacleOf } from './sqlite-error.ts'
 import { parameters } from './statements.ts'
 import { auditRowColumns } from './unit-codec.ts'
 
@@ -62,7 +62,7 @@ export class SectionWriter {
 
   /**
    * Takes the keys of the section's digest, and keeps it with every change from now on under the one that it is under; one that has not begun does under the first, where that is due. Says whether it has begun just now.
-   * @throws KryptonError row-mac-mismatch: the digest is not there, or not as it was written
+   * @throws KryptonError row-mac-mismatch: the digest is not there, or not as it was written; store-failed: another program holds the lock
    */
   keepSets(keys: readonly [SetDigestKey, ...SetDigestKey[]], mayBegin: boolean): boolean {
     const stored = this.#storedSets()
@@ -73,7 +73,7 @@ export class SectionWriter {
       return false
     }
     const digest = new SetDigest(this.#section, keys[0])
-    this.#database.exec('BEGIN IMMEDIATE')
+    this.#begin()
     for (const [table, { all }] of this.#tables) {
       for (const row of all.statement.iterate()) digest.add(table, valuesOf(all.columns, row))
     }
@@ -89,11 +89,14 @@ export class SectionWriter {
     return this.#kept().prepare(key)
   }
 
-  /** Puts the digest under the key that was prepared: durable when it returns. */
+  /**
+   * Puts the digest under the key that was prepared: durable when it returns.
+   * @throws KryptonError store-failed: another program holds the lock, and nothing has changed
+   */
   turnSets(): void {
     const digest = this.#kept()
+    this.#begin()
     digest.turn(this.#tables.keys())
-    this.#database.exec('BEGIN IMMEDIATE')
     run(this.#writeSets, digest.encode(this.#newestAudit()))
     this.#database.exec('COMMIT')
   }
@@ -101,6 +104,14 @@ export class SectionWriter {
   /** The version of the key that the digest is under. */
   get setsKeyVersion(): number {
     return this.#kept().keyVersion
+  }
+
+  #begin(): void {
+    try {
+      this.#database.exec('BEGIN IMMEDIATE')
+    } catch (error) {
+      throw isLocked(error) ? couldNotBeWritten(error) : error
+    }
   }
 
   #kept(): SetDigest {
@@ -152,7 +163,7 @@ export class SectionWriter {
     const other = digest.accept(table, code)
     if (other !== undefined) return other
     try {
-      this.#database.exec('BEGIN IMMEDIATE')
+      this.#begin()
       run(this.#insertAudit, audit)
       run(this.#writeSets, digest.encode(this.#newestAudit()))
       this.#database.exec('COMMIT')
@@ -181,16 +192,16 @@ export class SectionWriter {
   }
 
   /**
-   * Writes `units` in one transaction and returns what became of each once that is durable. When the disk is full or a row violates a
-   * constraint of its table, those that could not be written fail with 'store-failed' and nothing of them stays. Throws
-   * OutcomeUnknown when the transaction cannot be ended.
+   * Writes `units` in one transaction and returns what became of each once that is durable. When the disk is full, another program holds
+   * the lock of the file or a row violates a constraint of its table, those that could not be written fail with 'store-failed' and nothing of
+   * them stays. Throws OutcomeUnknown when the transaction cannot be ended.
    */
   commit(units: readonly Unit[]): Outcome[] {
     try {
       return this.#transaction(units, this.#beforeInserts)
     } catch (error) {
       this.#takeBack(error)
-      return this.#commitChecked(units)
+      return isLocked(error) ? allRefused(units, error) : this.#commitChecked(units)
     }
   }
 
@@ -200,7 +211,7 @@ export class SectionWriter {
       return this.#transaction(units, this.#before)
     } catch (error) {
       this.#takeBack(error)
-      if (units.length === 1) return [couldNotBeWritten(error)]
+      if (units.length === 1 || isLocked(error)) return allRefused(units, error)
       return units.map((unit) => this.#commitChecked([unit])[0])
     }
   }
@@ -375,15 +386,30 @@ function first({ statement, bound }: Binding, values: object): readonly unknown[
   return Array.isArray(row) ? row : undefined
 }
 
+/** None of them is tried alone: each would wait for a lock as long as all together. */
+function allRefused(units: readonly Unit[], cause: unknown): Outcome[] {
+  return units.map(() => couldNotBeWritten(cause))
+}
+
 function couldNotBeWritten(cause: unknown): KryptonError {
-  const message = isDiskFull(cause)
-    ? 'the disk is full: free space on the server, then repeat the request'
-    : 'the store refused a row: see the log of the server'
+  const obstacle = writeObstacleOf(cause)
+  const message =
+    obstacle === undefined
+      ? 'the store refused a row: see the log of the server'
+      : `${remedies[obstacle]}, then repeat the request`
   return new KryptonError('store-failed', message, { cause })
 }
 
-/** True if the failed transaction is known to have left nothing behind: the disk was full, or a constraint was violated. */
+const remedies = {
+  'disk-full': 'the disk is full: free space on the server',
+  locked: 'another program holds the lock of a file of the store: end it on the server',
+} as const satisfies Record<WriteObstacle, string>
+
+/**
+ * True if the failed transaction is known to have left nothing behind that a rollback does not end: the disk was full, a constraint was violated, or another connection held
+ * the lock. A COMMIT that is refused for a lock leaves its transaction open (SQLite, "Transactions", 2.1).
+ */
 function isHarmless(error: unknown): boolean {
   const result = resultOf(error)
-  return result === SqliteResult.full || result === SqliteResult.constraint
+  return result === SqliteResult.full || result === SqliteResult.constraint || isLocked(error)
 }

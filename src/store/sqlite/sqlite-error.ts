@@ -8,6 +8,20 @@ export function resultOf(error: unknown): number {
   return error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : -1
 }
 
+/** What keeps a store from being written that is over by itself or by an operator's act: nothing of what was asked for is left behind. */
+export type WriteObstacle = 'disk-full' | 'locked'
+
+/** Undefined for an error that is none of these. */
+export function writeObstacleOf(error: unknown): WriteObstacle | undefined {
+  if (isDiskFull(error)) return 'disk-full'
+  return isLocked(error) ? 'locked' : undefined
+}
+
+/** True if another connection held a lock for `limits.storeBusyMs`. A transaction did not begin then, or is still open: SQLite has committed nothing of it. */
+export function isLocked(error: unknown): boolean {
+  return resultOf(error) === SqliteResult.busy
+}
+
 /** True if the disk has no space left, whoever found out. */
 export function isDiskFull(error: unknown): boolean {
   return resultOf(error) === SqliteResult.full || (error instanceof Error && 'code' in error && error.code === 'ENOSPC')

@@ -17,7 +17,7 @@ import { LockFile } from './lock-file.ts'
 import type { OwnerMessage, WriterData, WriterMessage } from './messages.ts'
 import { Reader } from './reader.ts'
 import type { Faults } from './section-file.ts'
-import { opening } from './sqlite-error.ts'
+import { opening, type WriteObstacle } from './sqlite-error.ts'
 import { UnitSender } from './unit-sender.ts'
 
 export interface SqliteStoreOptions {
@@ -165,7 +165,7 @@ export class SqliteStore extends ConnectedStore implements KeptSets {
     }
     writer.on('message', (message: WriterMessage) => {
       if ('fatal' in message) tell(`the store stopped, ${message.fatal}`)
-      if ('diskFull' in message) this.#trouble = message.diskFull ? diskFullNow() : undefined
+      if ('obstacle' in message) this.#trouble = message.obstacle === null ? undefined : troubleNow(message.obstacle)
       if ('setsTaken' in message) this.#onSets?.resolve(message.setsTaken)
       if ('setsRefused' in message)
         this.#onSets?.reject(new KryptonError(message.setsRefused.code, message.setsRefused.message))
@@ -338,10 +338,15 @@ function exported({ version, secret }: SetDigestKey): SetDigestKey<TransferableS
   return { version, secret: exportSecret(secret) }
 }
 
-function diskFullNow(): string {
+function troubleNow(obstacle: WriteObstacle): string {
   const since = new Date(systemClock.now()).toISOString()
-  return `nothing could be written since ${since}, the disk is full: free space, nothing else is needed`
+  return `nothing could be written since ${since}, ${remedies[obstacle]}, nothing else is needed`
 }
+
+const remedies = {
+  'disk-full': 'the disk is full: free space',
+  locked: 'another program holds the lock of a file of the store (fuser names it): end that program',
+} as const satisfies Record<WriteObstacle, string>
 
 function connectTo(writer: Worker): MessagePort {
   const { port1, port2 } = new MessageChannel()

@@ -21,7 +21,7 @@ import type {
 } from './messages.ts'
 import { openForWriting, refuseNewerFormat, sectionPath } from './section-file.ts'
 import { type Outcome, SectionWriter } from './section-writer.ts'
-import { isDiskFull } from './sqlite-error.ts'
+import { type WriteObstacle, writeObstacleOf } from './sqlite-error.ts'
 import { decodeUnit, separateUnits } from './unit-codec.ts'
 
 /**
@@ -39,7 +39,7 @@ class Writer {
   #scheduled = false
   #closing = false
   #fatal: string | undefined
-  #diskFull = false
+  #obstacle: WriteObstacle | undefined
   /** By section, what SQLite counts of the commits of others. */
   readonly #outside = new Map<Section, unknown>()
 
@@ -91,9 +91,15 @@ class Writer {
       })
       this.#owner.postMessage({ setsTaken } satisfies WriterMessage)
     } catch (error) {
-      const code = isKryptonError(error) ? error.code : 'store-failed'
-      this.#owner.postMessage({ setsRefused: { code, message: describe(error) } } satisfies WriterMessage)
+      this.#refuseSets(error)
     }
+  }
+
+  #refuseSets(error: unknown): void {
+    const setsRefused = isKryptonError(error)
+      ? { code: error.code, message: error.message }
+      : { code: 'store-failed' as const, message: describe(error) }
+    this.#owner.postMessage({ setsRefused } satisfies WriterMessage)
   }
 
   #prepareSets({ prepareSets }: Extract<OwnerMessage, { prepareSets: unknown }>): void {
@@ -111,7 +117,8 @@ class Writer {
       for (const section of setsTaken) this.#sections[section].turnSets()
       this.#owner.postMessage({ setsTaken } satisfies WriterMessage)
     } catch (error) {
-      this.#die(error)
+      if (isKryptonError(error)) this.#refuseSets(error)
+      else this.#die(error)
     }
   }
 
@@ -210,7 +217,7 @@ class Writer {
     units.forEach((unit, at) => {
       if (outcomes[at] === undefined) bumpTouched(this.#versions, unit)
     })
-    this.#reportSpace(units, outcomes)
+    this.#reportObstacle(units, outcomes)
     this.#tell(group, outcomes)
     return true
   }
@@ -226,13 +233,14 @@ class Writer {
     else this.#checkpointers[section].look()
   }
 
-  /** Tells the owner when space runs out, and when something could be written again. */
-  #reportSpace(units: readonly Unit[], outcomes: readonly Outcome[]): void {
-    const isFull = outcomes.some((outcome) => isDiskFull(outcome?.cause))
+  /** Tells the owner when space runs out or a lock is held, and when something could be written again. */
+  #reportObstacle(units: readonly Unit[], outcomes: readonly Outcome[]): void {
+    const refused = outcomes.find((outcome) => outcome !== undefined && writeObstacleOf(outcome.cause) !== undefined)
+    const obstacle = writeObstacleOf(refused?.cause)
     const hasWritten = units.some((unit, at) => outcomes[at] === undefined && writes(unit))
-    if (isFull === this.#diskFull || (!isFull && !hasWritten)) return
-    this.#diskFull = isFull
-    this.#owner.postMessage({ diskFull: isFull } satisfies WriterMessage)
+    if (obstacle === this.#obstacle || (obstacle === undefined && !hasWritten)) return
+    this.#obstacle = obstacle
+    this.#owner.postMessage({ obstacle: obstacle ?? null } satisfies WriterMessage)
   }
 
   #tell(group: readonly Queued[], outcomes: readonly Outcome[]): void {
