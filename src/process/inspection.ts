@@ -1,4 +1,4 @@
-/** A switch of Node that shows what is in the process's memory, or what passes through it, to somebody outside. */
+/** A switch of Node that shows what is in the process's memory, or what passes through it, to somebody outside, or has it run what that one wrote. */
 export interface Inspection {
   /** As it was given: `--inspect=0`, `NODE_DEBUG=stream`. */
   readonly flag: string
@@ -35,6 +35,7 @@ const variables = [
   ['NODE_DEBUG', 'prints what streams and sockets carry'],
   ['NODE_DEBUG_NATIVE', 'prints what streams and sockets carry'],
   ['NODE_V8_COVERAGE', 'writes a profile of what runs into files'],
+  ['NODE_COMPILE_CACHE', 'runs the compiled code that lies in a folder, whoever put it there'],
 ] as const
 
 /** Node takes underscores for hyphens, and a value after `=`. */

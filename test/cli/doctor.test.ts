@@ -1,3 +1,4 @@
+import '../support/no-compile-cache.ts'
 import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

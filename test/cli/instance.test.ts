@@ -1,3 +1,4 @@
+import '../support/no-compile-cache.ts'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { X509Certificate } from 'node:crypto'
 import { createServer } from 'node:net'

@@ -1,3 +1,4 @@
+import '../support/no-compile-cache.ts'
 import { cpSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'

@@ -57,6 +57,15 @@ describe('switches of Node that show memory', () => {
     expect(flagsOf([], { NODE_V8_COVERAGE: '/tmp/x' })).toEqual(['NODE_V8_COVERAGE=/tmp/x'])
   })
 
+  it('are found in the variable by which Node takes compiled code from a folder, which is told what to do about', () => {
+    const [found] = inspectionsOf({ execArgv: [], environment: { NODE_COMPILE_CACHE: '/tmp/code' } })
+    expect(found).toEqual({
+      flag: 'NODE_COMPILE_CACHE=/tmp/code',
+      shows: 'runs the compiled code that lies in a folder, whoever put it there',
+      remedy: 'unset NODE_COMPILE_CACHE',
+    })
+  })
+
   it('are none of those that bin/krypton passes, nor any that shows nothing', () => {
     const own = ['--disable-warning=ExperimentalWarning', '--disable-sigusr1', '--openssl-config=/x/openssl.cnf']
     expect(flagsOf([...own, '--max-old-space-size=512', '--no-inspect'])).toEqual([])

@@ -1,3 +1,4 @@
+import '../support/no-compile-cache.ts'
 import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -54,9 +55,10 @@ describe('a server of production', () => {
     expect([code, stderr]).toEqual([2, expect.stringMatching(/start node without --heap-prof\n/)])
   })
 
-  it('does not start where Node prints what streams carry', async () => {
-    const { code, stderr } = await run(process.execPath, [bin, ...serverArguments], { env: { NODE_DEBUG: 'none' } })
-    expect([code, stderr]).toEqual([2, expect.stringMatching(/unset NODE_DEBUG\n/)])
+  it('does not start where Node prints what streams carry, or takes compiled code from a folder', async () => {
+    const env = { NODE_DEBUG: 'none', NODE_COMPILE_CACHE: join(directory, 'code') }
+    const { code, stderr } = await run(process.execPath, [bin, ...serverArguments], { env })
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/unset NODE_DEBUG\n.*unset NODE_COMPILE_CACHE\n/)])
   })
 
   it('does not start where memory for keys cannot be locked, and says which limit to raise', async () => {
