@@ -3,6 +3,7 @@ import type { Suite } from '../crypto/aead.ts'
 import { isKryptonError, KryptonError } from '../errors.ts'
 import type { JobKind, JobRun } from '../jobs/job-run.ts'
 import { limits } from '../limits.ts'
+import { retrying } from '../store/retrying.ts'
 import type { KeyOf, Row } from '../store/schema.ts'
 import type { Scope } from './data-key.ts'
 import { changeKey } from './key-change.ts'
@@ -14,7 +15,6 @@ import {
   activateNext,
   type KeyWork,
   replacePending,
-  retrying,
   type StateBefore,
   type SystemOfKeys,
   verified,
@@ -94,7 +94,8 @@ class Rotation {
     await this.#rewrapper.settle(tenantKeyRows, () => true, parents)
     await this.#rewrapper.settle(linkedKeyRows, () => true, parents)
     await this.#rewrapper.settle(linkRows, () => true, parents)
-    await this.#setTotal(run, { table: 'ivks' }, version)
+    const replaced = step.before === KeyState.Compromised ? await this.#countReplaced(run) : 0
+    await this.#setTotal(run, { table: 'ivks' }, version, replaced)
     const damage = new Damage()
     const integrityKeys = await this.#eachPage(run, 'integrity_keys', async (rows) =>
       damage.leaveOut(
@@ -122,10 +123,24 @@ class Rotation {
     const count = integrityKeys + tenantKeys + copies + credentials
     const result = `version ${version} is active, ${count} keys were wrapped anew`
     if (step.before !== KeyState.Compromised) return result
-    const replaced = await this.#replaceTenantKeys(run)
+    const tenantKeysReplaced = await this.#replaceTenantKeys(run)
     await this.#replaceIntegrityKeys(run)
     await this.#scheduleDeletions({ table: 'ivks' }, step)
-    return `${result}; ${replaced} Tenant Keys are replaced by jobs of their own`
+    return `${result}; ${tenantKeysReplaced} Tenant Keys are replaced by jobs of their own`
+  }
+
+  /** Tenant Keys and tenants' integrity keys that a compromise has jobs of their own replace: that those are asked for is counted with what is done. */
+  async #countReplaced(run: JobRun): Promise<number> {
+    let count = 0
+    await this.#eachPage(run, 'tenant_keys', async (rows) => {
+      count += rows.filter(isActive).length
+      return 0
+    })
+    await this.#eachPage(run, 'integrity_keys', async (rows) => {
+      count += rows.filter(isActiveOfTenant).length
+      return 0
+    })
+    return count
   }
 
   /** Not before their own wrapping key is a new one: they would be told with the old one again. */
@@ -138,7 +153,7 @@ class Rotation {
         if (!replaced.has(name)) await replaceAnnounced(this.#work, tenantKeyOf(this.#work, { tenant, system }))
         replaced.add(name)
       }
-      const active = rows.filter(({ state }) => state === KeyState.Active)
+      const active = rows.filter(isActive)
       for (const { tenant, system, version: from } of active) {
         const address = { table: 'tenant_keys', tenant, system } as const
         const subject = await this.#policy.subjectOf(address)
@@ -151,7 +166,7 @@ class Rotation {
   /** Who had the IVK may have had tenants' integrity keys, and could forge rows with them. */
   async #replaceIntegrityKeys(run: JobRun): Promise<void> {
     await this.#eachPage(run, 'integrity_keys', async (rows) => {
-      const active = rows.filter(({ tenant, state }) => state === KeyState.Active && !tenant.equals(noTenant))
+      const active = rows.filter(isActiveOfTenant)
       for (const { tenant, version: from } of active) {
         const subject = await this.#policy.integritySubjectOf(tenant)
         await this.#work.schedule(
@@ -247,11 +262,11 @@ class Rotation {
     return 'the key is compromised: it has no active version that could take over, what it holds opens by break-glass alone'
   }
 
-  /** What is left to do, for who watches: what is under any version but the active one. */
-  async #setTotal(run: JobRun, address: KeyAddress, version: number): Promise<void> {
+  /** What is left to do, for who watches: what is under any version but the active one, and what is to be done besides. */
+  async #setTotal(run: JobRun, address: KeyAddress, version: number, besides = 0): Promise<void> {
     const pause = (): Promise<void> => run.step(0, run.progress)
     const { count } = await referencesOf(this.#work.store, address, (parent) => parent !== version, pause)
-    await run.step(0, { ...run.progress, total: run.progress.done + count })
+    await run.step(0, { ...run.progress, total: run.progress.done + count + besides })
   }
 
   /** Of the versions that a job has had replaced for good: one that somebody else may know goes as soon as it may, the others when their grace is over. */
@@ -334,6 +349,10 @@ class Rotation {
     }
   }
 }
+
+const isActive = ({ state }: Pick<Row<'tenant_keys'>, 'state'>): boolean => state === KeyState.Active
+
+const isActiveOfTenant = (row: Row<'integrity_keys'>): boolean => isActive(row) && !row.tenant.equals(noTenant)
 
 /** A key that was announced and is the only version of its kind. That of a rotation which is under way stays: it becomes active by that. */
 async function replaceAnnounced<T extends VersionedTable>(work: KeyWork, key: VersionedKey<T>): Promise<void> {

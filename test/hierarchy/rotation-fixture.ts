@@ -34,6 +34,8 @@ export class RotationBench {
   readonly clock = new FakeClock(1_790_000_000_000)
   readonly threads: KeyChain[]
   readonly jobs: NewJob[] = []
+  /** Of the job that has run last. */
+  progress: Progress | undefined
   readonly points: string[] = []
   /** The tenants with a system that is held no more. */
   readonly released: Buffer[] = []
@@ -95,7 +97,11 @@ export class RotationBench {
       clock: this.clock,
       pace: { itemsPerSecond: 1_000_000 },
     }
-    return kind(new JobRun({ owner: job.owner, subject: job.subject, parameters: job.parameters, progress }, parts))
+    const { owner, subject, parameters } = job
+    const run = new JobRun({ owner, subject, parameters, progress }, parts)
+    const result = await kind(run)
+    this.progress = run.progress
+    return result
   }
 
   /** Runs the jobs that wait and are due, and those that they ask for. */

@@ -351,6 +351,8 @@ describe('a compromise', () => {
 
   test('of the IVK asks for the replacement of every Tenant Key and integrity key, once it wraps them with a new version', async () => {
     await bench.run(rotation(ivk, 1, 'compromise'))
+    // Five keys are wrapped anew, and the replacement of each is asked for.
+    expect(bench.progress).toMatchObject({ done: 10, total: 10 })
     expect(bench.jobs.map(({ kind, parameters }) => [kind, parameters['compromised']])).toEqual([
       ...Array.from({ length: 3 }, () => ['rotate-tenant-key', 1]),
       ...Array.from({ length: 2 }, () => ['rotate-integrity-key', 1]),
