@@ -1,16 +1,10 @@
 import { dateTime } from '../clock.ts'
+import { retrying } from '../store/retrying.ts'
 import type { Row } from '../store/schema.ts'
 import { limits } from '../limits.ts'
 import { integrityRotationJob, madeAt, versionsOf } from './integrity-rotation.ts'
 import { KeyState, opens } from './key-state.ts'
-import {
-  changeState,
-  type KeyWork,
-  retrying,
-  type SystemOfKeys,
-  verified,
-  type VersionedTable,
-} from './key-versions.ts'
+import { changeState, type KeyWork, type SystemOfKeys, verified, type VersionedTable } from './key-versions.ts'
 import { isMoved, isUnderItsLink } from './link-rows.ts'
 import { referencesOf } from './references.ts'
 import type { RotationPolicy } from './rotation.ts'

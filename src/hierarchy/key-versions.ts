@@ -1,9 +1,9 @@
 import { auditEvent } from '../audit/audit-event.ts'
 import { type Clock } from '../clock.ts'
-import { isKryptonError, KryptonError } from '../errors.ts'
+import { KryptonError } from '../errors.ts'
 import type { NewJob } from '../jobs/job.ts'
 import type { JobRun } from '../jobs/job-run.ts'
-import { limits } from '../limits.ts'
+import { retrying } from '../store/retrying.ts'
 import type { Row } from '../store/schema.ts'
 import type { Change, Store } from '../store/store.ts'
 import type { HeldSystems } from './held-systems.ts'
@@ -145,17 +145,6 @@ export async function changeState<T extends VersionedTable>(
     changes: [updateOf(key.table, row, { state, record }, keys), ...(besides ?? [])],
     audit: [event(work.clock, key, row, operation, actor)],
   })
-}
-
-/** A race for a row is run again, as a request's is. */
-export async function retrying<T>(act: () => Promise<T>): Promise<T> {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      return await act()
-    } catch (error) {
-      if (!isKryptonError(error, 'store-conflict') || attempt >= limits.conflictRetriesMax) throw error
-    }
-  }
 }
 
 /** Puts another version that is yet to become active in the place of one that nobody has used. Done again after a crash, it makes one more. */

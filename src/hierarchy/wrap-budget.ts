@@ -1,8 +1,8 @@
 import { KryptonError } from '../errors.ts'
 import { limits } from '../limits.ts'
+import { retrying } from '../store/retrying.ts'
 import type { Store } from '../store/store.ts'
 import { Suite } from '../crypto/aead.ts'
-import { retrying } from './key-versions.ts'
 import type { WrappingKey } from './root-keys.ts'
 import type { RowKeys } from './row-mac.ts'
 

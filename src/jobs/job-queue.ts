@@ -3,6 +3,7 @@ import { type Clock, dateTime } from '../clock.ts'
 import { isKryptonError, KryptonError } from '../errors.ts'
 import { hex } from '../hex.ts'
 import { limits } from '../limits.ts'
+import { retrying } from '../store/retrying.ts'
 import type { AuditRow, Row } from '../store/schema.ts'
 import type { Change, Store } from '../store/store.ts'
 import { hasEnded, type JobRow, JobState, type NewJob, parametersText } from './job.ts'
@@ -155,7 +156,12 @@ export class JobQueue {
   }
 
   /** Ends a job that waits, or a running one at its next step; one that has ended stays as it is. Throws 'not-found'. */
-  async cancel(job: Uint8Array, actor: string): Promise<JobRow> {
+  cancel(job: Uint8Array, actor: string): Promise<JobRow> {
+    // It may end while this waits behind other changes of rows.
+    return retrying(() => this.#cancel(job, actor))
+  }
+
+  async #cancel(job: Uint8Array, actor: string): Promise<JobRow> {
     const name = hex(job)
     const found = await this.get(job)
     if (!this.#open.has(name)) return found

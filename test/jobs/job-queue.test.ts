@@ -1,8 +1,9 @@
+import { setImmediate } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Clock } from '../../src/clock.ts'
 import { randomIdentifier } from '../../src/crypto/random.ts'
 import { KryptonError } from '../../src/errors.ts'
-import { JobState, type NewJob } from '../../src/jobs/job.ts'
+import { type JobRow, JobState, type NewJob } from '../../src/jobs/job.ts'
 import { JobQueue } from '../../src/jobs/job-queue.ts'
 import type { JobKind, JobRun } from '../../src/jobs/job-run.ts'
 import { limits } from '../../src/limits.ts'
@@ -288,6 +289,23 @@ describe('a hold', () => {
     queue.goOn(owner)
     await become(queue, id, JobState.Done)
     expect(await stateOf(queue, scheduled.job)).toBe(JobState.Queued)
+  })
+
+  test('leaves a job as it ended that ends while its cancellation waits for its turn', async () => {
+    kinds.set('work', async () => 'all done')
+    const queue = newQueue()
+    const { job: id } = await queue.add(job())
+    const commit = made.store.commit.bind(made.store)
+    let cancelled: Promise<JobRow> | undefined
+    vi.spyOn(made.store, 'commit').mockImplementation((unit) => {
+      const isEnd = unit.audit.some(({ operation }) => operation === 'JobEnd')
+      if (isEnd) cancelled ??= queue.cancel(id, 'operator:ada')
+      return isEnd ? setImmediate().then(() => commit(unit)) : commit(unit)
+    })
+    await queue.start()
+    await become(queue, id, JobState.Done)
+    expect(await cancelled).toMatchObject({ state: JobState.Done, detail: 'all done' })
+    expect(await made.store.get('jobs', { job: id })).toMatchObject({ state: JobState.Done })
   })
 
   test('does not keep a job that fails from ending when it was cancelled', async () => {
