@@ -69,7 +69,9 @@ export class Connection implements TurnTaker, ServedConnection {
   /** Milliseconds of the monotonic clock. */
   #quietSinceMs: number
   #frameSinceMs = 0
+  /** Since when our side ends, anew when its last byte has gone; then the other side has `limits.lingerMs`. */
   #endingSinceMs = 0
+  #hasSentLast = false
 
   constructor(socket: TLSSocket, peer: Peer, around: ConnectionSurroundings) {
     this.peer = peer
@@ -100,7 +102,8 @@ export class Connection implements TurnTaker, ServedConnection {
     // What has come before is still answered.
     if (this.#awaitsRequests) this.takeRequests()
     this.#draining = true
-    this.#endIfDone()
+    if (this.#state === 'unknown') this.#endWith(undefined)
+    else this.#endIfDone()
   }
 
   cut(reason: CutReason): void {
@@ -114,7 +117,9 @@ export class Connection implements TurnTaker, ServedConnection {
     const { limits: bounds } = this.#around
     if (this.#state === 'closed') return undefined
     if (this.#state === 'ending')
-      return nowMs - this.#endingSinceMs > limits.lingerMs + bounds.writeMs ? 'drain' : undefined
+      return nowMs - this.#endingSinceMs > limits.lingerMs + (this.#hasSentLast ? 0 : bounds.writeMs)
+        ? 'drain'
+        : undefined
     const oldestMs = this.#handedOverMs[0]
     if (oldestMs !== undefined) return nowMs - oldestMs > bounds.writeMs ? 'write-slow' : undefined
     if (this.#slots.length > 0 || this.#state === 'identifying') return undefined
@@ -148,7 +153,8 @@ export class Connection implements TurnTaker, ServedConnection {
     if (this.#state !== 'identifying') return
     this.#state = 'known'
     this.#quietSinceMs = this.#around.clock.monotonic()
-    this.#read()
+    if (this.#draining) this.#endIfDone()
+    else this.#read()
   }
 
   /** The refusal waits for the first byte: a probe that only connects gets none, and a client that writes first reads it whole. */
@@ -163,7 +169,8 @@ export class Connection implements TurnTaker, ServedConnection {
       certificate: this.peer.fingerprint,
     })
     this.#state = 'unknown'
-    this.#read()
+    if (this.#draining) this.#endWith(undefined)
+    else this.#read()
   }
 
   #onFault(error: unknown): void {
@@ -412,11 +419,15 @@ export class Connection implements TurnTaker, ServedConnection {
     this.#endingSinceMs = this.#around.clock.monotonic()
     this.#dropSlots()
     this.#reader.wipe()
+    const onSent = (): void => {
+      this.#hasSentLast = true
+      this.#endingSinceMs = this.#around.clock.monotonic()
+    }
     if (bytes !== undefined && bytes.length > 0) {
       this.#around.counters.sent(bytes.length)
-      this.#socket.end(bytes)
+      this.#socket.end(bytes, onSent)
     } else {
-      this.#socket.end()
+      this.#socket.end(onSent)
     }
     this.#reading = false
     this.#read()

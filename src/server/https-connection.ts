@@ -45,6 +45,8 @@ export class HttpsConnection implements ServedConnection {
   /** Bytes of the connection when its last exchange ended: more means that a request has begun. */
   #bytesAtRest = 0
   #requestSinceMs: number | undefined
+  /** Since when the other side may end too, our last byte having gone. */
+  #lingersSinceMs: number | undefined
 
   /** @param serveHttp reads HTTP from the socket and hands each request to `take` */
   constructor(
@@ -76,7 +78,7 @@ export class HttpsConnection implements ServedConnection {
 
   drain(): void {
     this.#draining = true
-    if (this.#exchange === undefined) this.#socket.end()
+    if (this.#exchange === undefined) this.#end()
     else if (!this.#exchange.response.headersSent) this.#exchange.response.setHeader('connection', 'close')
   }
 
@@ -226,13 +228,14 @@ export class HttpsConnection implements ServedConnection {
     const next = this.#next
     this.#next = undefined
     if (next !== undefined && this.#state === 'known') next()
-    else if (this.#draining) this.#socket.end()
+    else if (this.#draining) this.#end()
   }
 
   #overdue(nowMs: number): CutReason | undefined {
     const { limits: bounds } = this.#around
     const exchange = this.#exchange
     if (this.#state === 'closed' || this.#state === 'identifying') return undefined
+    if (this.#lingersSinceMs !== undefined) return nowMs - this.#lingersSinceMs > limits.lingerMs ? 'drain' : undefined
     if (exchange?.state === 'answering') return undefined
     if (exchange?.state === 'writing')
       return nowMs - exchange.writingSinceMs > bounds.writeMs ? 'write-slow' : undefined
@@ -259,7 +262,7 @@ export class HttpsConnection implements ServedConnection {
     if (this.#state !== 'identifying') return
     this.#state = 'known'
     this.#quietSinceMs = this.#around.clock.monotonic()
-    if (this.#draining) this.#socket.end()
+    if (this.#draining) this.#end()
     else this.#serveHttp(this, this.#socket)
   }
 
@@ -301,7 +304,12 @@ export class HttpsConnection implements ServedConnection {
     ]
     this.#around.counters.sent(body.length)
     this.#quietSinceMs = this.#around.clock.monotonic()
-    this.#socket.end(Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), body]))
+    this.#end(Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), body]))
+  }
+
+  /** Our side closes, after some last bytes perhaps; what still comes is dropped for a moment, since a reset could overtake them. */
+  #end(bytes: Uint8Array = Buffer.alloc(0)): void {
+    this.#socket.end(bytes, () => (this.#lingersSinceMs = this.#around.clock.monotonic()))
   }
 
   #close(): void {

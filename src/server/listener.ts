@@ -49,12 +49,12 @@ export class Listener {
   readonly #around: ConnectionSurroundings
   readonly #gate: HandshakeGate
   readonly #serve: ServeConnection
-  readonly #connections = new Set<ServedConnection>()
+  readonly #connections = new Map<ServedConnection, TLSSocket>()
   /** Where the look at their timeouts has come to. */
-  #round = this.#connections.values()
+  #round = this.#connections.keys()
   readonly #perCertificate = new Map<string, number>()
   readonly #perAddress = new Map<string, number>()
-  /** Sockets in their handshake, for the end. */
+  /** Sockets below TLS, for the end. */
   readonly #raw = new Set<Socket>()
   readonly #sweep: NodeJS.Timeout
   #stopping = false
@@ -122,13 +122,17 @@ export class Listener {
     return this.#connections.size
   }
 
-  /** Takes no more connections, answers the requests that have come, ends every connection; after `drainMs` whatever is left. */
+  /**
+   * Takes no more connections, answers the requests that have come, ends every connection; after `drainMs` whatever is left. One without a request
+   * is gone as soon as its client has ended it too, `limits.lingerMs` later at the latest, and whoever is in the handshake at once.
+   */
   async stop(drainMs: number = limits.drainMs): Promise<void> {
     if (this.#stopping) return
     this.#stopping = true
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
     this.#gate.stop()
-    for (const connection of this.#connections) connection.drain()
+    this.#cutHandshakes()
+    for (const connection of this.#connections.keys()) connection.drain()
     const deadline = setTimeout(() => this.#cutAll(), drainMs)
     await closed
     clearTimeout(deadline)
@@ -138,14 +142,24 @@ export class Listener {
   /** Whoever holds most is who the others are kept from their memory by; the one that asked for the last of it may hold next to none. */
   #relieve(): void {
     let largest: ServedConnection | undefined
-    for (const connection of this.#connections) {
+    for (const connection of this.#connections.keys()) {
       if (connection.heldBytes > (largest?.heldBytes ?? 0)) largest = connection
     }
     largest?.cut('memory')
   }
 
+  #cutHandshakes(): void {
+    const addressOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`
+    const served = new Set([...this.#connections.values()].map(addressOf))
+    for (const socket of this.#raw) {
+      if (socket.destroyed || served.has(addressOf(socket))) continue
+      this.#around.counters.cut('drain')
+      socket.destroy()
+    }
+  }
+
   #cutAll(): void {
-    for (const connection of this.#connections) connection.cut('drain')
+    for (const connection of this.#connections.keys()) connection.cut('drain')
     for (const socket of this.#raw) socket.destroy()
   }
 
@@ -186,7 +200,7 @@ export class Listener {
     addTo(this.#perCertificate, peer.fingerprint, 1)
     counters.add('connectionsOpen')
     const connection = this.#serve(socket, peer, this.#around)
-    this.#connections.add(connection)
+    this.#connections.set(connection, socket)
     socket.once('close', () => this.#onClosed(connection))
   }
 
@@ -219,7 +233,7 @@ export class Listener {
     while (left > 0 && this.#connections.size > 0) {
       const { value, done } = this.#round.next()
       if (done === true) {
-        this.#round = this.#connections.values()
+        this.#round = this.#connections.keys()
         continue
       }
       value.enforceTime(nowMs)

@@ -233,6 +233,19 @@ test('a server that stops answers what has come and ends idle connections', asyn
   expect(performance.now() - began).toBeLessThan(900)
 })
 
+test('a client that asks for nothing and does not end its side does not hold a server that stops', async () => {
+  server = await startServer({ serve: serveHttps() })
+  const { cert, key } = server.client
+  const options = { port: server.port, host: '127.0.0.1', servername: 'localhost', allowHalfOpen: true }
+  const idle = connect({ ...options, ca: server.authority.certificatePem, cert, key })
+  idle.on('error', () => undefined).resume()
+  await expect.poll(() => server.counters.read('connectionsOpen')).toBe(1)
+  const began = performance.now()
+  await server.stop()
+  expect(performance.now() - began).toBeLessThan(limits.lingerMs + 2 * limits.sweepRoundMs)
+  idle.destroy()
+})
+
 /** Sends bytes as they are and returns all that comes until the end. */
 function raw(bytes: Buffer, end = true): Promise<string> {
   return new Promise((resolve, reject) => {

@@ -262,6 +262,30 @@ describe('stopping', () => {
     await stopped
   })
 
+  test('is not held by who has asked for nothing: clients that do not end, one with half a frame, strangers, one in its handshake', async () => {
+    const { authority, client, listener, port, counters } = await start()
+    const silent = {
+      port,
+      host: '127.0.0.1',
+      servername: 'localhost',
+      ca: authority.certificatePem,
+      allowHalfOpen: true,
+    }
+    const idle = connectTls({ ...silent, cert: client.cert, key: client.key })
+    await exchange(idle)
+    const half = connectTls({ ...silent, cert: client.cert, key: client.key })
+    half.write(frame(1).subarray(0, 12))
+    const stranger = connectTls(silent)
+    const probe = connectTcp({ port, host: '127.0.0.1', allowHalfOpen: true })
+    for (const socket of [idle, half, stranger, probe]) socket.on('error', () => undefined).resume()
+    await expect.poll(() => counters.read('connectionsOpen')).toBe(3)
+    await expect.poll(() => counters.read('connectionsTotal')).toBe(4)
+    const began = performance.now()
+    await listener.stop()
+    expect(performance.now() - began).toBeLessThan(limits.lingerMs + 2 * limits.sweepRoundMs)
+    for (const socket of [idle, half, stranger, probe]) socket.destroy()
+  })
+
   test('cuts what is not done when the time is over', async () => {
     const { connect, listener, counters } = await start({ answer: () => new Promise(() => undefined) })
     const client = await connect()
