@@ -25,6 +25,7 @@ import type { Keep, Parts, Run } from './asynchronous.ts'
 import { AnswerOfAnother, OperationContext, RefusalWithPayload } from './handler.ts'
 import type { LateOperation, ServerFacts } from './handler.ts'
 import { handlerOf, operationName } from './index.ts'
+import { earlierThan, isUnderWay } from './request-order.ts'
 import { failureOf } from './result.ts'
 import { anyServerCorrelationValue } from './server-correlation.ts'
 import { LastingActs } from './lasting-acts.ts'
@@ -57,7 +58,7 @@ export interface Services {
  * the promise is kept; an item that fails takes back its own changes only, or with the option Undo those of all before it. When another request was faster, or is changing the same
  * object, this one is run again after it. A long batch lets others on between its items. A critical Message Extension (6.16), or an answer
  * larger than the client takes, refuses the whole request: nothing is done, and the one item of the answer is the first one's. So does the end of the
- * connection of `asker` while a batch is under way: nobody waits for it. Without anything to wait for there is no promise.
+ * connection of `asker` while a batch is under way: nobody waits for it. A request sees what earlier ones of its `asker` have changed. Without anything to wait for there is no promise.
  */
 export function executeBatch(
   request: RequestMessage,
@@ -68,6 +69,21 @@ export function executeBatch(
   if (request.batchItems.length > 1 && request.batchItems.some(hasCriticalExtension)) {
     return [failed(request.batchItems[0]!, notUnderstood(), services)]
   }
+  const before = asker && earlierThan(request, asker)
+  const answers =
+    before === undefined
+      ? execute(request, principal, services, asker)
+      : before.then(() => execute(request, principal, services, asker))
+  if (asker !== undefined && answers instanceof Promise) isUnderWay(request, asker, answers)
+  return answers
+}
+
+function execute(
+  request: RequestMessage,
+  principal: Principal,
+  services: Services,
+  asker: Asker | undefined,
+): MaybePromise<ResponseBatchItem[]> {
   if (request.requestHeader.asynchronousIndicator === true && isForLater(request, principal)) {
     return executeLater(request, principal, services, asker)
   }
