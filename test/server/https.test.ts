@@ -241,7 +241,7 @@ test('a client that asks for nothing and does not end its side does not hold a s
   idle.on('error', () => undefined).resume()
   await expect.poll(() => server.counters.read('connectionsOpen')).toBe(1)
   const began = performance.now()
-  await server.stop()
+  await server.listener.stop()
   expect(performance.now() - began).toBeLessThan(limits.lingerMs + 2 * limits.sweepRoundMs)
   idle.destroy()
 })
