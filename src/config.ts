@@ -1,4 +1,4 @@
-export { isHost } from './config/host.ts'
+export { isHost, isLoopbackHost } from './config/host.ts'
 export { loadConfig } from './config/load.ts'
 export type { ConfigFlag, ConfigSources, LoadedConfig } from './config/load.ts'
 export { configSchema } from './config/schema.ts'

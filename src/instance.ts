@@ -188,7 +188,7 @@ async function open(
   check: (anchored: Anchored) => Promise<void>,
 ): Promise<Instance> {
   refuseMissingData(config)
-  const serverCertificate = await readServerCertificate(config.kmip)
+  const serverCertificate = await readServerCertificate(config)
   // Before the store is opened for writing, which gives an older one the tables that it does not have.
   const found = readRootBeforehand(config.store.directory)
   if (found !== undefined) checkPins(found, pinsOf(config))

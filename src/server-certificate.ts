@@ -1,4 +1,5 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { CertificateAuthority } from './certificates/certificate-authority.ts'
 import { issueInteropServer } from './certificates/interop-certificate.ts'
@@ -14,12 +15,17 @@ export interface ServerCertificate {
 }
 
 /**
- * Reads and checks the server's certificate and key, so that what is wrong is told before a port is bound.
+ * Reads and checks the server's certificate and key, so that what is wrong is told before a port is bound. In production a key that others than its owner and group may read is refused.
  * @throws KryptonError config-invalid: with the file and its fault
  */
-export async function readServerCertificate(kmip: Config['kmip']): Promise<ServerCertificate> {
+export async function readServerCertificate({
+  kmip,
+  server: { profile },
+}: Pick<Config, 'kmip' | 'server'>): Promise<ServerCertificate> {
   const { certificateFile, keyFile, interopCertificateFile, interopKeyFile } = kmip
+  if (profile === 'production') refuseOpenKey(keyFile)
   if (kmip.tlsProfile === 'kmip-1.x-interop') {
+    if (profile === 'production') refuseOpenKey(interopKeyFile)
     const { publicKey } = await readPair({ certificateFile: interopCertificateFile, keyFile: interopKeyFile }, interop)
     if (publicKey.asymmetricKeyType !== 'rsa') {
       throw new KryptonError(
@@ -30,6 +36,16 @@ export async function readServerCertificate(kmip: Config['kmip']): Promise<Serve
   }
   const certificate = await readPair({ certificateFile, keyFile }, renewal)
   return { names: namesOf(certificate), notAfter: certificate.validToDate }
+}
+
+/** A file that is not there is told by who reads it. */
+function refuseOpenKey(file: string): void {
+  const mode = (statSync(file, { throwIfNoEntry: false })?.mode ?? 0) & 0o7777
+  if ((mode & 0o007) === 0) return
+  throw new KryptonError(
+    'config-invalid',
+    `${file} is open to every user of this machine, it has mode 0${mode.toString(8).padStart(3, '0')}: run chmod 0400 on it`,
+  )
 }
 
 async function readPair(

@@ -4,13 +4,14 @@ import { KryptonError } from '../errors.ts'
 
 /**
  * Makes the directory and those above it that are missing, for their owner alone, and sees to it that files can be made in it.
- * Throws 'usage' with what is in the way. `flag` names it in the message.
+ * Returns what it has made, the innermost first. Throws 'usage' with what is in the way. `flag` names it in the message.
  */
-export function makeDirectory(directory: string, flag: string): void {
+export function makeDirectory(directory: string, flag: string): readonly string[] {
   const path = resolve(directory)
   try {
-    makeLevel(path)
+    const made = makeLevels(path)
     accessSync(path, constants.W_OK | constants.X_OK)
+    return made
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown'
     throw new KryptonError('usage', `cannot write into ${path} (${code}): name another directory with ${flag}`, {
@@ -43,8 +44,9 @@ export function makeOwnDirectory(directory: string, flag: string): void {
 }
 
 /** Level by level: Node's own recursion never ends where a level cannot be made, as below /proc. */
-function makeLevel(path: string): void {
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return
-  if (dirname(path) !== path) makeLevel(dirname(path))
+function makeLevels(path: string): string[] {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return []
+  const above = dirname(path) === path ? [] : makeLevels(dirname(path))
   mkdirSync(path, { mode: 0o700 })
+  return [path, ...above]
 }

@@ -5,7 +5,9 @@ import {
   fchmodSync,
   fsyncSync,
   openSync,
+  readdirSync,
   readFileSync,
+  rmdirSync,
   rmSync,
   writeSync,
 } from 'node:fs'
@@ -51,16 +53,19 @@ The key stays where it is: put its path in the place of ${key}. This line makes 
 
 /**
  * Makes the directory of a new identity, before anybody is asked for a certificate. Throws 'already-exists' when it holds
- * a file of one, since nobody's key is overwritten, and 'usage' when it cannot be written.
+ * a file of one, since nobody's key is overwritten, and 'usage' when it cannot be written. Returns what takes back the directories that it has made, for who gets no identity.
  */
-export function prepareIdentity(directory: string): void {
-  makeDirectory(directory, '--out')
+export function prepareIdentity(directory: string): () => void {
+  const made = makeDirectory(directory, '--out')
   for (const file of Object.values(identityFiles(directory)))
     if (existsSync(file))
       throw new KryptonError(
         'already-exists',
         `${file} exists and is not overwritten: name another directory with --out`,
       )
+  return () => {
+    for (const path of made) if (readdirSync(path).length === 0) rmdirSync(path)
+  }
 }
 
 /**

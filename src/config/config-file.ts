@@ -126,8 +126,9 @@ interface Fault {
   readonly text: string
 }
 
-/** The parser's own words, but for a key that stands twice: it is named. */
+/** The parser's own words, but for a key that stands twice, which is named, and for advice to who calls the parser. */
 function syntaxFault(fault: YAMLError, text: string): string {
+  if (fault.code === 'MULTIPLE_DOCS') return 'a second document begins here (---): leave one of them'
   if (fault.code !== 'DUPLICATE_KEY') return fault.message
   const key = /^[\w-]+/.exec(text.slice(fault.pos[0]))?.[0] ?? 'this name'
   return `${key} stands twice in its section: leave one of them out`

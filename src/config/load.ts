@@ -1,4 +1,4 @@
-import { dirname, resolve } from 'node:path'
+import { dirname, join, resolve, sep } from 'node:path'
 import { KryptonError } from '../errors.ts'
 import { environmentSettings } from './environment.ts'
 import type { Origin } from './origin.ts'
@@ -105,7 +105,13 @@ function checkTogether(config: Config, origins: ReadonlyMap<string, Origin>): vo
       `${at(`seal.${pins[0]}`)} needs the other pins too: seal.cluster, seal.verifier and seal.epoch go together, as init printed them`,
     )
   checkAnchor(config, at)
-  const { kmip, health } = config
+  const { kmip, health, seal, store } = config
+  // By names; the server looks at where links lead.
+  if (seal.keyFile.startsWith(join(store.directory, sep)))
+    throw new KryptonError(
+      'config-invalid',
+      `${at('seal.keyFile')} lies in store.directory: choose another place, a copy of the data must not bring its key`,
+    )
   if (health.enabled && health.port !== 0 && health.port === kmip.port && health.host === kmip.host)
     throw new KryptonError(
       'config-invalid',

@@ -18,7 +18,12 @@ export function refusal(error: ErrorObject): Refusal {
   const setting = settingAt(section)
   if (setting === undefined)
     return { path: section, reason: `must be a section with settings: ${listed(namesBelow(section))}` }
-  return { path: section, reason: `must be ${allowed(setting.schema)}, it is ${shown(error.data)}` }
+  const isQuoted = setting.schema.type !== 'string' && /^(?:-?\d+|true|false)$/.test(String(error.data))
+  const found =
+    isQuoted && typeof error.data === 'string'
+      ? `text, ${JSON.stringify(shown(error.data))}: leave out the quotes`
+      : shown(error.data)
+  return { path: section, reason: `must be ${allowed(setting.schema)}, it is ${found}` }
 }
 
 /** What a leaf accepts, in words. */

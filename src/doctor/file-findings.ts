@@ -49,7 +49,14 @@ function faultOf(path: string, { forbidden, exactly, mode }: Rule): Finding[] {
   const bits = status.mode & 0o7777
   const isOpen = exactly === undefined ? (bits & forbidden) !== 0 : bits !== exactly
   if (isOpen)
-    return [{ check, state: 'wrong', found: `has mode 0${bits.toString(8)}`, remedy: `chmod ${mode} ${path}` }]
+    return [
+      {
+        check,
+        state: 'wrong',
+        found: `has mode 0${bits.toString(8).padStart(3, '0')}`,
+        remedy: `chmod ${mode} ${path}`,
+      },
+    ]
   return isOthers(status)
     ? [
         {

@@ -77,10 +77,12 @@ function readKeyFile(file: string, dataDirectory: string | undefined): Secret {
   try {
     const status = fstatSync(descriptor)
     const mode = status.mode & 0o7777
-    if (!status.isFile() || mode !== 0o400) {
+    if (!status.isFile())
+      throw new KryptonError('config-invalid', `${file} is no file: name the key file in seal.keyFile`)
+    if (mode !== 0o400) {
       throw new KryptonError(
         'config-invalid',
-        `the key file ${file} must be a file of mode 0400, it has 0${mode.toString(8)}: run chmod 0400 on it`,
+        `the key file ${file} must have mode 0400, it has 0${mode.toString(8).padStart(3, '0')}: run chmod 0400 on it`,
       )
     }
     if (dataDirectory !== undefined && isInside(file, dataDirectory)) {
@@ -92,7 +94,7 @@ function readKeyFile(file: string, dataDirectory: string | undefined): Secret {
     if (status.size !== staticKeyBytes || readSync(descriptor, key, 0, staticKeyBytes, 0) !== staticKeyBytes) {
       throw new KryptonError(
         'config-invalid',
-        `the key file ${file} must hold ${staticKeyBytes} bytes: make it with krypton init`,
+        `the key file ${file} must hold ${staticKeyBytes} bytes, it has ${status.size}: put the copy of it back, no other key opens the store`,
       )
     }
     return adoptSecret(key, 'wrapping')

@@ -23,7 +23,7 @@ import { standingOf } from './key-standing.ts'
 import { KeyState, opens } from './key-state.ts'
 import { isNoLease, type Lease, type Leases, noLeases } from './lease.ts'
 import { LinkSwitch, newestLink } from './link-key.ts'
-import { type RootKeys, wipeRootKeys } from './root-keys.ts'
+import { rootIsMissing, type RootKeys, wipeRootKeys } from './root-keys.ts'
 import { type Grant, grantFor } from './break-glass.ts'
 import { type RowKeys, type RowMacs, type Unauthenticated, updateOf } from './row-mac.ts'
 import { OpenTenantKeys, type TenantKeys } from './tenant-key.ts'
@@ -126,7 +126,7 @@ export class KeyChain {
    */
   async epochHeld(): Promise<Change> {
     const manifest = await this.#store.get('manifest', { id: 'manifest' })
-    if (manifest === undefined) throw new KryptonError('not-found', 'the store has no root: run krypton init')
+    if (manifest === undefined) throw rootIsMissing()
     const keys = this.system()
     keys.verifyRow('manifest', manifest)
     if (manifest.epoch !== this.#root.epoch)

@@ -1,4 +1,5 @@
 import { exportSecret, importSecret, type Secret, type TransferableSecret } from '../crypto/secret.ts'
+import { KryptonError } from '../errors.ts'
 
 /** A key that wraps others: what a record's header must name to be opened with it, and the suite that it uses. */
 export interface WrappingKey<S = Secret> {
@@ -73,4 +74,12 @@ function mapSecrets<A, B>(root: RootKeys<A>, map: (secret: A) => B): RootKeys<B>
     wrapSystem: { ...root.wrapSystem, secret: map(root.wrapSystem.secret) },
     systemIntegrityKeys: root.systemIntegrityKeys.map((key) => ({ ...key, secret: map(key.secret) })),
   }
+}
+
+/** Of a store that lost its manifest, or whose making did not come to its end. */
+export function rootIsMissing(): KryptonError {
+  return new KryptonError(
+    'not-found',
+    'the store has no root, so nothing in it opens: put the backup of its data back; if krypton init has not come to its end here, run it on an empty directory',
+  )
 }

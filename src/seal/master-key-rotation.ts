@@ -9,7 +9,7 @@ import { keyBytes, noTenant } from '../hierarchy/key-record.ts'
 import { type KeyWork } from '../hierarchy/key-versions.ts'
 import { retrying } from '../store/retrying.ts'
 import { deriveMasterKeys, type MasterKeys } from '../hierarchy/master-key.ts'
-import type { RootKeys } from '../hierarchy/root-keys.ts'
+import { rootIsMissing, type RootKeys } from '../hierarchy/root-keys.ts'
 import { updateOf } from '../hierarchy/row-mac.ts'
 import { randomIdentifier } from '../crypto/random.ts'
 import type { Row } from '../store/schema.ts'
@@ -112,7 +112,7 @@ interface RootRows {
 
 async function rowsOf(store: Store): Promise<RootRows> {
   const manifest = await store.get('manifest', { id: 'manifest' })
-  if (manifest === undefined) throw new KryptonError('not-found', 'the store has no root: run krypton init')
+  if (manifest === undefined) throw rootIsMissing()
   const holdsKey = ({ record }: { readonly record: Uint8Array }): boolean => record.byteLength > 0
   return {
     manifest,

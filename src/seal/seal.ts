@@ -13,7 +13,7 @@ import { newIntegrityKey, openSystemIntegrityKeys, systemRowMacs } from '../hier
 import { newIvk, openIvks } from '../hierarchy/internal-versioned-key.ts'
 import { KeyAlgorithm, keyBytes, noTenant } from '../hierarchy/key-record.ts'
 import { deriveMasterKeys, type MasterKeys } from '../hierarchy/master-key.ts'
-import type { RootKeys } from '../hierarchy/root-keys.ts'
+import { rootIsMissing, type RootKeys } from '../hierarchy/root-keys.ts'
 import { openRecord, Purpose, type RecordContext, sealRecord } from '../hierarchy/wrapped-key.ts'
 import { wipeWrappingKeys } from '../hierarchy/wrapping-keys.ts'
 import type { Row } from '../store/schema.ts'
@@ -143,7 +143,7 @@ export async function unseal(
 ): Promise<RootKeys> {
   selfTest()
   const manifest = await store.get('manifest', { id: 'manifest' })
-  if (manifest === undefined) throw new KryptonError('not-found', 'the store has no root: run krypton init')
+  if (manifest === undefined) throw rootIsMissing()
   if (manifest.format_version !== ManifestFormat.first && manifest.format_version !== ManifestFormat.setsKept) {
     throw new KryptonError(
       'store-format',

@@ -232,7 +232,8 @@ function paddingNotZero(at: number): KryptonError {
 }
 
 function wrongLength(at: number, type: number, length: number): KryptonError {
-  return invalid(at, `a ${itemTypeName(type)} is not ${length} bytes long`)
+  const name = itemTypeName(type)
+  return invalid(at, `${/^[EI]/.test(name) ? 'an' : 'a'} ${name} is not ${length} bytes long`)
 }
 
 function invalid(at: number, what: string): KryptonError {

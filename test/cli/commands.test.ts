@@ -1,7 +1,7 @@
 import { credentialInput, verifiesCredential } from '../../src/auth/credential-verifier.ts'
 import type { Command } from 'commander'
 import { createPrivateKey } from 'node:crypto'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -147,6 +147,16 @@ describe('commands that ask the server', () => {
     }
     const both = ['--role', 'reader', '--allow', 'get', '--out', out]
     expect((await ask('client', 'add', 'two', '--tenant', 'acme', ...both)).code).toBe(2)
+  })
+
+  it('leave no directory of a client that was refused', async () => {
+    const out = join(directory, 'new', 'inner')
+    const add = () => ask('client', 'add', 'one', '--tenant', 'nobody', '--out', out)
+    expect((await add()).code).toBe(1)
+    expect(existsSync(join(directory, 'new'))).toBe(false)
+    mkdirSync(join(directory, 'new'))
+    expect((await add()).code).toBe(1)
+    expect(readdirSync(join(directory, 'new'))).toEqual([])
   })
 
   it('ask a client for a credential, whose password no server and no argument is told', async () => {

@@ -1,5 +1,16 @@
 import '../support/no-compile-cache.ts'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { X509Certificate } from 'node:crypto'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -70,6 +81,23 @@ describe('krypton init', () => {
     const { code, talk } = await runCommand(['init', '--dir', used])
     expect([code, talk]).toEqual([1, expect.stringMatching(/used is not empty, it holds notes: name a directory/)])
     expect(statSync(used).mode & 0o777).toBe(0o755)
+  })
+})
+
+describe('a development server', () => {
+  it('puts no keys among the files of others, and takes every address of this machine alone', async () => {
+    const used = join(folder, 'sources')
+    mkdirSync(used)
+    writeFileSync(join(used, 'notes'), '')
+    const dev = (...args: string[]) =>
+      runCommand(['server', '--dev', '--dir', used, '--kmip-port', '0', '--health-port', '0', ...args])
+    for (const listen of ['127.0.0.1', '127.0.0.2'])
+      expect(await dev('--listen', listen)).toMatchObject({
+        code: 1,
+        talk: expect.stringMatching(/holds no instance but other files \(.*notes\): name a directory/),
+      })
+    expect((await dev('--listen', '127.example.com')).talk).toMatch(/127.example.com is not: add --dev-listen-anywhere/)
+    expect(readdirSync(used)).toEqual(['notes'])
   })
 })
 
@@ -149,6 +177,12 @@ describe('a server that starts', () => {
     })
     expect(() => readFileSync(join(directory, 'data', 'keys.db'))).toThrow(/ENOENT/)
     expect(messages()).toEqual([])
+    const empty = copy('empty')
+    truncateSync(join(empty, 'data', 'keys.db'))
+    await expect(start(empty)).rejects.toMatchObject({
+      code: 'not-found',
+      message: expect.stringMatching(/no root.*put the backup of its data back/),
+    })
     const half = copy('half')
     rmSync(join(half, 'data', 'data.db'))
     await expect(start(half)).rejects.toMatchObject({ message: expect.stringMatching(/\(data.db\)/) })
@@ -172,7 +206,9 @@ describe('a server that starts', () => {
     expect(await wrong()).toMatch(
       /cannot read .*server.key: put the file back, or run krypton server-certificate renew/,
     )
-    writeFileSync(join(directory, 'server.key'), 'no key')
+    writeFileSync(join(directory, 'server.key'), 'no key', { mode: 0o644 })
+    expect(await wrong()).toMatch(/server.key is open to every user of this machine, it has mode 0644: run chmod 0400/)
+    chmodSync(join(directory, 'server.key'), 0o440)
     expect(await wrong()).toMatch(/server.key is not a private key in PEM/)
     writeFileSync(join(directory, 'server.pem'), 'no certificate')
     expect(await wrong()).toMatch(/server.pem is not a certificate in PEM/)

@@ -134,6 +134,16 @@ describe('a wrong file', () => {
     )
   })
 
+  it('is refused for a number in quotes with how to write it, and for a seal key inside the data', async () => {
+    expect(await refused('kmip:\n  port: "12"\n')).toBe(
+      '/krypton.yaml:2:9: kmip.port must be a whole number from 0 to 65535, it is text, "12": leave out the quotes',
+    )
+    expect(await refused('seal:\n  keyFile: ./data/seal.key\n')).toMatch(
+      /:2:12: seal.keyFile lies in store.directory: choose another place/,
+    )
+    await loadConfig({ file: file('seal:\n  keyFile: data-seal.key\n') })
+  })
+
   it('is refused for a misspelt name with the name that was meant', async () => {
     expect(await refused('kmip:\n  prot: 1\n')).toBe(
       '/krypton.yaml:2:3: kmip.prot is not a setting, did you mean port?',
@@ -180,7 +190,9 @@ describe('a wrong file', () => {
   it('is refused for broken YAML, an alias and a second document', async () => {
     expect(await refused('kmip: [\n')).toMatch(/krypton.yaml:\d+:\d+/)
     expect(await refused('kmip: &a { port: 1 }\nhealth: *a\n')).toMatch(/aliases/)
-    expect(await refused('kmip: {}\n---\nkmip: {}\n')).toMatch(/krypton.yaml:2/)
+    expect(await refused('kmip: {}\n---\nkmip: {}\n')).toBe(
+      '/krypton.yaml:2:1: a second document begins here (---): leave one of them',
+    )
   })
 
   it('is refused when it is missing or too large', async () => {

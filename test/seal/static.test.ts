@@ -46,11 +46,13 @@ describe('the key file of a static seal', () => {
 
   test('is refused when it is absent, no file, or not of 32 bytes', () => {
     expect(() => openStaticKey({ file: newFile(), dataDirectory })).toThrow(code('config-invalid'))
-    expect(() => openStaticKey({ file: directory, dataDirectory })).toThrow(code('config-invalid'))
+    expect(() => openStaticKey({ file: directory, dataDirectory })).toThrow(/is no file: name the key file/)
     for (const length of [0, 31, 33]) {
       const file = newFile()
       writeFileSync(file, Buffer.alloc(length), { mode: 0o400 })
-      expect(() => openStaticKey({ file, dataDirectory })).toThrow(/must hold 32 bytes/)
+      expect(() => openStaticKey({ file, dataDirectory })).toThrow(
+        `must hold 32 bytes, it has ${length}: put the copy of it back`,
+      )
     }
   })
 

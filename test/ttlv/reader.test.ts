@@ -89,6 +89,14 @@ describe('TtlvReader', () => {
     expect(() => new TtlvReader(frame)).toThrow(refusal('frame-invalid'))
   })
 
+  test.each([
+    ['a Boolean', 0x06],
+    ['an Enumeration', 0x05],
+    ['an Interval', 0x0a],
+  ])('says that %s is not 9 bytes long', (name, type) => {
+    expect(() => new TtlvReader(raw(tag, type, Buffer.alloc(16), 9))).toThrow(`${name} is not 9 bytes long`)
+  })
+
   test('takes 32 structures in each other and refuses 33', () => {
     const nested = (depth: number): Buffer => (depth === 1 ? structure(tag) : structure(tag, nested(depth - 1)))
     expect(() => new TtlvReader(nested(limits.depthMax))).not.toThrow()

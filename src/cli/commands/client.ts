@@ -65,7 +65,7 @@ export const addClientCommand: AddCommand = (program, terminal) => {
       const { role } = flags
       const operations = flags.allow === undefined ? undefined : operationNames(flags.allow)
       const csr = flags.csr === undefined ? undefined : requestText(flags.csr)
-      prepareIdentity(flags.out)
+      const takeBack = prepareIdentity(flags.out)
       return ask(terminal, flags, async (server, output) => {
         const request = { tenant, system, service, name, operations, role, csr }
         const { issued, files } = await addClient(server, request, flags.out)
@@ -81,6 +81,9 @@ export const addClientCommand: AddCommand = (program, terminal) => {
           output.talk(
             `\nNext, what to paste for a product: krypton snippet PRODUCT --files ${flags.out}${dirFlag(flags)}\nPRODUCT is one of ${snippetNames}.\n`,
           )
+      }).catch((error: unknown) => {
+        takeBack()
+        throw error
       })
     })
   withServer(

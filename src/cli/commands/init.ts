@@ -2,7 +2,7 @@ import { lookup } from 'node:dns/promises'
 import { chmodSync, existsSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { stringify } from 'yaml'
-import { loadConfig, settings, type ConfigFlag } from '../../config.ts'
+import { isLoopbackHost, loadConfig, settings, type ConfigFlag } from '../../config.ts'
 import { KryptonError } from '../../errors.ts'
 import { examples, gather, withOutput, type AddCommand } from '../command.ts'
 import { makeOwnDirectory } from '../directory.ts'
@@ -101,7 +101,7 @@ async function checkListen(host: string): Promise<void> {
 }
 
 function onlyLoopback(hosts: readonly string[]): boolean {
-  return hosts.every((host) => host === 'localhost' || host === '::1' || host.startsWith('127.'))
+  return hosts.every(isLoopbackHost)
 }
 
 const loopbackHint =

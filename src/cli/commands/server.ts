@@ -1,7 +1,7 @@
-import { existsSync, mkdtempSync, realpathSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, realpathSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { loadConfig, type Config, type ConfigFlag } from '../../config.ts'
+import { isLoopbackHost, loadConfig, type Config, type ConfigFlag } from '../../config.ts'
 import { systemClock } from '../../clock.ts'
 import { KryptonError } from '../../errors.ts'
 import { limits } from '../../limits.ts'
@@ -106,15 +106,27 @@ async function start(config: Config, prepare: StartOptions['prepare']): Promise<
 
 async function prepareDevelopment(flags: ServerCommandFlags, config: Config): Promise<void> {
   for (const host of [config.kmip.host, config.health.host])
-    if (!loopback.has(host) && flags.devListenAnywhere !== true)
+    if (!isLoopbackHost(host) && flags.devListenAnywhere !== true)
       throw new KryptonError(
         'usage',
         `--dev listens on loopback only, ${host} is not: add --dev-listen-anywhere if other machines may reach this server, whose keys nobody should trust`,
       )
   if (existsSync(config.kmip.certificateFile)) return
+  refuseForeignDirectory(config)
   const { initializeInstance } = await import('../../krypton.ts')
   const hosts = [...new Set(['localhost', '127.0.0.1', '::1', config.kmip.host])]
   await initializeInstance({ directory: config.server.directory, development: true, hosts, config })
+}
+
+/** What is there may be of a start that was cut short; files of others are not mixed with keys. */
+function refuseForeignDirectory({ server: { directory }, seal, store }: Config): void {
+  const found = readdirSync(directory).filter((name) => name !== 'lost+found')
+  const isOwn = found.some((name) => [seal.keyFile, store.directory].includes(join(directory, name)))
+  if (found.length === 0 || isOwn) return
+  throw new KryptonError(
+    'already-exists',
+    `${directory} holds no instance but other files (${found[0]}): name a directory that is empty, or is not there yet, with --dir`,
+  )
 }
 
 function greet(krypton: Krypton, made: { directory: string; files: IdentityFiles }, output: Output): void {
@@ -166,5 +178,3 @@ function settingsOf(flags: ServerCommandFlags, directory: string | undefined): C
   ]
   return given.flatMap(([path, flag, value]) => (value === undefined ? [] : [{ path, flag, value }]))
 }
-
-const loopback = new Set(['127.0.0.1', '::1', 'localhost'])
