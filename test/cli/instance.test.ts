@@ -12,7 +12,8 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { X509Certificate } from 'node:crypto'
-import { createServer } from 'node:net'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { DatabaseSync } from 'node:sqlite'
 import { join } from 'node:path'
@@ -85,19 +86,37 @@ describe('krypton init', () => {
 })
 
 describe('a development server', () => {
-  it('puts no keys among the files of others, and takes every address of this machine alone', async () => {
+  it('says when it puts its files beside those of others, and takes every address of this machine alone', async () => {
     const used = join(folder, 'sources')
     mkdirSync(used)
     writeFileSync(join(used, 'notes'), '')
+    const taken = createServer().listen(0, '127.0.0.2')
+    await once(taken, 'listening')
+    const { port } = taken.address() as AddressInfo
     const dev = (...args: string[]) =>
-      runCommand(['server', '--dev', '--dir', used, '--kmip-port', '0', '--health-port', '0', ...args])
-    for (const listen of ['127.0.0.1', '127.0.0.2'])
-      expect(await dev('--listen', listen)).toMatchObject({
-        code: 1,
-        talk: expect.stringMatching(/holds no instance but other files \(.*notes\): name a directory/),
-      })
+      runCommand([
+        'server',
+        '--dev',
+        '--dir',
+        used,
+        '--kmip-port',
+        String(port),
+        '--health-port',
+        '0',
+        '--log-level',
+        'fatal',
+        ...args,
+      ])
     expect((await dev('--listen', '127.example.com')).talk).toMatch(/127.example.com is not: add --dev-listen-anywhere/)
     expect(readdirSync(used)).toEqual(['notes'])
+    const first = await dev('--listen', '127.0.0.2')
+    expect(first).toMatchObject({
+      code: 2,
+      talk: expect.stringMatching(/sources holds other files \(notes\)[^]*EADDRINUSE/),
+    })
+    expect(readdirSync(used)).toContain('seal.key')
+    expect((await dev('--listen', '127.0.0.2')).talk).not.toContain('other files')
+    taken.close()
   })
 })
 

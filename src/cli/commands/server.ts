@@ -63,7 +63,7 @@ export const addServerCommand: AddCommand = (program, terminal) => {
         flags: settingsOf(withHttps(flags, terminal.environment), directory),
       })
       for (const warning of warnings) output.talk(`krypton: warning: ${warning}\n`)
-      if (flags.dev === true) await prepareDevelopment(flags, config)
+      if (flags.dev === true) await prepareDevelopment(flags, config, output)
       let files: IdentityFiles | undefined
       let krypton: Krypton | undefined
       let isToldToStop = false
@@ -104,7 +104,7 @@ async function start(config: Config, prepare: StartOptions['prepare']): Promise<
   return startKrypton({ config, log, prepare })
 }
 
-async function prepareDevelopment(flags: ServerCommandFlags, config: Config): Promise<void> {
+async function prepareDevelopment(flags: ServerCommandFlags, config: Config, output: Output): Promise<void> {
   for (const host of [config.kmip.host, config.health.host])
     if (!isLoopbackHost(host) && flags.devListenAnywhere !== true)
       throw new KryptonError(
@@ -112,20 +112,19 @@ async function prepareDevelopment(flags: ServerCommandFlags, config: Config): Pr
         `--dev listens on loopback only, ${host} is not: add --dev-listen-anywhere if other machines may reach this server, whose keys nobody should trust`,
       )
   if (existsSync(config.kmip.certificateFile)) return
-  refuseForeignDirectory(config)
+  warnOfOtherFiles(config, output)
   const { initializeInstance } = await import('../../krypton.ts')
   const hosts = [...new Set(['localhost', '127.0.0.1', '::1', config.kmip.host])]
   await initializeInstance({ directory: config.server.directory, development: true, hosts, config })
 }
 
-/** What is there may be of a start that was cut short; files of others are not mixed with keys. */
-function refuseForeignDirectory({ server: { directory }, seal, store }: Config): void {
-  const found = readdirSync(directory).filter((name) => name !== 'lost+found')
+/** What is there may be of a start that was cut short, or a log of whoever starts it. */
+function warnOfOtherFiles({ server: { directory }, seal, store }: Config, output: Output): void {
+  const found = readdirSync(directory)
   const isOwn = found.some((name) => [seal.keyFile, store.directory].includes(join(directory, name)))
   if (found.length === 0 || isOwn) return
-  throw new KryptonError(
-    'already-exists',
-    `${directory} holds no instance but other files (${found[0]}): name a directory that is empty, or is not there yet, with --dir`,
+  output.talk(
+    `krypton: warning: ${directory} holds other files (${found[0]}): keys and databases are made beside them; another directory is named with --dir\n`,
   )
 }
 
