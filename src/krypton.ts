@@ -322,7 +322,10 @@ class RunningServer implements Krypton {
 
   #onDamaged(message: string): void {
     if (this.#status.addDamage(message))
-      this.#log.error('an object is damaged: it is left out of every Locate and cannot be used', new Error(message))
+      this.#log.error(
+        'a row is not as it was written: what hangs on it is refused, and an object is left out of every Locate',
+        new Error(message),
+      )
   }
 
   #opened(): Instance {

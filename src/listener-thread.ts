@@ -55,7 +55,8 @@ wipeAtEnd(() => keyChain.forget())
 const cryptoWork = new CryptoWork({ offload: config.crypto.offload, loops: config.server.threads })
 const onFault = (error: unknown): void => log.error('a request failed by a fault of ours', error)
 const tell = (message: ListenerThreadMessage): void => port.postMessage(message)
-const keystore = new Keystore(store, keyChain, systemClock, ({ message }) => tell({ kind: 'damaged', message }))
+const onDamaged = ({ message }: Error): void => tell({ kind: 'damaged', message })
+const keystore = new Keystore(store, keyChain, systemClock, onDamaged)
 const leases = new LeaseRelay(new LeaseCells(systemClock, systemBootClock, data.leases), tell, () => {
   keystore.forgetEnded()
   streams.sweep()
@@ -65,7 +66,7 @@ keyChain.refuse(new Distrust(data.changed))
 const relay = new StreamRelay(data.thread, tell, onFault)
 const streams = new Streams(data.thread, systemClock, relay)
 const refusals = new RefusalRecords(store, systemClock, counters, onFault)
-const authenticator = new Authenticator(new ClientDirectory(store, keyChain), systemClock)
+const authenticator = new Authenticator(new ClientDirectory(store, keyChain), systemClock, onDamaged)
 const services: Services = {
   keystore,
   clock: systemClock,

@@ -37,7 +37,7 @@ export interface KeptAnchor {
 export class ServerStatus {
   readonly #started = new Date(systemClock.now())
   readonly #parts: () => ServerParts
-  /** Rows of objects that were found damaged, in words. */
+  /** Rows that were found damaged when they were read, in words. */
   readonly #damaged = new Set<string>()
 
   /** `parts` are asked for with every question. */
@@ -125,7 +125,7 @@ export class ServerStatus {
   #damageWarnings(): string[] {
     const shown = [...this.#damaged].slice(0, limits.damagedObjectsShownMax)
     const more = this.#damaged.size - shown.length
-    return more === 0 ? shown : [...shown, `${more} more rows of objects are damaged: the log names them`]
+    return more === 0 ? shown : [...shown, `${more} more rows are damaged: the log names them`]
   }
 
   #anchorWarnings(): string[] {

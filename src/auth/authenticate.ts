@@ -52,12 +52,15 @@ export function peerOf(certificate: Buffer | undefined): Peer {
 export class Authenticator {
   readonly #directory: ClientDirectory
   readonly #clock: Clock
+  readonly #onDamaged: (error: Error) => void
   readonly #clients = new LRUCache<string, Identified>({ max: limits.rememberedCertificatesMax })
   readonly #strangers = new LRUCache<string, Refused>({ max: limits.rememberedStrangersMax })
 
-  constructor(directory: ClientDirectory, clock: Clock) {
+  /** @param onDamaged told of each row that says who is trusted and is not as it was written: its message names the row, and is for the operator */
+  constructor(directory: ClientDirectory, clock: Clock, onDamaged: (error: Error) => void) {
     this.#directory = directory
     this.#clock = clock
+    this.#onDamaged = onDamaged
   }
 
   /**
@@ -92,26 +95,32 @@ export class Authenticator {
     const refused = this.#strangers.get(peer.fingerprint)
     if (refused?.trustVersion === trustVersion) throw new KryptonError('client-unknown', refused.reason)
     try {
-      const identified = { ...(await this.#lookUpOrRefuse(peer)), trustVersion }
+      const identified = await this.#lookUpOrRefuse(peer, trustVersion)
       this.#clients.set(peer.fingerprint, identified)
       peer.identified = identified
       return this.#principal(identified)
     } catch (cause) {
       const error = asUnknown(cause)
-      if (peer.identified === undefined) this.#strangers.set(peer.fingerprint, { trustVersion, reason: error.message })
+      const isRemembered = peer.identified === undefined && !isDamage(cause)
+      if (isRemembered) this.#strangers.set(peer.fingerprint, { trustVersion, reason: error.message })
       throw error
     }
   }
 
   /** Who was known before, and cannot be looked up now because somebody has changed the rows for that from outside, is refused with words and not as a stranger. Throws as `#lookUp`. */
-  async #lookUpOrRefuse({ certificate, fingerprint }: Peer): Promise<Omit<Identified, 'trustVersion'>> {
+  async #lookUpOrRefuse({ certificate, fingerprint }: Peer, trustVersion: number): Promise<Identified> {
     try {
-      return await this.#lookUp(certificate)
+      return { ...(await this.#lookUp(certificate)), trustVersion }
     } catch (error) {
+      if (isDamage(error)) this.#onDamaged(error)
       const known = this.#clients.get(fingerprint)
-      const refusal = known && this.#directory.refusalOf(known.dependent)
-      if (known === undefined || refusal === undefined) throw error
-      return { ...known, principal: { ...known.principal, refusal } }
+      if (known === undefined) throw error
+      const distrusted = this.#directory.refusalOf(known.dependent)
+      const refusal = distrusted ?? (isDamage(error) ? this.#directory.refusalOfDamaged() : undefined)
+      if (refusal === undefined) throw error
+      const principal = { ...known.principal, refusal }
+      // Nobody tells when a damaged row is restored: it is read again for the next request.
+      return { ...known, principal, trustVersion: distrusted === undefined ? noVersion : trustVersion }
     }
   }
 
@@ -137,9 +146,20 @@ export class Authenticator {
   }
 }
 
-/** What is wrong with a certificate makes its bearer unknown; a fault of ours stays what it is. */
+/** A version of trust that never is. */
+const noVersion = -1
+
+/** What is wrong with a certificate, or with the rows that say whose it is, makes its bearer unknown; a fault of ours stays what it is. */
 function asUnknown(cause: unknown): KryptonError {
   if (isKryptonError(cause, 'client-unknown')) return cause
-  if (isKryptonError(cause, 'certificate-invalid')) return new KryptonError('client-unknown', cause.message, { cause })
+  if (isKryptonError(cause, 'certificate-invalid') || isDamage(cause))
+    return new KryptonError('client-unknown', cause.message, { cause })
   throw cause
+}
+
+/** True if a row that says who is trusted, or a key that proves it, is not as it was written. */
+function isDamage(error: unknown): error is KryptonError {
+  return (['row-mac-mismatch', 'record-invalid', 'record-does-not-open'] as const).some((code) =>
+    isKryptonError(error, code),
+  )
 }

@@ -43,12 +43,12 @@ export class Distrust {
 
   /** What that dependent is to be refused with; undefined when nothing keeps it from being served. */
   refusalOf(dependent: Dependent): KryptonError | undefined {
-    if (this.ofAll) return refused()
+    if (this.ofAll) return rowsChanged()
     if (this.#places.size === 0) return undefined
     const isRefused = (columns: Reach['columns']): boolean =>
       columns.every((column) => dependent[column] !== undefined) &&
       this.#places.has(placeText(columns, { ...dependent }))
-    return placesOfDependents.some(isRefused) ? refused() : undefined
+    return placesOfDependents.some(isRefused) ? rowsChanged() : undefined
   }
 
   /** @throws KryptonError rows-changed: nothing of it is to be used */
@@ -59,12 +59,12 @@ export class Distrust {
 
   /** @throws KryptonError rows-changed: no key is to be made, and no job to be run */
   assertWork(): void {
-    if (this.ofAll || this.ofWork) throw refused()
+    if (this.ofAll || this.ofWork) throw rowsChanged()
   }
 }
 
 /** For clients and operators: what is wrong, and who ends it. It names nothing of others. */
-function refused(): KryptonError {
+export function rowsChanged(): KryptonError {
   return new KryptonError(
     'rows-changed',
     'Ask the operator of this server: rows of its database that say who is trusted or what keys are were changed from outside, and what hangs on them is refused until the database is restored (krypton changed-rows list)',

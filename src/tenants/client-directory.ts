@@ -1,6 +1,8 @@
-import type { KryptonError } from '../errors.ts'
-import type { Dependent } from '../hierarchy/distrust.ts'
+import { isKryptonError, KryptonError } from '../errors.ts'
+import { type Dependent, rowsChanged } from '../hierarchy/distrust.ts'
 import type { KeyChain, RowKeys } from '../hierarchy/key-chain.ts'
+import { identify } from '../hierarchy/row-mac.ts'
+import type { TenantKeys } from '../hierarchy/tenant-key.ts'
 import type { Row } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import { VersionSlot } from '../store/version-table.ts'
@@ -39,8 +41,15 @@ export class ClientDirectory {
   async verifyAuthority(authority: Authority): Promise<void> {
     const { row, tenant } = authority
     if (row === undefined) throw new Error('an authority that was not read from the store')
-    const keys = tenant.equals(systemTenant) ? this.#keyChain.system() : await this.#keyChain.tenant(tenant)
-    keys.verifyRow('authorities', row)
+    try {
+      const isSystems = tenant.equals(systemTenant)
+      const keys = isSystems ? this.#keyChain.system() : await this.#keysOf('authorities', row)
+      keys.verifyRow('authorities', row)
+    } catch (error) {
+      // It may be restored, which nobody tells.
+      this.#authorities = undefined
+      throw error
+    }
     if (!authority.publicKeyHash.equals(row.public_key_hash)) throw new Error('an authority beside its public key')
   }
 
@@ -52,7 +61,7 @@ export class ClientDirectory {
     })
     if (row === undefined) return undefined
     const { tenant, system, service } = row
-    const keys = await this.#keyChain.tenant(asBuffer(tenant))
+    const keys = await this.#keysOf('clients', row)
     keys.verifyRow('clients', row)
     const tenantRow = await this.#store.get('tenants', { tenant })
     const systemRow = await this.#store.get('systems', { tenant, system })
@@ -78,9 +87,25 @@ export class ClientDirectory {
     return { client, tenantActive: tenantRow.state === RecordState.active, rules, credential, dependent, refusal }
   }
 
+  /** The keys of the tenant that a row names, which is not verified yet. Throws 'row-mac-mismatch' where there is no such tenant. */
+  async #keysOf<T extends 'authorities' | 'clients'>(table: T, row: Row<T>): Promise<TenantKeys> {
+    try {
+      return await this.#keyChain.tenant(asBuffer(row.tenant))
+    } catch (cause) {
+      if (!isKryptonError(cause, 'not-found')) throw cause
+      const message = `a row of table ${table} (${identify(table, row)}) names a tenant that has no keys: the store was changed from outside, restore it from a backup`
+      throw new KryptonError('row-mac-mismatch', message, { cause })
+    }
+  }
+
   /** What is refused because rows that it hangs on were changed from outside; undefined when nothing keeps it from being served. */
   refusalOf(dependent: Dependent): KryptonError | undefined {
     return this.#keyChain.distrust.refusalOf(dependent)
+  }
+
+  /** What whoever was known is refused with while a row that says who it is does not verify. */
+  refusalOfDamaged(): KryptonError {
+    return rowsChanged()
   }
 
   /** What is kept of the client's credential; undefined when it needs none. */

@@ -7,7 +7,6 @@ import { isKryptonError } from '../../src/errors.ts'
 import { Distrust } from '../../src/hierarchy/distrust.ts'
 import { Operation } from '../../src/kmip/enums.ts'
 import type { Values } from '../../src/store/row-key.ts'
-import type { Row } from '../../src/store/schema.ts'
 import { newKeys, newSigner, sign } from '../support/certificates.ts'
 import { FakeClock } from '../support/fake-clock.ts'
 import { newRealm, type Realm } from '../support/start-server.ts'
@@ -164,29 +163,38 @@ test.each(['authorities', 'clients', 'tenants', 'systems', 'services'] as const)
   },
 )
 
-test('a row that was changed inside the store makes no client: the fault is told as one', async () => {
-  const peer = await newClient()
-  const [row] = await realm.store.find('clients', {})
-  const forged: Row<'clients'> = { ...row!, name: 'root', row_version: row!.row_version + 1 }
-  await realm.store.commit({
-    section: 'data',
-    changes: [{ table: 'clients', kind: 'update', row: forged, expectedVersion: row!.row_version }],
-    audit: [],
-  })
-  await expect(ask(peer)).rejects.toSatisfy((error) => isKryptonError(error, 'row-mac-mismatch'))
-})
-
-test('an authority whose row was changed inside the store vouches for nobody', async () => {
-  const peer = await newClient()
-  const [row] = await realm.store.find('authorities', {})
-  const forged: Row<'authorities'> = { ...row!, created: 0, row_version: row!.row_version + 1 }
-  await realm.store.commit({
-    section: 'data',
-    changes: [{ table: 'authorities', kind: 'update', row: forged, expectedVersion: row!.row_version }],
-    audit: [],
-  })
-  await expect(ask(peer)).rejects.toSatisfy((error) => isKryptonError(error, 'row-mac-mismatch'))
-})
+test.each([
+  ['clients', 'name', 'root'],
+  ['clients', 'tenant', Buffer.alloc(16, 7)],
+  ['tenants', 'name', 'other'],
+  ['services', 'name', 'other'],
+  ['authorities', 'created', 0],
+] as const)(
+  'when a row of %s has another %s, who was known is refused with words, who was not is unknown, it is told, and all are served again when it is back',
+  async (table, column, value) => {
+    const [peer, other] = [await newClient(), await newClient('two')]
+    await ask(peer)
+    let restore = (): void => undefined
+    realm.memory.changeFromOutside((tables) => {
+      const rows = tables.get(table)!
+      const before = new Map(rows)
+      for (const [key, row] of before) rows.set(key, { ...row, [column]: value })
+      restore = () => before.forEach((row, key) => void rows.set(key, row))
+    })
+    // Nobody reads what is remembered as long as nothing changes whom to trust.
+    realm.keyChain.refuse(Distrust.none)
+    for (const asking of [peer, peerOf(peer.certificate), peer])
+      expect(await ask(asking)).toMatchObject({ clientName: 'one', refusal: { code: 'rows-changed' } })
+    await expect(ask(other)).rejects.toMatchObject({ code: 'client-unknown' })
+    expect(realm.damaged).toContainEqual(expect.stringMatching(`table ${table}`))
+    restore()
+    for (const [asking, clientName] of [
+      [peer, 'one'],
+      [other, 'two'],
+    ] as const)
+      expect(await ask(asking)).toMatchObject({ clientName, refusal: undefined })
+  },
+)
 
 describe('a client', () => {
   test('without a list may ask for everything', async () => {

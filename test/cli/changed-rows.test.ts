@@ -102,7 +102,7 @@ const listed = async (...more: string[]): Promise<Listed[]> =>
 const ready = async () => {
   const { host, port } = krypton.addresses.health!
   const answer = await fetch(`http://${host}:${port}/readyz`)
-  return { code: answer.status, detail: (await answer.json()) as { refused: string[] } }
+  return { code: answer.status, detail: (await answer.json()) as { refused: string[]; warnings: string[] } }
 }
 const metrics = async (): Promise<string> => {
   const { host, port } = krypton.addresses.health!
@@ -169,6 +169,24 @@ it('a revoked client that is put back is refused, and it alone where the row is 
   expect((await ready()).code).toBe(200)
   await done('client', 'revoke', 'gone', '--tenant', 'acme')
   expect(await told('gone')).toEqual(unknown)
+})
+
+it('a client whose row was edited while no server ran is a stranger, it alone; status and /readyz tell the row, and it is served again when the row is back', async () => {
+  const change = (set: string): void =>
+    edit((database) => database.exec(`UPDATE clients SET ${set} WHERE name = 'app'`))
+  await krypton.stop()
+  change('created = created + 1')
+  await start()
+  expect(await told('app')).toEqual(unknown)
+  expect(await told('stranger')).toEqual(['served'])
+  const { code, detail } = await ready()
+  expect([code, detail.warnings.filter((warning) => warning.includes('table clients'))]).toEqual([
+    200,
+    [expect.stringMatching(/client .* is not as it was written.*restore it/)],
+  ])
+  expect(await done('status')).toMatch(/a row of table clients .* is not as it was written/)
+  change('created = created - 1')
+  expect(await told('app')).toEqual(['served'])
 })
 
 it('clients whose authority is taken away are answered on the connections that they have, and served again when it is back', async () => {

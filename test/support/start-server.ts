@@ -36,6 +36,8 @@ export interface Realm {
   readonly registry: TenantRegistry
   readonly directory: ClientDirectory
   readonly authenticator: Authenticator
+  /** What the authenticator has told of damaged rows. */
+  readonly damaged: readonly string[]
   readonly authority: CertificateAuthority
   /** A client of that tenant with a certificate of the server's own authority. */
   readonly addClient: (client: Pick<NewClient, 'tenant' | 'name'> & Partial<NewClient>) => Promise<TestIdentity>
@@ -53,6 +55,7 @@ export async function newRealm(clock: Clock = systemClock): Promise<Realm> {
     const keyChain = new KeyChain(store, root, clock)
     const registry = new TenantRegistry(store, keyChain, clock, randomIdentifier)
     const directory = new ClientDirectory(store, keyChain)
+    const damaged: string[] = []
     const authority = await newAuthority('test authority', new Date(clock.now()))
     const registered = await registry.authorities.register({ certificate: authority.certificate }, 'system')
     await registry.createTenant('demo', 'system')
@@ -62,7 +65,8 @@ export async function newRealm(clock: Clock = systemClock): Promise<Realm> {
       keyChain,
       registry,
       directory,
-      authenticator: new Authenticator(directory, clock),
+      authenticator: new Authenticator(directory, clock, ({ message }) => void damaged.push(message)),
+      damaged,
       authority,
       addClient: async (client) => {
         const issued = await authority.issueClient({ name: client.name }, new Date(clock.now()))
