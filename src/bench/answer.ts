@@ -117,5 +117,8 @@ function failure(frame: Buffer, start: number, end: number): string {
   const reason = reasonAt < 0 ? 'none given' : String(uint32(frame, reasonAt + 8))
   const message =
     messageAt < 0 ? '' : `: ${frame.toString('utf8', messageAt + 8, messageAt + 8 + uint32(frame, messageAt + 4))}`
-  return `refused, Result Reason ${reason}${message.slice(0, 100)}`
+  return `refused, Result Reason ${reason}${message.length > messageCharactersMax ? `${message.slice(0, messageCharactersMax)}…` : message}`
 }
+
+/** A server's own words, so far as they fit a line of a report: ours are shorter. */
+const messageCharactersMax = 300

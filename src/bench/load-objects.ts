@@ -140,8 +140,9 @@ async function withConnections(
 }
 
 function unreachable({ host, port }: Target, reason: string): KryptonError {
-  return new KryptonError(
-    'bench-failed',
-    `no conversation with ${host}:${port} (${reason}): start the server, or name it with --host and --port; it must know the client certificate`,
-  )
+  // OpenSSL's and Node's names for a certificate that is not believed.
+  const advice = /CERT|VERIFY/.test(reason)
+    ? 'name the CA of its certificate with --ca, and the host that the certificate is for with --host'
+    : 'start the server, or name it with --host and --port; it must know the client certificate'
+  return new KryptonError('bench-failed', `no conversation with ${host}:${port} (${reason}): ${advice}`)
 }

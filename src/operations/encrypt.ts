@@ -1,5 +1,4 @@
 import type { Encrypted } from '../crypto/cipher.ts'
-import { KryptonError } from '../errors.ts'
 import { andFinally, next } from '../keystore/maybe-promise.ts'
 import type { MaybePromise } from '../keystore/maybe-promise.ts'
 import { ObjectType } from '../kmip/enums.ts'
@@ -19,14 +18,11 @@ import { allocateUsage } from './usage-allocation.ts'
 
 /**
  * KMIP 1.4 sections 4.29 and 11.30. A client that sends no IV gets one made here, and gets it back, also where it forgot to ask with Random
- * IV: the alternative would be no IV at all. Before 1.4 the answer has no place for GCM's tag: it follows the data.
+ * IV: the alternative would be no IV at all. One that is sent is used and not sent back, also with Random IV (Table 230). Before 1.4 the answer has no place for GCM's tag: it follows the data.
  */
 export const encrypt: Handler<typeof Operation.Encrypt> = (request, context) => {
   if (comesInParts(request)) return encryptPart(request, context)
   const data = dataOf(request)
-  if (request.ivCounterNonce !== undefined && request.cryptographicParameters?.randomIV === true) {
-    throw new KryptonError('invalid-field', 'Leave out IV/Counter/Nonce or Random IV: both at once say two things')
-  }
   return next(context.unit.get(context.identifier(request.uniqueIdentifier)), (object) => {
     checkUse(object, uses.encrypt, context.now)
     if (object.fields.objectType === ObjectType.PublicKey) return encryptWithPublicKey(object, request, data, context)

@@ -57,7 +57,7 @@ export interface Services {
  * Executes the Batch Items of a request in their order (KMIP 1.4 sections 6.12, 6.13, 11.43). All that they change is one unit, durable before
  * the promise is kept; an item that fails takes back its own changes only, or with the option Undo those of all before it. When another request was faster, or is changing the same
  * object, this one is run again after it. A long batch lets others on between its items. A critical Message Extension (6.16), or an answer
- * larger than the client takes, refuses the whole request: nothing is done, and the one item of the answer is the first one's. So does the end of the
+ * larger than the client takes, refuses the whole request: nothing is done, and the one item of the answer is that of the extension, or the first one's. So does the end of the
  * connection of `asker` while a batch is under way: nobody waits for it. A request sees what earlier ones of its `asker` have changed. Without anything to wait for there is no promise.
  */
 export function executeBatch(
@@ -66,8 +66,9 @@ export function executeBatch(
   services: Services,
   asker?: Asker,
 ): MaybePromise<ResponseBatchItem[]> {
-  if (request.batchItems.length > 1 && request.batchItems.some(hasCriticalExtension)) {
-    return [failed(request.batchItems[0]!, notUnderstood(), services)]
+  if (request.batchItems.length > 1) {
+    const refused = request.batchItems.find(hasCriticalExtension)
+    if (refused !== undefined) return [failed(refused, notUnderstood(), services)]
   }
   const before = asker && earlierThan(request, asker)
   const answers =

@@ -134,14 +134,18 @@ const responseMessageHead = 0x42007b01
 function frameSize(header: Buffer, maxBytes: number): number {
   const head = header.readUInt32BE(0)
   const length = header.readUInt32BE(4)
-  if ((head !== requestMessageHead && head !== responseMessageHead) || (length & 7) !== 0) {
-    throw new KryptonError('frame-invalid', 'Send KMIP messages in TTLV: these bytes do not start one')
-  }
+  if (head !== requestMessageHead && head !== responseMessageHead) throw noMessage()
   if (length + 8 > maxBytes) {
     throw new KryptonError(
       'frame-too-large',
       `Send messages of at most ${maxBytes} bytes: this one announces ${length + 8}`,
     )
   }
+  // A Structure's length is that of its items, padding included (KMIP 1.4 section 9.1.1.3).
+  if ((length & 7) !== 0) throw noMessage()
   return length + 8
+}
+
+function noMessage(): KryptonError {
+  return new KryptonError('frame-invalid', 'Send KMIP messages in TTLV: these bytes do not start one')
 }

@@ -123,6 +123,9 @@ describe('the command', measured, () => {
         /^no conversation with .*:1 \(connection failed: ECONNREFUSED\): start the server/,
       ),
     })
+    await expect(run('--ca', target.certFile)).rejects.toMatchObject({
+      message: expect.stringMatching(/\(connection failed: [A-Z_]*(?:CERT|VERIFY)[A-Z_]*\): name the CA .* with --ca/),
+    })
   })
 
   test('ends with bench-invalid when the fleet has more clients than the generator can serve', async () => {

@@ -458,9 +458,40 @@ describe('krypton decode', () => {
     expect([data.includes('de'.repeat(2)), data]).toEqual([false, 'Key Material (Byte String) 8 bytes\n'])
   })
 
+  it('prints JSON and YAML, by flag and by KRYPTON_OUTPUT', async () => {
+    const { data } = await runCommand(['decode', message + message, '-o', 'json'])
+    const major = { tag: 'Protocol Version Major', type: 'Integer', value: '1' }
+    const minor = { tag: 'Protocol Version Minor', type: 'Integer', value: '4' }
+    const version = { tag: 'Protocol Version', type: 'Structure', value: [major, minor] }
+    expect(JSON.parse(data)).toEqual([version, version])
+    const yaml = await runCommand(['decode', message], { environment: { KRYPTON_OUTPUT: 'yaml' } })
+    expect(yaml.data).toMatch(/^- tag: Protocol Version\n {2}type: Structure\n/)
+  })
+
+  it('prints of what was cut off what is there whole, and says that the rest is not', async () => {
+    const inner = '4200770100000058'
+    const nested = `4200780100000060${inner}${message}42000d0200000004000000010000000042000f0100000020`
+    const whole = '  '.repeat(2)
+    for (const [text, tree] of [
+      [nested, 'Request Message (Structure)\n  Request Header (Structure)\n    Protocol Version (Structure)\n'],
+      [`${message}${message}`.slice(0, -20), 'Protocol Version (Structure)\n  Protocol Version Major (Integer) 1\n'],
+    ] as const) {
+      const { code, data, talk } = await runCommand(['decode', text])
+      expect([code, data, talk]).toEqual([2, expect.stringContaining(tree), expect.stringMatching(/it was cut off/)])
+    }
+    const { data } = await runCommand(['decode', nested])
+    expect(data.endsWith(`${whole}Batch Count (Integer) 1\n${whole}Batch Item (Structure)\n`)).toBe(true)
+    const structured = await runCommand(['decode', message.slice(0, 48), '--json'])
+    expect([structured.code, JSON.parse(structured.data)]).toMatchObject([2, [{ value: [{ value: '1' }] }]])
+  })
+
   it('refuses what is no TTLV', async () => {
     const short = await runCommand(['decode', message.slice(0, 40)])
-    expect([short.code, short.talk]).toEqual([2, expect.stringMatching(/announces 40 bytes and only 20 are there/)])
+    expect([short.code, short.data, short.talk]).toEqual([
+      2,
+      '',
+      expect.stringMatching(/announces 40 bytes and only 20 are there/),
+    ])
     expect((await runCommand(['decode', '420078'])).talk).toMatch(/3 bytes are no TTLV/)
     expect((await runCommand(['decode', `${message}42`])).talk).toMatch(/1 bytes are left after/)
     const wrong = await runCommand(['decode', '4200780f00000000'])

@@ -168,6 +168,16 @@ describe('rule 6', () => {
     const encrypted = await client.send(Operation.Encrypt, random, { version: 12 })
     expect(encrypted.ivCounterNonce?.byteLength).toBe(16)
     expect(encrypted.data?.byteLength).toBe(112)
+    // Table 230: no IV comes back where the request had one, with Random IV too.
+    const both = await client.send(Operation.Encrypt, { ...random, ivCounterNonce: Buffer.alloc(16, 7) })
+    expect(both.ivCounterNonce).toBeUndefined()
+    // Clients decrypt with the parameters that they encrypted with.
+    const decrypted = await client.send(Operation.Decrypt, {
+      ...random,
+      data: both.data,
+      ivCounterNonce: Buffer.alloc(16, 7),
+    })
+    expect(decrypted.data).toEqual(data)
     const { randomIV: _, ...parameters } = random.cryptographicParameters
     const own = { ...random, cryptographicParameters: parameters, ivCounterNonce: Buffer.alloc(16) }
     expect((await client.send(Operation.Encrypt, own, { version: 12 })).ivCounterNonce).toBeUndefined()

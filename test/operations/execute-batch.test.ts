@@ -160,9 +160,13 @@ describe('a batch', () => {
       ...item(Operation.Create, createPayload()),
       messageExtension: { vendorIdentification: 'Acme', criticalityIndicator, vendorExtension: Buffer.alloc(0) },
     })
-    for (const items of [[extended(true)], [extended(false), extended(true)]]) {
+    for (const items of [
+      [extended(true)],
+      [item(Operation.Locate, { attributes: [] }), extended(false), extended(true)],
+    ]) {
       const answers = await client.batch(items, proceed)
-      expect(answers).toHaveLength(1)
+      // That of the item with the extension: it names what is at fault.
+      expect(answers.map(({ operation }) => operation)).toEqual([Operation.Create])
       expect(refusalOf(answers[0]!).reason).toBe('Feature Not Supported')
     }
     expect(await client.locate([])).toEqual([])

@@ -114,19 +114,6 @@ describe('Encrypt and Decrypt refuse what their mode has no use for', () => {
       expect(await client.refusal(operation, withIv)).toEqual(invalid(/Leave out IV/))
     }
   })
-
-  test('an IV when the server is to make a random one', async () => {
-    const { cryptographicParameters } = parametersOf('CBC')
-    const asked = { ...request, cryptographicParameters: { ...cryptographicParameters, randomIV: true } }
-    expect(await client.refusal(Operation.Encrypt, { ...asked, ivCounterNonce: iv })).toEqual(
-      invalid(/Leave out IV.*or Random IV/),
-    )
-    // Decrypt needs it: clients send the parameters that they encrypted with.
-    const { data, ivCounterNonce } = await client.send(Operation.Encrypt, asked)
-    expect((await client.send(Operation.Decrypt, { ...asked, data, ivCounterNonce })).data).toEqual(key)
-    // Scality sends an IV of zeros, and no word of a random one.
-    await client.send(Operation.Encrypt, { ...request, ...parametersOf('CBC'), ivCounterNonce: Buffer.alloc(16) })
-  })
 })
 
 describe('values that mean nothing are refused', () => {

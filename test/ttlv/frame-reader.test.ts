@@ -116,6 +116,10 @@ describe('FrameReader', () => {
     reader.push(raw(0x420078, 0x01, Buffer.alloc(0), 0x7fff_fff8))
     expect(() => reader.next()).toThrow(expect.objectContaining({ code: 'frame-too-large' }))
 
+    const largest = new FrameReader(() => 1024)
+    largest.push(Buffer.from('42007801ffffffff', 'hex'))
+    expect(() => largest.next()).toThrow(expect.objectContaining({ code: 'frame-too-large' }))
+
     const split = new FrameReader(() => 1024)
     split.push(Buffer.from('42007801', 'hex'))
     expect(split.next()).toBeUndefined()

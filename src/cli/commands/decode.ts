@@ -2,33 +2,45 @@ import { readFileSync } from 'node:fs'
 import { KryptonError } from '../../errors.ts'
 import { enumTables } from '../../kmip/enums.ts'
 import { tagTable, Tag } from '../../kmip/tags.ts'
-import { dump, type Names } from '../../ttlv/dump.ts'
-import { examples, type AddCommand } from '../command.ts'
+import { type Names, show, type ShownItem, textOf } from '../../ttlv/dump.ts'
+import { wholePart } from '../../ttlv/whole-part.ts'
+import { examples, withOutput, type AddCommand } from '../command.ts'
+import { Output, type OutputFlags } from '../output.ts'
 import type { Terminal } from '../terminal.ts'
 
-/** `krypton decode`: any TTLV as a readable tree. Byte strings are shown by their length alone. */
+/** `krypton decode`: any TTLV as a readable tree, as far as it goes. Byte strings are shown by their length alone. */
 export const addDecodeCommand: AddCommand = (program, terminal) => {
-  program
-    .command('decode')
-    .description('print TTLV, hex or binary, as a readable tree')
-    .argument('[input]', 'a file, or the hex itself; - or nothing: standard input')
+  withOutput(
+    program
+      .command('decode')
+      .description('print TTLV, hex or binary, as a readable tree')
+      .argument('[input]', 'a file, or the hex itself; - or nothing: standard input'),
+  )
     .addHelpText(
       'after',
       examples(
         'krypton decode request.bin',
         'krypton decode 42006a02000000040000000100000000',
-        'xxd -p request.bin | krypton decode',
+        'xxd -p request.bin | krypton decode -o json',
       ) + '\nByte strings are shown by their length: what is printed may be kept.\n',
     )
-    .action(async (input: string | undefined) => {
-      for (const { item, at } of items(fromHex(await bytesOf(input, terminal)))) terminal.writeData(tree(item, at))
+    .action(async (input: string | undefined, flags: OutputFlags) => {
+      const output = new Output(terminal, flags)
+      const shown: ShownItem[] = []
+      try {
+        for (const { item, at } of items(fromHex(await bytesOf(input, terminal)))) shown.push(tree(item, at))
+      } finally {
+        // Before it is said what is wrong with the rest.
+        if (output.format !== 'table') output.list(shown, {})
+        else for (const item of shown) terminal.writeData(textOf(item))
+      }
     })
 }
 
 /** The reader speaks to clients; here a person looks at bytes. */
-function tree(item: Buffer, at: number): string {
+function tree(item: Buffer, at: number): ShownItem {
   try {
-    return dump(item, names)
+    return show(item, names)
   } catch (cause) {
     if (!(cause instanceof KryptonError)) throw cause
     const fault = cause.message.replace(/^Send [^:]*: /, '')
@@ -65,7 +77,7 @@ function isHex(text: string): boolean {
   return digits.length > 0 && digits.length % 2 === 0 && /^[0-9a-fA-F]+$/.test(digits)
 }
 
-/** Messages that follow each other, as a capture of a connection has them. */
+/** Messages that follow each other, as a capture of a connection has them; of the last one what is there whole. */
 function* items(bytes: Buffer): Generator<{ item: Buffer; at: number }> {
   if (bytes.length === 0)
     throw new KryptonError('usage', 'there is nothing to decode: give a file, hex or standard input')
@@ -78,11 +90,14 @@ function* items(bytes: Buffer): Generator<{ item: Buffer; at: number }> {
           : `${bytes.length - at} bytes are left after the last whole item`,
       )
     const end = at + 8 + Math.ceil(bytes.readUInt32BE(at + 4) / 8) * 8
-    if (end > bytes.length)
+    if (end > bytes.length) {
+      const part = wholePart(bytes.subarray(at))
+      if (part !== undefined) yield { item: part, at }
       throw new KryptonError(
         'usage',
         `the item at byte ${at} announces ${end - at} bytes and only ${bytes.length - at} are there: it was cut off, or is no TTLV`,
       )
+    }
     yield { item: bytes.subarray(at, end), at }
     at = end
   }
