@@ -26,6 +26,13 @@ export function kmipPage(): string {
     'One that is not served is answered with Operation Not Supported, and Query does not list it. Notify and Put, which a server sends to a client, are not sent.',
     'From 1.3 on Encrypt, Decrypt, Sign, Signature Verify, MAC, MAC Verify and Hash take their data in parts; RSA encryption takes its own whole.',
     byVersion('Operation', (operation) => payloadsOf(operation) !== undefined),
+    '## Where the specification says two things, or none',
+    [
+      '- Revoke for another reason than a compromise makes an object that was Pre-Active Deactivated (4.20), though 3.22 has no such transition.',
+      '- Encrypt without an IV makes one and gives it back, also where Random IV is False or missing; one that is sent is used and not given back, also where Random IV is True (4.29).',
+      '- A key protects until the end of the second of its Protect Stop Date (3.26: not after it), and is Deactivated from the beginning of that of its Deactivation Date (3.27).',
+      '- The first Get of an object makes its Fresh False (3.34) and leaves its Last Change Date, which Get does not set (3.38, Table 136).',
+    ].join('\n'),
     '## Objects',
     byVersion('ObjectType', (objectType) => servedObjectTypes.includes(objectType as ObjectType)),
     '## Attributes',
