@@ -13,7 +13,7 @@ import type { MaybePromise } from '../keystore/maybe-promise.ts'
 import { ObjectGuard } from '../keystore/object-guard.ts'
 import { UnitOfWork } from '../keystore/unit-of-work.ts'
 import type { Auditor, Mark } from '../keystore/unit-of-work.ts'
-import { BatchErrorContinuationOption, ResultReason, ResultStatus } from '../kmip/enums.ts'
+import { BatchErrorContinuationOption, ResultStatus } from '../kmip/enums.ts'
 import type { RequestBatchItem, RequestMessage } from '../kmip/request-message.ts'
 import { responseSize, responseTooLarge } from '../kmip/response-message.ts'
 import type { ResponseBatchItem } from '../kmip/response-message.ts'
@@ -22,11 +22,11 @@ import { parseUniqueIdentifier } from '../objects/unique-identifier.ts'
 import type { CryptoPolicy } from '../objects/crypto-policy.ts'
 import { executeTaken, isForLater, takeForLater } from './asynchronous.ts'
 import type { Keep, Parts, Run } from './asynchronous.ts'
-import { AnswerOfAnother, OperationContext, RefusalWithPayload } from './handler.ts'
+import { askedFor, failed, hasCriticalExtension, notUnderstood, succeeded, undone } from './batch-item.ts'
+import { AnswerOfAnother, OperationContext } from './handler.ts'
 import type { LateOperation, ServerFacts } from './handler.ts'
 import { handlerOf, operationName } from './index.ts'
 import { earlierThan, isUnderWay } from './request-order.ts'
-import { failureOf } from './result.ts'
 import { anyServerCorrelationValue } from './server-correlation.ts'
 import { LastingActs } from './lasting-acts.ts'
 import type { Streams } from './streams.ts'
@@ -68,7 +68,7 @@ export function executeBatch(
 ): MaybePromise<ResponseBatchItem[]> {
   if (request.batchItems.length > 1) {
     const refused = request.batchItems.find(hasCriticalExtension)
-    if (refused !== undefined) return [failed(refused, notUnderstood(), services)]
+    if (refused !== undefined) return [failed(refused, notUnderstood(), services.onFault)]
   }
   const before = asker && earlierThan(request, asker)
   const answers =
@@ -331,7 +331,7 @@ class Execution {
     else if (error instanceof AnswerOfAnother && error.late !== undefined) this.#executeLate(error.late)
     // What follows without an identifier was meant for the object that this item did not give.
     this.#context.idPlaceholder = undefined
-    return failed(item, error, this.#services)
+    return failed(item, error, this.#services.onFault)
   }
 
   #executeLate({ taken, correlationValue }: LateOperation): void {
@@ -444,7 +444,7 @@ class Execution {
   #refuse(error: unknown): ResponseBatchItem[] {
     this.#unit.drop()
     this.#context.lastingActs?.end()
-    return [failed(this.#request.batchItems[0]!, error, this.#services)]
+    return [failed(this.#request.batchItems[0]!, error, this.#services.onFault)]
   }
 
   /**
@@ -475,54 +475,5 @@ class Execution {
     const { clientCorrelationValue } = requestHeader
     const serverCorrelationValue = clientCorrelationValue === undefined ? undefined : anyServerCorrelationValue
     return responseSize({ version, timeStamp: 0, clientCorrelationValue, serverCorrelationValue, batchItems })
-  }
-}
-
-/** The identifier in a payload, wherever the operation has it. */
-function askedFor(payload: unknown): string | undefined {
-  if (typeof payload !== 'object' || payload === null) return undefined
-  for (const [name, value] of Object.entries(payload)) {
-    if (!name.endsWith('niqueIdentifier') && !name.endsWith('niqueIdentifiers')) continue
-    const first: unknown = Array.isArray(value) ? value[0] : value
-    if (typeof first === 'string') return first
-  }
-  return undefined
-}
-
-function hasCriticalExtension({ messageExtension }: RequestBatchItem): boolean {
-  return messageExtension?.criticalityIndicator === true
-}
-
-function notUnderstood(): KryptonError {
-  return new KryptonError('feature-not-supported', 'Send no critical Message Extension: none is known here')
-}
-
-function succeeded(item: RequestBatchItem, responsePayload: unknown): ResponseBatchItem {
-  return {
-    operation: item.operation,
-    uniqueBatchItemID: item.uniqueBatchItemID,
-    resultStatus: ResultStatus.Success,
-    responsePayload,
-  }
-}
-
-/** Reason and message are there for clients that ask every answer that is no success for both. */
-function undone(item: RequestBatchItem): ResponseBatchItem {
-  return {
-    operation: item.operation,
-    uniqueBatchItemID: item.uniqueBatchItemID,
-    resultStatus: ResultStatus.OperationUndone,
-    resultReason: ResultReason.GeneralFailure,
-    resultMessage: 'Undone, because a later operation of the request failed',
-  }
-}
-
-function failed(item: RequestBatchItem, error: unknown, { onFault }: Services): ResponseBatchItem {
-  if (error instanceof AnswerOfAnother) return { ...error.answer, uniqueBatchItemID: item.uniqueBatchItemID }
-  return {
-    operation: item.operation,
-    uniqueBatchItemID: item.uniqueBatchItemID,
-    ...failureOf(error, onFault),
-    responsePayload: error instanceof RefusalWithPayload ? error.payload : undefined,
   }
 }
