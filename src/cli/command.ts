@@ -42,7 +42,7 @@ export async function ask<T>(
   flags: ServerFlags,
   question: (server: AdminClient, output: Output) => Promise<T>,
 ): Promise<T> {
-  const output = new Output(terminal, flags)
+  const output = await Output.open(terminal, flags)
   const directory = flags.dir ?? terminal.environment['KRYPTON_DIR'] ?? '.'
   const socket = terminal.environment['KRYPTON_ADMIN_SOCKET'] ?? join(directory, 'krypton.sock')
   const server = new AdminClient(socket)

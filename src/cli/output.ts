@@ -1,5 +1,4 @@
 import { styleText } from 'node:util'
-import { stringify } from 'yaml'
 import { KryptonError } from '../errors.ts'
 import { asCalled } from './hints.ts'
 import type { Terminal } from './terminal.ts'
@@ -20,9 +19,16 @@ export interface OutputFlags {
 export class Output {
   readonly format: OutputFormat
   readonly #terminal: Terminal
+  readonly #textOf: (value: object) => string
+
+  private constructor(terminal: Terminal, format: OutputFormat, textOf: (value: object) => string) {
+    this.format = format
+    this.#terminal = terminal
+    this.#textOf = textOf
+  }
 
   /** The flag decides, then KRYPTON_OUTPUT, then `table`. Throws 'usage' for another form. */
-  constructor(terminal: Terminal, flags: OutputFlags) {
+  static async open(terminal: Terminal, flags: OutputFlags): Promise<Output> {
     const flag = flags.json === true ? 'json' : flags.output
     const asked = flag ?? terminal.environment['KRYPTON_OUTPUT'] ?? 'table'
     const format = outputFormats.find((name) => name === asked)
@@ -31,8 +37,8 @@ export class Output {
         'usage',
         `${flag === undefined ? 'KRYPTON_OUTPUT' : '--output'} can be ${outputFormats.join(', ')}, not ${asked}`,
       )
-    this.format = format
-    this.#terminal = terminal
+    // Loaded by whoever asks for it: it is more than all the rest of most commands.
+    return new Output(terminal, format, format === 'yaml' ? (await import('yaml')).stringify : json)
   }
 
   /** A list of things, a row each. */
@@ -71,9 +77,11 @@ export class Output {
   }
 
   #structured(value: object): void {
-    this.#terminal.writeData(this.format === 'json' ? `${JSON.stringify(value, null, 2)}\n` : stringify(value))
+    this.#terminal.writeData(this.#textOf(value))
   }
 }
+
+const json = (value: object): string => `${JSON.stringify(value, null, 2)}\n`
 
 /** Bold on a terminal; plain where the output is no terminal or NO_COLOR is set. */
 export function bold(text: string): string {

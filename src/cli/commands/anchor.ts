@@ -31,7 +31,7 @@ export const addAnchorCommand: AddCommand = (program, terminal) => {
         'destroy and revoke them again.\n',
     )
     .action(async (flags: AcceptFlags) => {
-      const output = new Output(terminal, flags)
+      const output = await Output.open(terminal, flags)
       const { config } = await instanceConfig(flags, terminal)
       const { acceptAnchor } = await import('../../krypton.ts')
       output.thing({ ...(await acceptAnchor(config, flags.reason)) })

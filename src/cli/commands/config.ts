@@ -22,7 +22,7 @@ export const addConfigCommand: AddCommand = (program, terminal) => {
   )
     .addHelpText('after', examples('krypton config check --config krypton.yaml'))
     .action(async (flags: ConfigFlags) => {
-      const output = new Output(terminal, flags)
+      const output = await Output.open(terminal, flags)
       const file = configFile(flags.config, terminal)
       if (file === undefined)
         throw new KryptonError('usage', 'there is no krypton.yaml here to check: name a file with --config')
@@ -42,7 +42,7 @@ export const addConfigCommand: AddCommand = (program, terminal) => {
       examples('krypton config print --config krypton.yaml --origin', 'krypton config print -o yaml'),
     )
     .action(async (flags: ConfigFlags) => {
-      const output = new Output(terminal, flags)
+      const output = await Output.open(terminal, flags)
       const loaded = await load(flags, terminal)
       if (flags.origin !== true) return output.thing(loaded.config)
       output.list(withOrigins(loaded), { SETTING: 'setting', VALUE: 'value', ORIGIN: 'origin', VARIABLE: 'variable' })

@@ -25,7 +25,7 @@ export const addDecodeCommand: AddCommand = (program, terminal) => {
       ) + '\nByte strings are shown by their length: what is printed may be kept.\n',
     )
     .action(async (input: string | undefined, flags: OutputFlags) => {
-      const output = new Output(terminal, flags)
+      const output = await Output.open(terminal, flags)
       const shown: ShownItem[] = []
       try {
         for (const { item, at } of items(fromHex(await bytesOf(input, terminal)))) shown.push(tree(item, at))

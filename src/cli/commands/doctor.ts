@@ -30,7 +30,7 @@ export const addDoctorCommand: AddCommand = (program, terminal) => {
         `Exit code ${ExitCode.Failed} when something is wrong, ${ExitCode.Ok} with warnings only.\n`,
     )
     .action(async (flags: DoctorFlags) => {
-      const output = new Output(terminal, flags)
+      const output = await Output.open(terminal, flags)
       const { config, file } = await instanceConfig(flags, terminal)
       const asked = await findingsOfServer(config)
       const production = config.server.profile === 'production' && file !== undefined

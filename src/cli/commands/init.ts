@@ -48,7 +48,7 @@ export const addInitCommand: AddCommand = (program, terminal) => {
         '\nKeep a copy of seal.key in a safe place that is not the backup of the data: without it no key opens again.\n',
     )
     .action(async (flags: InitFlags) => {
-      const output = new Output(terminal, flags)
+      const output = await Output.open(terminal, flags)
       const directory = resolve(flags.dir)
       const file = join(directory, 'krypton.yaml')
       if (existsSync(file))

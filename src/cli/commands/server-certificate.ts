@@ -32,7 +32,7 @@ export const addServerCertificateCommand: AddCommand = (program, terminal) => {
       ) + '\nA running server takes it at its next start. Clients that trust the CA trust it without a change.\n',
     )
     .action(async (flags: RenewFlags) => {
-      const output = new Output(terminal, flags)
+      const output = await Output.open(terminal, flags)
       checkHosts(flags.host)
       const { config } = await instanceConfig(flags, terminal)
       const { renewServerCertificate, serverCertificateNames } = await import('../../krypton.ts')
@@ -61,7 +61,7 @@ function addInteropCommand(certificate: Command, terminal: Terminal): void {
         '\nIts authority is interop-ca.pem, which those clients are given. It has signed this certificate and signs no other.\n',
     )
     .action(async (flags: RenewFlags) => {
-      const output = new Output(terminal, flags)
+      const output = await Output.open(terminal, flags)
       checkHosts(flags.host)
       const { config } = await instanceConfig(flags, terminal)
       const { makeInteropCertificate, serverCertificateNames } = await import('../../krypton.ts')

@@ -53,7 +53,7 @@ export const addServerCommand: AddCommand = (program, terminal) => {
       ),
     )
     .action(async (flags: ServerCommandFlags) => {
-      const output = new Output(terminal, flags)
+      const output = await Output.open(terminal, flags)
       if (flags.dev === true && flags.config !== undefined)
         throw new KryptonError('usage', '--dev brings its own settings: leave out --config, or run krypton init')
       const directory = flags.dev === true ? developmentDirectory(flags.dir) : flags.dir

@@ -6,5 +6,8 @@ import { Output, type OutputFlags } from '../output.ts'
 export const addVersionCommand: AddCommand = (program, terminal) => {
   withOutput(program.command('version').description('version of Krypton and of the Node that runs it'))
     .addHelpText('after', examples('krypton version', 'krypton version -o json'))
-    .action((flags: OutputFlags) => new Output(terminal, flags).thing({ version, node: process.version }))
+    .action(async (flags: OutputFlags) => {
+      const output = await Output.open(terminal, flags)
+      output.thing({ version, node: process.version })
+    })
 }
