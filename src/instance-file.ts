@@ -1,4 +1,4 @@
-import { closeSync, fchmodSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs'
+import { closeSync, fchmodSync, fsyncSync, openSync, renameSync, statSync, writeSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { KryptonError } from './errors.ts'
@@ -35,4 +35,17 @@ export async function readInstanceFile(file: string, remedy?: string): Promise<B
       { cause },
     )
   }
+}
+
+/**
+ * Refuses the file of a private key that others than its owner and group may read or change. One that is not there is told by who reads it.
+ * @throws KryptonError config-invalid
+ */
+export function refuseOpenKey(file: string): void {
+  const mode = (statSync(file, { throwIfNoEntry: false })?.mode ?? 0) & 0o7777
+  if ((mode & 0o007) === 0) return
+  throw new KryptonError(
+    'config-invalid',
+    `${file} is open to every user of this machine, it has mode 0${mode.toString(8).padStart(3, '0')}: run chmod 0400 on it`,
+  )
 }

@@ -16,7 +16,7 @@ import { noTenant } from './hierarchy/key-record.ts'
 import { type Anchored, checkAnchor, writeAnchor, writeFirstAnchor } from './seal/anchor.ts'
 import { anchorFile, type AnchorPlace } from './seal/anchor-place.ts'
 import type { AnchorState } from './seal/anchor-state.ts'
-import { readInstanceFile, writeInstanceFile } from './instance-file.ts'
+import { readInstanceFile, refuseOpenKey, writeInstanceFile } from './instance-file.ts'
 import { checkPins, initializeSeal, isInitialized, type RootPins, unseal } from './seal/seal.ts'
 import {
   readServerCertificate,
@@ -204,6 +204,7 @@ async function open(
       if (anchorPlace !== undefined) await check({ store, root, place: anchorPlace, clock: systemClock })
       await beginSets(store, root)
       const registry = new TenantRegistry(store, keyChain, systemClock, randomIdentifier)
+      if (production) refuseOpenKey(authorityFiles(config.server.directory).key)
       const authority = await openAuthority(config.server.directory)
       return { store, keyChain, registry, authority, serverCertificate, anchorPlace }
     } catch (error) {

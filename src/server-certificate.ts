@@ -1,11 +1,10 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
-import { statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { CertificateAuthority } from './certificates/certificate-authority.ts'
 import { issueInteropServer } from './certificates/interop-certificate.ts'
 import type { Config } from './config.ts'
 import { KryptonError } from './errors.ts'
-import { readInstanceFile, writeInstanceFile } from './instance-file.ts'
+import { readInstanceFile, refuseOpenKey, writeInstanceFile } from './instance-file.ts'
 
 /** The certificate that the server shows its clients. */
 export interface ServerCertificate {
@@ -36,16 +35,6 @@ export async function readServerCertificate({
   }
   const certificate = await readPair({ certificateFile, keyFile }, renewal)
   return { names: namesOf(certificate), notAfter: certificate.validToDate }
-}
-
-/** A file that is not there is told by who reads it. */
-function refuseOpenKey(file: string): void {
-  const mode = (statSync(file, { throwIfNoEntry: false })?.mode ?? 0) & 0o7777
-  if ((mode & 0o007) === 0) return
-  throw new KryptonError(
-    'config-invalid',
-    `${file} is open to every user of this machine, it has mode 0${mode.toString(8).padStart(3, '0')}: run chmod 0400 on it`,
-  )
 }
 
 async function readPair(

@@ -219,6 +219,9 @@ describe('a server that starts', () => {
         (error: Error) => error.message,
       )
     }
+    chmodSync(join(directory, 'ca.key'), 0o644)
+    expect(await wrong()).toMatch(/ca.key is open to every user of this machine, it has mode 0644: run chmod 0400/)
+    chmodSync(join(directory, 'ca.key'), 0o400)
     cpSync(join(folder, 'other', 'server.key'), join(directory, 'server.key'), { force: true })
     expect(await wrong()).toMatch(/server.key is not the key of .*server.pem/)
     rmSync(join(directory, 'server.key'))
