@@ -1,4 +1,4 @@
-import '../support/no-compile-cache.ts'
+import '../support/hidden-compile-cache.ts'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'

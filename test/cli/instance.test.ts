@@ -1,4 +1,4 @@
-import '../support/no-compile-cache.ts'
+import '../support/hidden-compile-cache.ts'
 import {
   chmodSync,
   cpSync,
