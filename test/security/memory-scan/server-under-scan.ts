@@ -49,7 +49,8 @@ export class ServerUnderScan {
     this.#child = spawn('/bin/sh', ['-c', 'ulimit -c "$0"; exec "$@"', coreLimit, ...line], {
       cwd: join(instance, '..'),
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      env: { ...process.env, KRYPTON_NATIVE: native, MEMORY_SCAN_HOLD: this.#hold },
+      // A server of production refuses the folder of compiled code that CI has.
+      env: { ...process.env, NODE_COMPILE_CACHE: undefined, KRYPTON_NATIVE: native, MEMORY_SCAN_HOLD: this.#hold },
     })
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.#log += text))
     this.ended = new Promise((resolve) => {
@@ -62,7 +63,7 @@ export class ServerUnderScan {
     await runWell(process.execPath, [command, 'init', '--dir', directory, '--kmip-port', '0'])
   }
 
-  /** Resolves when it serves. */
+  /** Resolves when it serves; one that ends instead is not waited for. */
   static async start(instance: string, native: Native, options: StartOptions = {}): Promise<ServerUnderScan> {
     const server = new ServerUnderScan(instance, native, options)
     let text = ''
@@ -74,7 +75,14 @@ export class ServerUnderScan {
         server.#port = Number(port)
         resolve()
       })
-      void server.ended.then((how) => reject(new Error(`the server did not start (${how}): ${server.#log}`)))
+      const inVain = (how: string): void => {
+        server.#child.kill('SIGKILL')
+        reject(new Error(`the server did not start (${how}): ${server.#log}`))
+      }
+      void server.ended.then(inVain)
+      const look = setInterval(() => server.#isHeld && inVain('held at its end'), 100)
+      void server.ended.finally(() => clearInterval(look))
+      look.unref()
     })
     return server
   }
@@ -125,10 +133,14 @@ export class ServerUnderScan {
   }
 
   async untilHeld(): Promise<void> {
-    for (let waited = 0; !existsSync(join(this.#hold, 'held')); waited += 50) {
+    for (let waited = 0; !this.#isHeld; waited += 50) {
       if (waited > heldMsMax) throw new Error(`the server did not come to its end:\n${this.#log}`)
       await sleep(50)
     }
+  }
+
+  get #isHeld(): boolean {
+    return existsSync(join(this.#hold, 'held'))
   }
 
   /** Lets a held process end and says how it did. */
