@@ -19,19 +19,20 @@ export interface BareWriter {
 /**
  * The writer with nothing around it: the rows that the server wrote for its Creates, taken out of a copy of its database and
  * written again in the same order, `group` Creates a transaction, with the same schema, indexes, cache, journal and durability; and the row of the digest, which
- * every transaction changes. No protocol, no keys, no other thread: the log is copied back by the writer itself whenever it has `checkpointPages`. `rowsBefore` is what the tables held before those Creates; the database at `path` is changed.
+ * every transaction changes. No protocol, no keys, no other thread: the log is copied back by the writer itself when it has as many pages as the server's thread waits for. `rowsBefore` is what the tables held before those Creates; the database at `path` is changed.
  */
 export function measureBareWriter(
   path: string,
   rowsBefore: ReadonlyMap<string, number>,
   creates: number,
   group: number,
-  checkpointPages: number,
 ): BareWriter {
   const database = new DatabaseSync(path)
   try {
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF')
-    database.exec(`PRAGMA cache_size = -${limits.storeWriterCacheKib}; PRAGMA wal_autocheckpoint = ${checkpointPages}`)
+    database.exec(
+      `PRAGMA cache_size = -${limits.storeWriterCacheKib}; PRAGMA wal_autocheckpoint = ${limits.storeCheckpointPages}`,
+    )
     const tables = takeOut(database, rowsBefore, creates)
     database.exec('VACUUM; PRAGMA wal_checkpoint(TRUNCATE)')
     const inserts = tables.map((table) => insertOf(database, table))

@@ -2,7 +2,6 @@ import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { LatencyHistogram } from '../../src/bench/latency-histogram.ts'
-import { limits } from '../../src/limits.ts'
 import { startKrypton } from '../servers/krypton.ts'
 import { allCpus } from '../servers/server.ts'
 import { goalAtLeast, goalAtMost, median, spread } from '../table.ts'
@@ -20,9 +19,6 @@ export interface DurableOptions {
   readonly directory?: string
   readonly onProgress: (line: string) => void
 }
-
-/** At so many pages in its log a bare SQLite copies them back. */
-const sqliteCheckpointPages = 1000
 
 /** Clients at once in the second row, and Creates in a transaction of the bare writer. */
 const many = 64
@@ -68,20 +64,15 @@ export async function benchDurable(options: DurableOptions): Promise<Section> {
     }
     const rowsAfter = countRows(database)
     const creates = (rowsAfter.get('objects') ?? 0) - (rowsBefore.get('objects') ?? 0)
-    const bareWriter = (checkpointPages: number, round: number): BareWriter => {
-      const copy = join(directory, `bare-${checkpointPages}-${round}.db`)
+    const bareWriter = (round: number): BareWriter => {
+      const copy = join(directory, `bare-${round}.db`)
       copyFileSync(database, copy)
       // What the server had not moved into the database when it ended lies beside it.
       if (existsSync(`${database}-wal`)) copyFileSync(`${database}-wal`, `${copy}-wal`)
-      return measureBareWriter(copy, rowsBefore, creates, many, checkpointPages)
+      return measureBareWriter(copy, rowsBefore, creates, many)
     }
-    const bare: BareWriter[] = []
-    const rarer: BareWriter[] = []
-    for (let round = 0; round < options.rounds; round++) {
-      bare.push(bareWriter(sqliteCheckpointPages, round))
-      rarer.push(bareWriter(limits.storeCheckpointPages, round))
-    }
-    return section({ syncs, one, all, bare, rarer }, options)
+    const bare = Array.from({ length: options.rounds }, (_, round) => bareWriter(round))
+    return section({ syncs, one, all, bare }, options)
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
@@ -92,11 +83,9 @@ interface Measured {
   readonly one: readonly Window[]
   readonly all: readonly Window[]
   readonly bare: readonly BareWriter[]
-  /** The bare writer that copies its log back as rarely as the server's does. */
-  readonly rarer: readonly BareWriter[]
 }
 
-function section({ syncs, one, all, bare, rarer }: Measured, options: DurableOptions): Section {
+function section({ syncs, one, all, bare }: Measured, options: DurableOptions): Section {
   const f = median(syncs.map((histogram) => histogram.percentile(50)))
   const latency = median(one.map(({ load }) => load.latency.p50))
   const goal = Math.round(2 * f + 150)
@@ -153,21 +142,10 @@ function section({ syncs, one, all, bare, rarer }: Measured, options: DurableOpt
           ),
         ],
         [`bare writer, ${many} a transaction`, '', '', spread(bareRates, 0), '', ''],
-        [
-          `the same, log copied back at ${limits.storeCheckpointPages} pages`,
-          '',
-          '',
-          spread(
-            rarer.map(({ createsPerSecond }) => createsPerSecond),
-            0,
-          ),
-          '',
-          '',
-        ],
       ],
       notes: [
         `${options.rounds} rounds of ${options.seconds} s; F, one client and ${many} clients take turns; server and generator share all cores. The bare writer writes the rows of those ` +
-          `Creates (${bare[0]?.rows ?? ''} each) again into a copy of the server's database, and copies its log back at ${sqliteCheckpointPages} pages as SQLite does by itself. Failed requests: ${failed}.`,
+          `Creates (${bare[0]?.rows ?? ''} each) again into a copy of the server's database. Failed requests: ${failed}.`,
       ],
     },
     figures: [

@@ -54,7 +54,7 @@ test('the bare writer writes the rows of the Creates again, all of them in their
   writeCreates()
   const after = countRows(path)
   const order = objectsAsWritten()
-  const { createsPerSecond, rows } = measureBareWriter(path, before, creates, 64, 1000)
+  const { createsPerSecond, rows } = measureBareWriter(path, before, creates, 64)
   expect(createsPerSecond).toBeGreaterThan(100)
   expect(rows).toBe('1 objects, 2 object_index, 1 audit')
   const again = countRows(path)
@@ -69,9 +69,7 @@ test('the bare writer writes the rows of the Creates again, all of them in their
 })
 
 test('a database in which the Creates left no rows is refused', () => {
-  expect(() => measureBareWriter(path, countRows(path), creates, 64, 1000)).toThrow(
-    'is this the database of the server',
-  )
+  expect(() => measureBareWriter(path, countRows(path), creates, 64)).toThrow('is this the database of the server')
 })
 
 test('F is measured where the folder is, and memory is told from a disk', () => {

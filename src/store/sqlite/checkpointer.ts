@@ -15,7 +15,7 @@ export interface CheckpointAnswer {
 
 /**
  * Has the write-ahead log of a section copied back into its file by a thread of its own, while the writer goes on: by the writer itself each copy of a thousand pages held up
- * the commits behind it for 5 to 7 ms, a sixth of its time under 64 clients, who had 11,461 Creates a second where they have 13,774 now (`bench/durable`, alternating). The thread starts with the first `limits.storeCheckpointPages`: a
+ * the commits behind it for 5 to 7 ms, a sixth of its time under 64 clients, who have a tenth to a fifth more Creates a second now, and the same p99 (`bench/durable`, alternating). The thread starts with the first `limits.storeCheckpointPages`: a
  * server that writes little has none. SQLite begins the log anew at a commit that finds all of it copied; under a load that never lets the thread come to its end the writer copies what is left
  * at `limits.storeLogPages`, which is little.
  */
