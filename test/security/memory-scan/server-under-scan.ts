@@ -68,21 +68,24 @@ export class ServerUnderScan {
     const server = new ServerUnderScan(instance, native, options)
     let text = ''
     await new Promise<void>((resolve, reject) => {
+      const look = setInterval(() => {
+        if (!server.#isHeld) return
+        server.#child.kill('SIGKILL')
+        inVain('held at its end')
+      }, 100)
+      const inVain = (how: string): void => {
+        clearInterval(look)
+        reject(new Error(`the server did not start (${how}): ${server.#log}`))
+      }
+      void server.ended.then(inVain)
       server.#child.stdout?.setEncoding('utf8').on('data', (piece: string) => {
         text += piece
         const port = /"port": (\d+)/.exec(text)?.[1]
         if (port === undefined || !text.trimEnd().endsWith('}')) return
         server.#port = Number(port)
+        clearInterval(look)
         resolve()
       })
-      const inVain = (how: string): void => {
-        server.#child.kill('SIGKILL')
-        reject(new Error(`the server did not start (${how}): ${server.#log}`))
-      }
-      void server.ended.then(inVain)
-      const look = setInterval(() => server.#isHeld && inVain('held at its end'), 100)
-      void server.ended.finally(() => clearInterval(look))
-      look.unref()
     })
     return server
   }
