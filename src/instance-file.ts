@@ -1,6 +1,7 @@
 import { closeSync, fchmodSync, fsyncSync, openSync, renameSync, statSync, writeSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { modeText } from './file-mode.ts'
 import { KryptonError } from './errors.ts'
 
 /** Writes a file of an instance whole or not at all, with exactly this mode: under another name, made durable, then renamed. */
@@ -46,6 +47,6 @@ export function refuseOpenKey(file: string): void {
   if ((mode & 0o007) === 0) return
   throw new KryptonError(
     'config-invalid',
-    `${file} is open to every user of this machine, it has mode 0${mode.toString(8).padStart(3, '0')}: run chmod 0400 on it`,
+    `${file} is open to every user of this machine, it has mode ${modeText(mode)}: run chmod 0400 on it`,
   )
 }

@@ -1,6 +1,7 @@
 import { DerReader, DerTag, objectIdentifierText } from '../crypto/der.ts'
 import type { CertificateParts } from '../crypto/x509-certificate.ts'
 import { isKryptonError, KryptonError } from '../errors.ts'
+import { hex } from '../hex.ts'
 
 /** The extensions that decide (RFC 5280 section 4.2). */
 export interface CertificateExtensions {
@@ -104,7 +105,7 @@ function subjectKeyIdentifierIn(value: Uint8Array): string {
   const reader = new DerReader(value)
   const identifier = reader.item(DerTag.octetString)
   reader.end()
-  return Buffer.from(identifier).toString('hex')
+  return hex(identifier)
 }
 
 /** It may name its issuer by other things, which are not looked at. */

@@ -1,5 +1,6 @@
 import { KryptonError } from '../errors.ts'
 import { limits } from '../limits.ts'
+import { hex } from '../hex.ts'
 import { decryptWithKey } from './cipher.ts'
 import { equalBytes } from './compare.ts'
 import { DerReader, DerTag } from './der.ts'
@@ -29,7 +30,7 @@ export function plainAlgorithmIn<T>(reader: DerReader, table: ReadonlyMap<string
   const { identifier, parameters } = algorithmIn(reader)
   if (!parameters.isAtEnd) new DerReader(parameters.item(DerTag.null)).end()
   parameters.end()
-  return table.get(Buffer.from(identifier).toString('hex'))
+  return table.get(hex(identifier))
 }
 
 /** What all derivations of a file may cost together: whoever made it has chosen their iterations. */
@@ -74,7 +75,7 @@ export function decryptPkcs12(
   content: 'key' | 'certificates',
 ): Buffer {
   if (equalBytes(identifier, identifiers.pbes2)) return decryptPbes2(parameters, data, password, budget)
-  const older = olderEncryptions.get(Buffer.from(identifier).toString('hex'))
+  const older = olderEncryptions.get(hex(identifier))
   if (older === undefined) throw unsupportedEncryption()
   const { cipher, keyBytes } = older
   if (cipher === 'rc2' && content === 'key') {
@@ -103,7 +104,7 @@ function decryptPbes2(parameters: DerReader, data: Uint8Array, password: Secret,
   const derivation = pbkdf2In(algorithmIn(both))
   const scheme = algorithmIn(both)
   both.end()
-  const cipher = ciphers.get(Buffer.from(scheme.identifier).toString('hex'))
+  const cipher = ciphers.get(hex(scheme.identifier))
   if (cipher === undefined) throw unsupportedEncryption()
   const { algorithm, keyBytes } = cipher
   const iv = scheme.parameters.item(DerTag.octetString)

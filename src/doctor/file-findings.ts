@@ -1,5 +1,6 @@
 import { readdirSync, statSync, type Stats } from 'node:fs'
 import { join } from 'node:path'
+import { modeText } from '../file-mode.ts'
 import type { Finding } from './finding.ts'
 
 /** Where an instance keeps what others must not see, or must not change. */
@@ -53,7 +54,7 @@ function faultOf(path: string, { forbidden, exactly, mode }: Rule): Finding[] {
       {
         check,
         state: 'wrong',
-        found: `has mode 0${bits.toString(8).padStart(3, '0')}`,
+        found: `has mode ${modeText(bits)}`,
         remedy: `chmod ${mode} ${path}`,
       },
     ]

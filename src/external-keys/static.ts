@@ -9,6 +9,7 @@ import { ownBuffer } from '../crypto/own-buffer.ts'
 import { randomBytes } from '../crypto/random.ts'
 import { adoptSecret, type Secret, type SecretClass } from '../crypto/secret.ts'
 import { KryptonError } from '../errors.ts'
+import { modeText } from '../file-mode.ts'
 import type { ExternalKey, ExternallyWrapped } from './external-key.ts'
 
 /** Makes a key file of 32 random bytes and mode 0400, durable when it returns. Throws 'already-exists', 'config-invalid'. */
@@ -82,7 +83,7 @@ function readKeyFile(file: string, dataDirectory: string | undefined): Secret {
     if (mode !== 0o400) {
       throw new KryptonError(
         'config-invalid',
-        `the key file ${file} must have mode 0400, it has 0${mode.toString(8).padStart(3, '0')}: run chmod 0400 on it`,
+        `the key file ${file} must have mode 0400, it has ${modeText(mode)}: run chmod 0400 on it`,
       )
     }
     if (dataDirectory !== undefined && isInside(file, dataDirectory)) {

@@ -1,5 +1,5 @@
 import { auditEvent } from '../audit/audit-event.ts'
-import { type Clock } from '../clock.ts'
+import type { Clock } from '../clock.ts'
 import { KryptonError } from '../errors.ts'
 import type { NewJob } from '../jobs/job.ts'
 import type { JobRun } from '../jobs/job-run.ts'

@@ -1,4 +1,5 @@
 import { type KeyOf, type Row, type TableName, tableOf } from '../store/schema.ts'
+import { hex } from '../hex.ts'
 
 /** The primary key of a row. */
 export function keyOfRow<T extends TableName>(table: T, row: Row<T>): KeyOf<T> {
@@ -12,7 +13,7 @@ export function encodeKey(key: object): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(key).map(([column, value]: [string, unknown]) => [
       column,
-      value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value,
+      value instanceof Uint8Array ? hex(value) : value,
     ]),
   )
 }

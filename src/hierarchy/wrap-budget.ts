@@ -3,6 +3,7 @@ import { limits } from '../limits.ts'
 import { retrying } from '../store/retrying.ts'
 import type { Store } from '../store/store.ts'
 import { Suite } from '../crypto/aead.ts'
+import { hex } from '../hex.ts'
 import type { WrappingKey } from './root-keys.ts'
 import type { RowKeys } from './row-mac.ts'
 
@@ -26,7 +27,7 @@ export class WrapBudget {
    * @throws KryptonError wrong-key-lifecycle-state: the key has wrapped as much as it may
    */
   async take(key: WrappingKey, count: number): Promise<void> {
-    const name = Buffer.from(key.keyId).toString('hex')
+    const name = hex(key.keyId)
     while ((this.#left.get(name) ?? 0) < count) {
       const block = await retrying(() => this.#reserve(key, count))
       this.#left.set(name, (this.#left.get(name) ?? 0) + block)

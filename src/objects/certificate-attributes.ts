@@ -4,6 +4,7 @@ import { readCertificate } from '../crypto/x509-certificate.ts'
 import { isKryptonError } from '../errors.ts'
 import type { AttributeValues } from '../kmip/attribute.ts'
 import { CertificateType, DigitalSignatureAlgorithm } from '../kmip/enums.ts'
+import { hex } from '../hex.ts'
 import { algorithmsOf } from './asymmetric-format.ts'
 import { distinguishedName, generalName } from './certificate-names.ts'
 
@@ -21,7 +22,7 @@ export function describeCertificate(der: Uint8Array): CertificateDescription {
   const issuer = distinguishedName(parts.issuer)
   const subjectAlternativeNames = parts.subjectAlternativeNames.map(own)
   const issuerAlternativeNames = parts.issuerAlternativeNames.map(own)
-  const signature = Buffer.from(parts.signatureAlgorithm.identifier).toString('hex')
+  const signature = hex(parts.signatureAlgorithm.identifier)
   return {
     ...publicKeyOf(parts.subjectPublicKeyInfo),
     implied: {
@@ -62,7 +63,7 @@ function publicKeyOf(subjectPublicKeyInfo: Uint8Array): { algorithm: number; len
 function serialText(integer: Uint8Array): string {
   const content = integer.subarray(2)
   const magnitude = content.byteLength > 1 && content[0] === 0 ? content.subarray(1) : content
-  return Buffer.from(magnitude).toString('hex').toUpperCase()
+  return hex(magnitude).toUpperCase()
 }
 
 /** Attributes outlive the frame that the certificate came in. */

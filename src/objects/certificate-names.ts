@@ -1,5 +1,6 @@
 import { encodeDer } from '../crypto/der.ts'
 import { readName } from '../crypto/x509-certificate.ts'
+import { hex } from '../hex.ts'
 
 /** Names of X.509 as text: distinguished names by RFC 4514, the last part first, and GeneralNames by what stands in them. */
 
@@ -11,7 +12,7 @@ export function distinguishedName(name: Uint8Array): string {
       attributes
         .map(({ type, valueTag, value }) => {
           const text = textOf(valueTag, value)
-          const short = shortNames.get(Buffer.from(type).toString('hex'))
+          const short = shortNames.get(hex(type))
           // A type without a short name goes as its number, its value in DER (section 2.4).
           return short === undefined || text === undefined
             ? `${identifierText(type)}=#${derText(valueTag, value)}`
@@ -33,7 +34,7 @@ export function generalName(der: Uint8Array): string {
   if (kind === GeneralName.address && content.byteLength === 16) {
     return content.toString('hex').replaceAll(/(.{4})(?!$)/g, '$1:')
   }
-  return Buffer.from(der).toString('hex')
+  return hex(der)
 }
 
 /** Bytes of tag and length of an item that was read before. */

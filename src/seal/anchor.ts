@@ -5,6 +5,7 @@ import { activeIntegrityVersion } from '../hierarchy/integrity-key.ts'
 import type { RootKeys } from '../hierarchy/root-keys.ts'
 import type { Section, StoredAuditRow } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
+import { hex } from '../hex.ts'
 import type { AnchorPlace } from './anchor-place.ts'
 import { AnchorCodec, type AnchoredHead, type AnchorState, keyVersionOf } from './anchor-state.ts'
 
@@ -89,8 +90,8 @@ export async function stateOf(store: Store, root: RootKeys, clock: Clock): Promi
   const seals = await store.find('seals', {})
   const [keys, data] = [await store.auditHead('keys'), await store.auditHead('data')]
   return {
-    cluster: Buffer.from(root.cluster).toString('hex'),
-    incarnation: Buffer.from(root.incarnation).toString('hex'),
+    cluster: hex(root.cluster),
+    incarnation: hex(root.incarnation),
     epoch: root.epoch,
     sealGeneration: Math.max(0, ...seals.map(({ generation }) => generation)),
     keys: headOf(keys),

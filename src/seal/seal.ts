@@ -27,6 +27,7 @@ import {
   sealMacFieldBytes,
   type SealDescription,
 } from './blob.ts'
+import { hex } from '../hex.ts'
 
 /** What the configuration pins of a root: what `init` printed. RootKeys carry the same fields. */
 export interface RootPins {
@@ -319,9 +320,9 @@ export function checkPins(
 ): void {
   if (pins === undefined) return
   const { cluster, epoch, master_key_verifier: verifier } = manifest
-  const [there, pinned] = [cluster, pins.cluster].map((bytes) => Buffer.from(bytes).toString('hex'))
+  const [there, pinned] = [cluster, pins.cluster].map(hex)
   if (equalBytes(cluster, pins.cluster) && epoch > pins.epoch) {
-    const lines = `verifier: ${Buffer.from(verifier).toString('hex')} and epoch: ${epoch}`
+    const lines = `verifier: ${hex(verifier)} and epoch: ${epoch}`
     throw new KryptonError(
       'seal-failed',
       `the store is of epoch ${epoch} of its MasterKey, the configuration pins epoch ${pins.epoch}: if somebody has run krypton operator rotate and it has printed ${lines}, change these two lines in section seal of the configuration; if nobody has, or it printed another verifier, this is not the store that was here: restore that one`,

@@ -42,6 +42,7 @@ export const leaves: ReadonlySet<string> = new Set([
   'version',
   'package-root',
   'hex',
+  'file-mode',
 ])
 
 /** Files that put the parts together: they may import anything, and only the commands that run a server import them. */

@@ -1,5 +1,5 @@
 import type { StatementSync } from 'node:sqlite'
-import { checkValue, type Column, type ColumnKind, type Columns } from '../column.ts'
+import { checkValue, type Column, type ColumnKind, type Columns, idBytes } from '../column.ts'
 import type { Values } from '../row-key.ts'
 import { parameters } from './statements.ts'
 
@@ -114,7 +114,7 @@ function checkNames(names: readonly string[]): void {
 
 /** True of nearly every value of that kind; `checkValue` looks at the others. */
 const checks: Readonly<Record<ColumnKind, string>> = {
-  id: 'v instanceof Uint8Array && v.length === 16',
+  id: `v instanceof Uint8Array && v.length === ${idBytes}`,
   bytes: 'v instanceof Uint8Array',
   text: "typeof v === 'string'",
   integer: 'Number.isSafeInteger(v)',
@@ -135,7 +135,7 @@ const reads: Readonly<Record<ColumnKind, string>> = {
   flag: 's.byte() === 1',
 }
 const sizes: Readonly<Record<ColumnKind, string>> = {
-  id: '26',
+  id: `${10 + idBytes}`,
   bytes: '10 + (v instanceof Uint8Array ? v.length : 0)',
   text: "10 + (typeof v === 'string' ? v.length * 3 : 0)",
   integer: '10',
