@@ -257,6 +257,20 @@ export function storeContract(open: () => Promise<Store>): void {
       expect(await store.find('tenants', {})).toEqual([])
     })
 
+    test('come after what stands before them in a unit that is refused for both', async () => {
+      const [first, second] = [objectRow(1), objectRow(2)]
+      const insert = (row: Row<'objects'>): Change => ({ table: 'objects', kind: 'insert', row })
+      const named = (row: Row<'objects'>): Change => ({
+        table: 'object_index',
+        kind: 'insert',
+        row: { ...nameRow(row), token: Buffer.of(1) },
+      })
+      await store.commit(unitOf([insert(first), named(first)]))
+      await store.commit(unitOf([insert(second)]))
+      const isThere = store.commit(unitOf([insert(second), named(second)]))
+      await expect(isThere).rejects.toMatchObject({ code: 'store-conflict' })
+    })
+
     test('make a name one among the live objects of a service, and of that service only', async () => {
       const [first, second] = [objectRow(1), objectRow(2)]
       const token = bytesOf(20)

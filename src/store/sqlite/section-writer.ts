@@ -231,7 +231,7 @@ export class SectionWriter {
         const refusal =
           this.#isClosed && (unit.changes.length > 0 || unit.audit.length > 0)
             ? sealed()
-            : (this.#refuseChangedRows(unit) ?? refusalOf(unit, before))
+            : (this.#refuseChangedRows(unit) ?? this.#refusalOf(unit, before))
         if (refusal !== undefined) return refusal
         this.#write(unit)
         isChanged ||= unit.changes.length > 0 || unit.audit.length > 0
@@ -258,6 +258,11 @@ export class SectionWriter {
       return rowIsChanged(table)
     }
     return undefined
+  }
+
+  /** The reason of a unit that is refused is the first that there is, whatever was not looked at before: as every store says it. */
+  #refusalOf(unit: Unit, before: RowsBefore): KryptonError | undefined {
+    return refusalOf(unit, before) && refusalOf(unit, this.#before)
   }
 
   #write(unit: Unit): void {
