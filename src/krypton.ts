@@ -341,6 +341,7 @@ class RunningServer implements Krypton {
   /** In the order in which things hang on each other: nobody new, those who are served, then what served them. */
   async #end(reason: 'signal' | 'fatal'): Promise<void> {
     if (this.#serving) this.#log.info('draining', { reason })
+    this.#instance?.store.beginClose()
     await this.#control?.stop()
     clearInterval(this.#leaseTimer)
     await this.#threads.stop()

@@ -421,6 +421,13 @@ export const limits = {
   // store
   /** Wait for another connection's lock on a section: the writer is alone, so only recovery after a crash holds one, or a program that an operator has started. What waits longer is refused. */
   storeBusyMs: 5_000,
+  /**
+   * Wait until nobody reads what the log of a section holds, when a key's record is overwritten and the log must be emptied of it. Our own threads read for milliseconds; all other
+   * writes wait meanwhile. It is tried again by the job that asked.
+   */
+  storeEraseMs: 1_000,
+  /** Between two looks whether the log can be emptied now: a look takes less than a tenth of it. */
+  storeEraseLookMs: 5,
   /** A page of the store, what a disk writes at once. */
   storePageBytes: 4096,
   /** Pages that a connection which reads keeps: the inner nodes of an index over a million objects fit. */

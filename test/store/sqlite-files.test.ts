@@ -19,8 +19,9 @@ import { describe, expect, test, vi } from 'vitest'
 import type { KryptonError } from '../../src/errors.ts'
 import { limits } from '../../src/limits.ts'
 import { Reader } from '../../src/store/sqlite/reader.ts'
-import { schemaVersion } from '../../src/store/schema.ts'
+import { type Row, schemaVersion } from '../../src/store/schema.ts'
 import { connectSqliteStore, openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts'
+import type { Unit } from '../../src/store/store.ts'
 import { temporaryDirectory } from './directories.ts'
 import { auditOf, insertObject, keyOfObject, objectRow, scopeOf, unitOf } from './rows.ts'
 
@@ -177,10 +178,7 @@ test('another thread reads and writes through a connection of its own, and its c
   await store.close()
 })
 
-test('a key whose record is overwritten is in none of the files any more when that is told, though others read meanwhile', async () => {
-  const { data } = temporaryDirectory()
-  const store = await openSqliteStore({ directory: data, onFatal })
-  const reader = connectSqliteStore(store.connect())
+describe('a key whose record is overwritten', () => {
   const keyRow = (n: number) => ({
     ...scopeOf(),
     version: n,
@@ -192,28 +190,124 @@ test('a key whose record is overwritten is in none of the files any more when th
     row_version: 1,
     mac: randomBytes(36),
   })
-  const rows = Array.from({ length: 50 }, (_, n) => keyRow(n + 1))
-  for (const row of rows)
-    await store.commit({ section: 'keys', changes: [{ table: 'service_keys', kind: 'insert', row }], audit: [] })
-  const isAnywhere = (bytes: Buffer): boolean =>
-    readdirSync(data).some((file) => readFileSync(join(data, file)).includes(bytes))
-  expect(reader.find('service_keys', scopeOf())).toHaveLength(50)
-  for (const row of rows.slice(10, 20)) {
-    expect(isAnywhere(row.record)).toBe(true)
-    const gone = { ...row, state: 5, record: Buffer.alloc(0), row_version: 2 }
-    const change = { table: 'service_keys', kind: 'update', row: gone, expectedVersion: 1 } as const
-    await store.commit({ section: 'keys', changes: [change], audit: [] })
-    expect(isAnywhere(row.record)).toBe(false)
-    expect(reader.find('service_keys', scopeOf())).toHaveLength(50)
+  const insertOf = (row: Row<'service_keys'>): Unit => ({
+    section: 'keys',
+    changes: [{ table: 'service_keys', kind: 'insert', row }],
+    audit: [],
+  })
+  const destructionOf = (before: Row<'service_keys'>): Unit => {
+    const row = { ...before, state: 5, record: Buffer.alloc(0), row_version: 2 }
+    return { section: 'keys', changes: [{ table: 'service_keys', kind: 'update', row, expectedVersion: 1 }], audit: [] }
   }
-  // Under another key it is another record: the old one opens under the old key for as long as it is anywhere.
-  const moved = { ...rows[30]!, parent_version: 2, record: randomBytes(104), row_version: 2 }
-  const move = { table: 'service_keys', kind: 'update', row: moved, expectedVersion: 1 } as const
-  await store.commit({ section: 'keys', changes: [move], audit: [] })
-  expect([isAnywhere(rows[30]!.record), isAnywhere(moved.record)]).toEqual([false, true])
-  expect(isAnywhere(rows[5]!.record)).toBe(true)
-  await reader.close()
-  await store.close()
+  const isAnywhere = (data: string, bytes: Buffer): boolean =>
+    readdirSync(data).some((file) => readFileSync(join(data, file)).includes(bytes))
+
+  test('is in none of the files any more when that is told, though others read meanwhile', async () => {
+    const { data } = temporaryDirectory()
+    const store = await openSqliteStore({ directory: data, onFatal })
+    const reader = connectSqliteStore(store.connect())
+    const rows = Array.from({ length: 50 }, (_, n) => keyRow(n + 1))
+    for (const row of rows) await store.commit(insertOf(row))
+    expect(reader.find('service_keys', scopeOf())).toHaveLength(50)
+    for (const row of rows.slice(10, 20)) {
+      expect(isAnywhere(data, row.record)).toBe(true)
+      await store.commit(destructionOf(row))
+      expect(isAnywhere(data, row.record)).toBe(false)
+      expect(reader.find('service_keys', scopeOf())).toHaveLength(50)
+    }
+    // Under another key it is another record: the old one opens under the old key for as long as it is anywhere.
+    const moved = { ...rows[30]!, parent_version: 2, record: randomBytes(104), row_version: 2 }
+    const move = { table: 'service_keys', kind: 'update', row: moved, expectedVersion: 1 } as const
+    await store.commit({ section: 'keys', changes: [move], audit: [] })
+    expect([isAnywhere(data, rows[30]!.record), isAnywhere(data, moved.record)]).toEqual([false, true])
+    expect(isAnywhere(data, rows[5]!.record)).toBe(true)
+    await reader.close()
+    await store.close()
+  })
+
+  test.each(['with something in it', 'empty'])(
+    'stays as it is while another program reads a log that was %s, which the operator is told, and all else goes on',
+    async (log) => {
+      const { data } = temporaryDirectory()
+      const store = await openSqliteStore({ directory: data, onFatal })
+      const [first, second] = [keyRow(1), keyRow(2)]
+      await store.commit(insertOf(first))
+      await store.commit(insertOf(second))
+      if (log === 'empty') await store.commit(destructionOf(first))
+      expect(statSync(join(data, 'keys.db-wal')).size > 0).toBe(log !== 'empty')
+      const other = new DatabaseSync(join(data, 'keys.db'), { readOnly: true })
+      other.exec('BEGIN; SELECT * FROM service_keys')
+      await expect(store.commit(destructionOf(second))).rejects.toMatchObject({
+        code: 'store-failed',
+        message: expect.stringMatching(
+          /another program reads the file of the keys.*end it on the server, then repeat/u,
+        ),
+      })
+      await store.commit(unitOf(insertObject(objectRow(1))))
+      await store.commit(insertOf(keyRow(3)))
+      await vi.waitFor(() =>
+        expect(store.trouble()).toMatch(
+          /no key could be erased since 20\d\d-.*another program reads the file of the keys/u,
+        ),
+      )
+      expect(store.get('service_keys', { ...scopeOf(), version: 2 })).toEqual(second)
+      other.close()
+      await store.commit(destructionOf(second))
+      expect(isAnywhere(data, second.record)).toBe(false)
+      await vi.waitFor(() => expect(store.trouble()).toBeUndefined(), { timeout: 10_000 })
+      await store.close()
+    },
+  )
+
+  /** Another program that begins to read when it was seen that nobody does, and before the record is overwritten. */
+  const readInBetween = async (data: string): Promise<DatabaseSync> => {
+    const log = join(data, 'keys.db-wal')
+    await vi.waitUntil(() => statSync(log).size === 0, { interval: 1, timeout: 10_000 })
+    const other = new DatabaseSync(join(data, 'keys.db'), { readOnly: true })
+    other.exec('BEGIN; SELECT * FROM service_keys')
+    return other
+  }
+
+  test('is told gone only when whoever began to read at that moment has ended', async () => {
+    const { data } = temporaryDirectory()
+    const store = await openSqliteStore({ directory: data, onFatal }, { overwriteAfterMs: 1_000 })
+    const [first, second] = [keyRow(1), keyRow(2)]
+    await store.commit(insertOf(first))
+    await store.commit(insertOf(second))
+    let isTold = false
+    const told = store.commit(destructionOf(first)).then(() => (isTold = true))
+    const other = await readInBetween(data)
+    await store.commit(unitOf(insertObject(objectRow(1))))
+    await expect(store.commit(destructionOf(second))).rejects.toMatchObject({ code: 'store-failed' })
+    expect([isTold, isAnywhere(data, first.record)]).toEqual([false, true])
+    expect(store.trouble()).toMatch(/no key could be erased/u)
+    other.close()
+    await told
+    expect(isAnywhere(data, first.record)).toBe(false)
+    await vi.waitFor(() => expect(store.trouble()).toBeUndefined(), { timeout: 10_000 })
+    await store.commit(destructionOf(second))
+    await store.close()
+  })
+
+  test('is not told gone by a server that stops meanwhile, and the next one does not serve before it is', async () => {
+    const { data } = temporaryDirectory()
+    const store = await openSqliteStore({ directory: data, onFatal }, { overwriteAfterMs: 1_000 })
+    const row = keyRow(1)
+    await store.commit(insertOf(row))
+    const told = expect(store.commit(destructionOf(row))).rejects.toMatchObject({ code: 'store-failed' })
+    const other = await readInBetween(data)
+    await store.close()
+    await told
+    expect(isAnywhere(data, row.record)).toBe(true)
+    await expect(openSqliteStore({ directory: data, onFatal })).rejects.toMatchObject({
+      code: 'store-failed',
+      message: expect.stringMatching(/keys\.db has a log that cannot be emptied.*end that program.*then start again/u),
+    })
+    other.close()
+    const again = await openSqliteStore({ directory: data, onFatal })
+    expect(isAnywhere(data, row.record)).toBe(false)
+    await again.close()
+  }, 20_000)
 })
 
 describe('a start', () => {

@@ -28,6 +28,8 @@ export interface UnitsMessage {
 /** To the writer, by its owner. */
 export type OwnerMessage =
   | { readonly connect: MessagePort }
+  /** Nothing waits any more for what only an operator can end. */
+  | { readonly ending: true }
   | { readonly close: true }
   /** Keep the digests of both sections, each under the one of these keys that it is under. */
   | { readonly keepSets: readonly SetDigestKey<TransferableSecret>[]; readonly mayBegin: boolean }

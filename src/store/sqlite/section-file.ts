@@ -5,6 +5,7 @@ import { KryptonError } from '../../errors.ts'
 import { limits } from '../../limits.ts'
 import { type Row, type Section, schemaVersion } from '../schema.ts'
 import { makeFile, syncDirectory } from './files.ts'
+import { LogEraser } from './log-eraser.ts'
 import { createSection } from './schema-sql.ts'
 import { opening } from './sqlite-error.ts'
 
@@ -14,6 +15,8 @@ export interface Faults {
   readonly synchronousOff?: boolean
   /** The disk is full when a section has so many pages. */
   readonly pagesMax?: number
+  /** So long after it was seen that the log can be emptied a key's record is overwritten: time for others to begin to read. */
+  readonly overwriteAfterMs?: number
 }
 
 /** Where a section's rows are. */
@@ -45,6 +48,7 @@ function prepare(path: string, section: Section, faults: Faults): DatabaseSync {
     if (faults.pagesMax !== undefined) database.exec(`PRAGMA max_page_count = ${faults.pagesMax}`)
     if (unclean) checkPages(database, path)
     prepareSchema(database, section, path)
+    if (unclean && section === 'keys') eraseLog(database, path)
     syncDirectory(dirname(path))
     return database
   } catch (error) {
@@ -120,6 +124,15 @@ function checkPages(database: DatabaseSync, path: string): void {
   const outcome = database.prepare('PRAGMA quick_check(1)').get()?.['quick_check']
   if (outcome !== 'ok')
     throw new KryptonError('store-format', `${path} is damaged (${String(outcome)}): restore it from a backup`)
+}
+
+/** A server that died, or that stopped while another program read, may have overwritten a key whose record the log still has: whoever takes up its work takes it for gone. */
+function eraseLog(database: DatabaseSync, path: string): void {
+  if (new LogEraser(database).eraseWithin(limits.storeBusyMs)) return
+  throw new KryptonError(
+    'store-failed',
+    `${path} has a log that cannot be emptied, another program reads it or the disk is full: end that program (fuser names it) or free space, then start again; the data shows no damage, restore nothing`,
+  )
 }
 
 function prepareSchema(database: DatabaseSync, section: Section, path: string): void {

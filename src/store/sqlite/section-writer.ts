@@ -396,7 +396,8 @@ function allRefused(units: readonly Unit[], cause: unknown): Outcome[] {
   return units.map(() => couldNotBeWritten(cause))
 }
 
-function couldNotBeWritten(cause: unknown): KryptonError {
+/** What is said of a unit of which nothing is written, for this cause. */
+export function couldNotBeWritten(cause: unknown): KryptonError {
   const obstacle = writeObstacleOf(cause)
   const message =
     obstacle === undefined
@@ -408,6 +409,7 @@ function couldNotBeWritten(cause: unknown): KryptonError {
 const remedies = {
   'disk-full': 'the disk is full: free space on the server',
   locked: 'another program holds the lock of a file of the store: end it on the server',
+  'log-read': 'another program reads the file of the keys, whose log has to be emptied: end it on the server',
 } as const satisfies Record<WriteObstacle, string>
 
 /**

@@ -9,11 +9,19 @@ export function resultOf(error: unknown): number {
 }
 
 /** What keeps a store from being written that is over by itself or by an operator's act: nothing of what was asked for is left behind. */
-export type WriteObstacle = 'disk-full' | 'locked'
+export type WriteObstacle = 'disk-full' | 'locked' | 'log-read'
+
+/** Another program reads what the log of a section holds, so that the log cannot be emptied. */
+export class LogIsRead extends Error {
+  constructor() {
+    super('the log of a section could not be emptied: somebody reads it')
+  }
+}
 
 /** Undefined for an error that is none of these. */
 export function writeObstacleOf(error: unknown): WriteObstacle | undefined {
   if (isDiskFull(error)) return 'disk-full'
+  if (error instanceof LogIsRead) return 'log-read'
   return isLocked(error) ? 'locked' : undefined
 }
 

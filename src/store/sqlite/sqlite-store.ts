@@ -185,7 +185,7 @@ export class SqliteStore extends ConnectedStore implements KeptSets {
   }
 
   /**
-   * What keeps changes from being written, since when, and what to do about it; undefined when nothing is known. Reads go on meanwhile. It is over
+   * What keeps changes from being written, or keys from being erased, since when, and what to do about it; undefined when nothing is known. Reads go on meanwhile. It is over
    * with the next change that is durable, so a server in trouble must still be sent requests.
    */
   trouble(): string | undefined {
@@ -318,6 +318,11 @@ export class SqliteStore extends ConnectedStore implements KeptSets {
     return { directory: this.#directory, versions: this.versions.memory, port: connectTo(this.#writer) }
   }
 
+  /** From here on no commit waits for what only an operator can end: such a one fails with 'store-failed'. For a server that is about to stop. */
+  beginClose(): void {
+    this.#writer.postMessage({ ending: true } satisfies OwnerMessage)
+  }
+
   /** Finishes what every thread has sent, then frees the directory for another server. */
   override close(): Promise<void> {
     this.#closing ??= this.#close()
@@ -325,6 +330,7 @@ export class SqliteStore extends ConnectedStore implements KeptSets {
   }
 
   async #close(): Promise<void> {
+    this.beginClose()
     await super.close()
     this.#writer.ref()
     this.#writer.postMessage({ close: true } satisfies OwnerMessage)
@@ -340,12 +346,14 @@ function exported({ version, secret }: SetDigestKey): SetDigestKey<TransferableS
 
 function troubleNow(obstacle: WriteObstacle): string {
   const since = new Date(systemClock.now()).toISOString()
-  return `nothing could be written since ${since}, ${remedies[obstacle]}, nothing else is needed`
+  const what = obstacle === 'log-read' ? 'no key could be erased' : 'nothing could be written'
+  return `${what} since ${since}, ${remedies[obstacle]}, nothing else is needed`
 }
 
 const remedies = {
   'disk-full': 'the disk is full: free space',
   locked: 'another program holds the lock of a file of the store (fuser names it): end that program',
+  'log-read': 'another program reads the file of the keys (fuser names it): end that program',
 } as const satisfies Record<WriteObstacle, string>
 
 function connectTo(writer: Worker): MessagePort {

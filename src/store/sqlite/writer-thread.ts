@@ -19,9 +19,11 @@ import type {
   WriterData,
   WriterMessage,
 } from './messages.ts'
+import { LogEraser } from './log-eraser.ts'
+import { overwrites, OverwrittenRecords } from './overwritten-records.ts'
 import { openForWriting, refuseNewerFormat, sectionPath } from './section-file.ts'
-import { type Outcome, SectionWriter } from './section-writer.ts'
-import { type WriteObstacle, writeObstacleOf } from './sqlite-error.ts'
+import { couldNotBeWritten, type Outcome, SectionWriter } from './section-writer.ts'
+import { LogIsRead, type WriteObstacle, writeObstacleOf } from './sqlite-error.ts'
 import { decodeUnit, separateUnits } from './unit-codec.ts'
 
 /**
@@ -34,6 +36,7 @@ class Writer {
   readonly #databases: Readonly<Record<Section, DatabaseSync>>
   readonly #sections: Readonly<Record<Section, SectionWriter>>
   readonly #checkpointers: Readonly<Record<Section, Checkpointer>>
+  readonly #overwritten: OverwrittenRecords<Told>
   readonly #senders = new Set<MessagePort>()
   #queue: Queued[] = []
   #scheduled = false
@@ -50,6 +53,7 @@ class Writer {
     const keys = openForWriting(directory, 'keys', faults)
     const data = openForWriting(directory, 'data', faults)
     this.#databases = { keys, data }
+    this.#overwritten = new OverwrittenRecords(new LogEraser(keys), faults.overwriteAfterMs)
     this.#sections = { keys: new SectionWriter(keys, 'keys'), data: new SectionWriter(data, 'data') }
     const checkpointer = (section: Section): Checkpointer =>
       new Checkpointer(this.#databases[section], sectionPath(directory, section), (message) =>
@@ -57,7 +61,10 @@ class Writer {
       )
     this.#checkpointers = { keys: checkpointer('keys'), data: checkpointer('data') }
     this.#lookOutside()
-    setInterval(() => this.#lookOutside(), limits.outsideLookMs).unref()
+    setInterval(() => {
+      this.#lookOutside()
+      this.#eraseAtLast()
+    }, limits.outsideLookMs).unref()
     owner.on('message', (message: OwnerMessage) => {
       if ('connect' in message) this.#addSender(message.connect)
       else if ('keepSets' in message) this.#keepSets(message)
@@ -66,6 +73,7 @@ class Writer {
       else if ('passSets' in message) this.#passSets(message.passSets)
       else if ('compareOwned' in message) this.#compareOwned(message)
       else if ('learnSets' in message) this.#learnSets(message)
+      else if ('ending' in message) this.#refuseUnerased()
       else void this.#beginClose()
       this.#schedule()
     })
@@ -218,19 +226,53 @@ class Writer {
       if (outcomes[at] === undefined) bumpTouched(this.#versions, unit)
     })
     this.#reportObstacle(units, outcomes)
-    this.#tell(group, outcomes)
-    return true
+    const told = group.map(({ sender, number }, at) => ({ sender, number, outcome: outcomes[at] }))
+    const hasOverwritten = (_: Told, at: number): boolean => outcomes[at] === undefined && overwrites(units[at]!)
+    this.#tell(told.filter((one, at) => !hasOverwritten(one, at)))
+    const overwritten = told.filter(hasOverwritten)
+    if (overwritten.length > 0) this.#eraseAfter(overwritten)
+    return this.#fatal === undefined
   }
 
   #writeSection(section: Section, units: readonly Unit[], outcomes: Outcome[]): void {
-    const places = [...units.keys()].filter((at) => units[at]!.section === section)
+    const mine = [...units.keys()].filter((at) => units[at]!.section === section)
+    const overwriting = mine.filter((at) => overwrites(units[at]!))
+    // Nothing is overwritten that the log would keep: who asked is refused while nothing has changed yet.
+    const refusal = overwriting.length > 0 ? this.#overwritten.refusal() : undefined
+    for (const at of overwriting) outcomes[at] = refusal
+    const places = refusal === undefined ? mine : mine.filter((at) => outcomes[at] === undefined)
     if (places.length === 0) return
     const results = this.#sections[section].commit(places.map((at) => units[at]!))
     places.forEach((at, place) => (outcomes[at] = results[place]))
-    const isShredded = places.some((at) => outcomes[at] === undefined && shreds(units[at]!))
-    // The log has the pages as they were: nobody is told that a key is gone before it is.
-    if (isShredded) this.#databases[section].exec('PRAGMA wal_checkpoint(TRUNCATE)')
-    else this.#checkpointers[section].look()
+    this.#checkpointers[section].look()
+  }
+
+  /** Those are told of when the log is empty. */
+  #eraseAfter(durable: readonly Told[]): void {
+    try {
+      const erased = this.#overwritten.erased(durable)
+      if (erased !== undefined) this.#tell(erased)
+      else if (this.#overwritten.isEnding) this.#refuseUnerased()
+      else this.#setObstacle('log-read')
+    } catch (error) {
+      this.#die(error)
+    }
+  }
+
+  #eraseAtLast(): void {
+    if (this.#fatal !== undefined || this.#obstacle !== 'log-read') return
+    try {
+      const erased = this.#overwritten.erasedMeanwhile()
+      if (erased === undefined) return
+      this.#tell(erased)
+      this.#setObstacle(undefined)
+    } catch (error) {
+      this.#die(error)
+    }
+  }
+
+  #refuseUnerased(): void {
+    this.#tell(this.#overwritten.end().map((told) => ({ ...told, outcome: couldNotBeWritten(new LogIsRead()) })))
   }
 
   /** Tells the owner when space runs out or a lock is held, and when something could be written again. */
@@ -238,20 +280,24 @@ class Writer {
     const refused = outcomes.find((outcome) => outcome !== undefined && writeObstacleOf(outcome.cause) !== undefined)
     const obstacle = writeObstacleOf(refused?.cause)
     const hasWritten = units.some((unit, at) => outcomes[at] === undefined && writes(unit))
-    if (obstacle === this.#obstacle || (obstacle === undefined && !hasWritten)) return
+    // While the log cannot be emptied all else is written: a look from time to time ends that.
+    if (this.#obstacle !== 'log-read' && (obstacle !== undefined || hasWritten)) this.#setObstacle(obstacle)
+  }
+
+  #setObstacle(obstacle: WriteObstacle | undefined): void {
+    if (obstacle === this.#obstacle) return
     this.#obstacle = obstacle
     this.#owner.postMessage({ obstacle: obstacle ?? null } satisfies WriterMessage)
   }
 
-  #tell(group: readonly Queued[], outcomes: readonly Outcome[]): void {
+  #tell(all: readonly Told[]): void {
     const answers = new Map<MessagePort, { durable: number[]; refused: Refusal[] }>()
-    group.forEach(({ sender, number }, at) => {
+    for (const { sender, number, outcome } of all) {
       let answer = answers.get(sender)
       if (answer === undefined) answers.set(sender, (answer = { durable: [], refused: [] }))
-      const outcome = outcomes[at]
       if (outcome === undefined) answer.durable.push(number)
       else answer.refused.push({ number, code: outcome.code, message: outcome.message })
-    })
+    }
     for (const [sender, answer] of answers) sender.postMessage(answer satisfies OutcomeMessage)
   }
 
@@ -268,7 +314,7 @@ class Writer {
     const databases = this.#fatal === undefined ? Object.values(this.#databases) : []
     for (const database of databases) {
       // An empty log is what tells the next start that this stop was a clean one.
-      database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+      emptyAtEnd(database)
       database.close()
     }
     for (const sender of this.#senders) sender.close()
@@ -283,15 +329,26 @@ function imported({ version, secret }: SetDigestKey<TransferableSecret>): SetDig
   return { version, secret: importSecret(secret) }
 }
 
+/** What is to be told of a unit. */
+interface Told {
+  readonly sender: MessagePort
+  readonly number: number
+  readonly outcome: Outcome
+}
+
 interface Queued {
   readonly sender: MessagePort
   readonly number: number
   readonly unit: Uint8Array
 }
 
-/** True if the record of a key of the hierarchy is overwritten: by nothing when its version is retired, by the same key under another one when that was moved. */
-function shreds({ section, changes }: Unit): boolean {
-  return section === 'keys' && changes.some((change) => change.kind === 'update' && 'record' in change.row)
+/** A log that cannot be emptied is left to the next start. */
+function emptyAtEnd(database: DatabaseSync): void {
+  try {
+    new LogEraser(database).eraseWithin(limits.storeEraseMs)
+  } catch (error) {
+    if (writeObstacleOf(error) === undefined) throw error
+  }
 }
 
 function writes({ changes, audit }: Unit): boolean {
