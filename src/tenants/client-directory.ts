@@ -15,7 +15,7 @@ import { decodeRules, type RoleRule } from './role.ts'
 export class ClientDirectory {
   readonly #store: Store
   readonly #keyChain: KeyChain
-  #authorities: { readonly trustVersion: number; readonly all: readonly Authority[] } | undefined
+  #authorities: ({ readonly trustVersion: number } & KnownAuthorities) | undefined
 
   constructor(store: Store, keyChain: KeyChain) {
     this.#store = store
@@ -28,13 +28,25 @@ export class ClientDirectory {
   }
 
   /** The authorities in force. Their rows are not verified yet: `verifyAuthority` does it for the one that counts. */
-  async authorities(): Promise<readonly Authority[]> {
+  async authorities(): Promise<KnownAuthorities> {
     const { trustVersion } = this
-    if (this.#authorities?.trustVersion === trustVersion) return this.#authorities.all
-    const rows = await this.#store.find('authorities', {})
-    const all = rows.map(readAuthority).filter((authority) => authority.state === RecordState.active)
-    this.#authorities = { trustVersion, all }
-    return all
+    if (this.#authorities?.trustVersion === trustVersion) return this.#authorities
+    const all: Authority[] = []
+    let damaged: KryptonError | undefined
+    for (const row of await this.#store.find('authorities', {})) {
+      try {
+        const authority = readAuthority(row)
+        if (authority.state === RecordState.active) all.push(authority)
+      } catch (cause) {
+        if (!isKryptonError(cause, 'certificate-invalid')) throw cause
+        const message = `a row of table authorities (${identify('authorities', row)}) holds no authority's certificate: the store was changed from outside, restore it from a backup`
+        damaged ??= new KryptonError('row-mac-mismatch', message, { cause })
+      }
+    }
+    const known = { trustVersion, all, damaged }
+    // What is damaged may be restored, which nobody tells.
+    this.#authorities = damaged === undefined ? known : undefined
+    return known
   }
 
   /** Throws 'row-mac-mismatch' when the authority is not as it was registered. */
@@ -127,6 +139,13 @@ export class ClientDirectory {
     keys.verifyRow('roles', row)
     return decodeRules(row.rules)
   }
+}
+
+/** Who may vouch for clients. */
+export interface KnownAuthorities {
+  readonly all: readonly Authority[]
+  /** One cannot be read, since its row was changed from outside: whoever none of the others vouches for may be its client. */
+  readonly damaged: KryptonError | undefined
 }
 
 /** A client as the registry has it, with what goes with it. */

@@ -75,7 +75,7 @@ describe('unknown is', () => {
     const issued = await realm.authority.issueClient({ name: 'new' }, new Date(clock.now()))
     const peer = peerOf(issued.certificate)
     for (let times = 0; times < 2; times++) await expect(ask(peer)).rejects.toSatisfy(unknown('no client is bound'))
-    const authorities = await realm.directory.authorities()
+    const { all: authorities } = await realm.directory.authorities()
     const { authority, leafKeyHash } = verifyClientCertificate(issued.certificate, authorities)
     await realm.registry.clients.create(
       { tenant: 'demo', name: 'new', issuerKeyHash: authority.publicKeyHash, leafKeyHash },
@@ -162,6 +162,40 @@ test.each(['authorities', 'clients', 'tenants', 'systems', 'services'] as const)
       expect(await ask(asking)).toMatchObject({ clientName, refusal: undefined })
   },
 )
+
+test('when an authority has a certificate that cannot be read, its clients are refused, those of all others are served, and it is told', async () => {
+  const { registry } = realm
+  const signer = await newSigner()
+  const authority = await registry.authorities.register({ certificate: signer.der, tenant: 'demo' }, actor)
+  const ownOf = async (name: string): Promise<Peer> => {
+    const der = await sign(signer)
+    const { leafKeyHash } = verifyClientCertificate(der, [authority])
+    const { publicKeyHash: issuerKeyHash } = authority
+    await registry.clients.create({ tenant: 'demo', name, issuerKeyHash, leafKeyHash }, actor)
+    return peerOf(der)
+  }
+  const [own, new_] = [await ownOf('own'), await ownOf('new')]
+  const other = await newClient('other')
+  await ask(own)
+  let restore = (): void => undefined
+  realm.memory.changeFromOutside((tables) => {
+    const rows = tables.get('authorities')!
+    const before = new Map(rows)
+    for (const [key, row] of before) {
+      const isIts = Buffer.from(row['certificate'] as Uint8Array).equals(authority.certificate)
+      if (isIts) rows.set(key, { ...row, certificate: Buffer.alloc(40, 0x30) })
+    }
+    restore = () => before.forEach((row, key) => void rows.set(key, row))
+  })
+  realm.keyChain.refuse(Distrust.none)
+  expect(await ask(other)).toMatchObject({ clientName: 'other', refusal: undefined })
+  expect(realm.damaged).toContainEqual(expect.stringMatching('table authorities'))
+  expect(await ask(own)).toMatchObject({ clientName: 'own', refusal: { code: 'rows-changed' } })
+  await expect(ask(new_)).rejects.toMatchObject({ code: 'client-unknown' })
+  restore()
+  expect(await ask(own)).toMatchObject({ clientName: 'own', refusal: undefined })
+  expect(await ask(new_)).toMatchObject({ clientName: 'new' })
+})
 
 test.each([
   ['clients', 'name', 'root'],

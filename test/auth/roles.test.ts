@@ -29,7 +29,8 @@ beforeAll(async () => {
 
 async function clientOf(name: string, role: string): Promise<Peer> {
   const issued = await realm.authority.issueClient({ name }, new Date(clock.now()))
-  const { authority, leafKeyHash } = verifyClientCertificate(issued.certificate, await realm.directory.authorities())
+  const { all } = await realm.directory.authorities()
+  const { authority, leafKeyHash } = verifyClientCertificate(issued.certificate, all)
   const identity = { issuerKeyHash: authority.publicKeyHash, leafKeyHash }
   const builtIn = rulesOfBuiltIn(role) !== undefined
   await realm.registry.clients.create({ tenant: 'demo', name, role: { name: role, builtIn }, ...identity }, actor)

