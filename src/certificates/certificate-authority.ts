@@ -1,8 +1,8 @@
 import { isIP } from 'node:net'
 import { KeyObject, type webcrypto, X509Certificate } from 'node:crypto'
-import { randomIdentifier } from '../crypto/random.ts'
 import { KryptonError } from '../errors.ts'
 import { limits } from '../limits.ts'
+import { newSerialNumber } from './certificate-form.ts'
 import { newKeyPair, p256, privateKeyPem, readPrivateKey } from './key-pair.ts'
 import type { x509 } from './x509.ts'
 
@@ -33,7 +33,7 @@ export class CertificateAuthority {
     const { x509 } = await import('./x509.ts')
     const keys = await newKeyPair()
     const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-      serialNumber: serialNumber(),
+      serialNumber: newSerialNumber(),
       name: commonName(name),
       keys,
       signingAlgorithm: p256,
@@ -109,7 +109,7 @@ export class CertificateAuthority {
     const issuer = new x509.X509Certificate(new Uint8Array(this.certificate))
     const end = daysAfter(leaf.now, leaf.days)
     return x509.X509CertificateGenerator.create({
-      serialNumber: serialNumber(),
+      serialNumber: newSerialNumber(),
       subject: leaf.subject,
       issuer: issuer.subject,
       publicKey: leaf.publicKey,
@@ -170,11 +170,6 @@ const pemOf = (certificate: x509.X509Certificate): string => `${certificate.toSt
 
 /** As a structure, so that a comma or an equals sign in a name stays part of it. */
 const commonName = (name: string): x509.JsonName => [{ CN: [name] }]
-
-/** Positive and 128 bits of chance: RFC 5280 section 4.1.2.2 asks for a positive number of at most 20 bytes. */
-function serialNumber(): string {
-  return `01${randomIdentifier().toString('hex')}`
-}
 
 /** An hour ago, because clients' clocks differ. */
 const startOf = (now: Date): Date => new Date(now.getTime() - 3_600_000)

@@ -1,4 +1,5 @@
 import { DerReader, DerTag } from '../crypto/der.ts'
+import { randomIdentifier } from '../crypto/random.ts'
 import { KryptonError } from '../errors.ts'
 import type { ParsedCertificate } from './authority-certificate.ts'
 
@@ -8,6 +9,11 @@ import type { ParsedCertificate } from './authority-certificate.ts'
 export interface Validity {
   readonly notBefore: number
   readonly notAfter: number
+}
+
+/** Of a new certificate, in hexadecimal. Positive and 128 bits of chance: RFC 5280 section 4.1.2.2 asks for a positive number of at most 20 bytes. */
+export function newSerialNumber(): string {
+  return `01${randomIdentifier().toString('hex')}`
 }
 
 /** RFC 5280 section 4.1: version 3, the same signature algorithm inside and outside, a positive serial number, dates in order. Throws 'certificate-invalid'. */

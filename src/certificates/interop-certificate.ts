@@ -1,7 +1,7 @@
 import { webcrypto } from 'node:crypto'
 import { isIP } from 'node:net'
-import { randomIdentifier } from '../crypto/random.ts'
 import { limits } from '../limits.ts'
+import { newSerialNumber } from './certificate-form.ts'
 import { privateKeyPem } from './key-pair.ts'
 
 /** An RSA certificate for the server and the authority that has signed it, PEM. Whoever takes `privateKeyPem` wipes it. */
@@ -28,7 +28,7 @@ export async function issueInteropServer(hosts: readonly string[], now: Date): P
   }
   const { keyCertSign, cRLSign, digitalSignature, keyEncipherment } = x509.KeyUsageFlags
   const authority = await x509.X509CertificateGenerator.createSelfSigned({
-    serialNumber: serialNumber(),
+    serialNumber: newSerialNumber(),
     name: [{ CN: ['Krypton interop CA'] }],
     keys: authorityKeys,
     signingAlgorithm: rsa,
@@ -40,7 +40,7 @@ export async function issueInteropServer(hosts: readonly string[], now: Date): P
     ],
   })
   const certificate = await x509.X509CertificateGenerator.create({
-    serialNumber: serialNumber(),
+    serialNumber: newSerialNumber(),
     subject: [{ CN: ['Krypton server'] }],
     issuer: authority.subject,
     publicKey: keys.publicKey,
@@ -66,8 +66,6 @@ export async function issueInteropServer(hosts: readonly string[], now: Date): P
     notAfter: validity.notAfter,
   }
 }
-
-const serialNumber = (): string => `01${randomIdentifier().toString('hex')}`
 
 const rsa = {
   name: 'RSASSA-PKCS1-v1_5',

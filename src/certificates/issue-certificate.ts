@@ -1,5 +1,5 @@
 import { type webcrypto, X509Certificate } from 'node:crypto'
-import { randomIdentifier } from '../crypto/random.ts'
+import { newSerialNumber } from './certificate-form.ts'
 import type { RequestedCertificate } from './certificate-request.ts'
 import { checkPublicKey } from './public-key.ts'
 import type { x509 } from './x509.ts'
@@ -42,7 +42,7 @@ export async function issueCertificate(wanted: CertificateToIssue, signer: Certi
   const subtle = { sign: async (_algorithm: unknown, _key: unknown, bytes: ArrayBuffer) => signed(signer, bytes) }
   const certificate = await x509.X509CertificateGenerator.create(
     {
-      serialNumber: `01${randomIdentifier().toString('hex')}`,
+      serialNumber: newSerialNumber(),
       subject: new x509.Name(new Uint8Array(wanted.subject)),
       issuer: new x509.Name(new Uint8Array(signer.name)),
       publicKey,
