@@ -60,6 +60,7 @@ export class ControlPlane {
         takeRoot: (root) => threads.takeRoot(root),
       },
       changedRows,
+      isLogRead: () => instance.store.isLogRead,
       rotation: config.rotation,
       scrub: config.scrub,
       clock: systemClock,

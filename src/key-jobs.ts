@@ -46,6 +46,8 @@ export interface KeyJobsParts {
   readonly users: KeyUsers
   /** Looked at with every look at the keys; while it holds work, no job runs. */
   readonly changedRows: Pick<ChangedRowsWatch, 'look' | 'holdsWork' | 'refusals'>
+  /** While it says so no job runs: most would be refused. */
+  readonly isLogRead: () => boolean
   readonly rotation: Config['rotation']
   readonly scrub: Config['scrub']
   readonly clock: Clock
@@ -111,7 +113,7 @@ export class KeyJobs {
       newIdentifier: randomIdentifier,
       kinds: new Map([...keyJobKinds(work, this.#policy), [scrubKind, (run) => this.#faults.scrub(run)]]),
       pace: { itemsPerSecond: rotation.itemsPerSecond },
-      isHeld: (job) => this.#holdOf(job) !== undefined,
+      isHeld: (job) => this.#parts.isLogRead() || this.#holdOf(job) !== undefined,
       report: (message, error) => log.error(message, error),
     })
     this.grants = new KeyGrants({ work, names: this.#names, log })

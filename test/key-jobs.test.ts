@@ -33,6 +33,7 @@ let clock: FakeClock
 let jobs: KeyJobs
 let onRefresh: () => Promise<void>
 let changedRows: ChangedRowsWatch
+let isLogRead = false
 const users: KeyUsers = { refresh: () => onRefresh(), takeRoot: () => onRefresh() }
 beforeEach(async () => {
   made = await newHierarchy(externalKey)
@@ -52,11 +53,14 @@ beforeEach(async () => {
     onReleased: () => jobs.goOn(),
   })
   const instance = { store, keyChain, registry, anchorPlace: undefined }
-  const parts = { instance, users, rotation, scrub: { everyHours: 24 }, clock }
+  const parts = { instance, users, rotation, scrub: { everyHours: 24 }, clock, isLogRead: () => isLogRead }
   jobs = new KeyJobs({ ...parts, changedRows, log })
   await jobs.start()
 })
-afterEach(() => jobs.stop())
+afterEach(() => {
+  isLogRead = false
+  return jobs.stop()
+})
 
 const done = async (): Promise<void> => {
   while (
@@ -290,6 +294,18 @@ describe('a dry run', () => {
     ] as const)
       await expect(jobs.foreseeAct(key, act), `${act} of ${key}`).rejects.toMatchObject({ code })
   })
+})
+
+test('no job is begun while another program reads the file of the keys, and none of them fails for it', async () => {
+  isLogRead = true
+  await jobs.rotate('acme/default/default', 'command', 'operator:ada')
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  expect((await jobs.list()).map(({ state, attempts }) => [state, attempts])).toContainEqual(['queued', 0])
+  expect((await jobs.list()).some(({ state }) => state === 'done' || state === 'failed')).toBe(false)
+  isLogRead = false
+  jobs.goOn()
+  await done()
+  expect((await jobs.list()).some(({ state }) => state === 'failed')).toBe(false)
 })
 
 test('a service whose keys were destroyed takes no client, with words', async () => {

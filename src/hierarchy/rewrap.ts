@@ -112,7 +112,8 @@ export class Rewrapper {
         secret.wipe()
       }
     }
-    await this.#store.commit({ section: sectionOf(kind), changes, audit: [] })
+    // The old record stays in the table of previous ones: the unit that takes it out there says that it is gone.
+    await this.#store.commit({ section: sectionOf(kind), changes, audit: [], erasure: 'later' })
     this.#at('rewrapped')
   }
 
@@ -162,7 +163,7 @@ export class Rewrapper {
       updateOf(kind.table, row, kind.putBack(row, previous), keys),
       { table, kind: 'delete', key },
     ]
-    await this.#store.commit({ section: sectionOf(kind), changes, audit: [] })
+    await this.#store.commit({ section: sectionOf(kind), changes, audit: [], erasure: 'later' })
   }
 
   /** What authenticates the rows of a table of a tenant. A tenant's integrity key cannot vouch for itself: the system does. */

@@ -173,7 +173,8 @@ function unitOf(
   }
   const detail = `epoch ${epoch}, verifier ${master.verifier.toString('hex')}`
   const event = { clock, tenant: noTenant, actor, operation: 'MasterKeyRotate', result: 'success', detail }
-  return { section: 'keys', changes, audit: [auditEvent(event)] } as const
+  // Never refused once it is durable: who was told that the epoch did not begin would not pin it.
+  return { section: 'keys', changes, audit: [auditEvent(event)], erasure: 'later' } as const
 }
 
 /** Puts the rows of before in the place of those that do not open, in one unit. */
@@ -199,6 +200,7 @@ async function putBack({ store, chain, clock }: EpochWork, before: RootRows, cau
     changes.push(updateOf('integrity_keys', row, { record, parent_version }, keys))
   }
   const event = { clock, tenant: noTenant, actor: 'system', operation: 'MasterKeyRotate', result: 'failed' }
-  await store.commit({ section: 'keys', changes, audit: [auditEvent({ ...event, detail: `epoch ${epoch} stays` })] })
+  const audit = [auditEvent({ ...event, detail: `epoch ${epoch} stays` })]
+  await store.commit({ section: 'keys', changes, audit, erasure: 'later' })
   throw cause
 }

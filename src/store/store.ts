@@ -125,6 +125,11 @@ export interface Unit {
   /** Preconditions of all of them are checked against the rows as they were before the unit; one row is changed once. */
   readonly changes: readonly Change[]
   readonly audit: readonly AuditRow[]
+  /**
+   * A unit that takes a key's record out of a row is told durable when that record is in none of the files any more, and refused with 'store-failed' while somebody keeps them from being emptied of it. 'later':
+   * nobody says by this unit that something is gone, so it waits for none of that; the files are emptied as soon as they can be.
+   */
+  readonly erasure?: 'later'
 }
 
 /** One row's change. `expectedVersion` is the `row_version` of the row that the change was computed from. */

@@ -259,6 +259,56 @@ describe('a key whose record is overwritten', () => {
     },
   )
 
+  test('is in none of the files either when the row that kept it is deleted', async () => {
+    const { data } = temporaryDirectory()
+    const store = await openSqliteStore({ directory: data, onFatal })
+    const { tenant: owner, system, service } = scopeOf()
+    const kept = {
+      owner,
+      holder: randomBytes(16),
+      of_table: 'service_keys',
+      system,
+      service,
+      version: 1,
+      parent_version: 1,
+      blob_version: 1,
+      record: randomBytes(104),
+      row_version: 1,
+      mac: randomBytes(36),
+    }
+    const table = 'previous_key_records'
+    await store.commit({ section: 'keys', changes: [{ table, kind: 'insert', row: kept }], audit: [] })
+    // It stands in the file, not only in the log.
+    await store.commit(insertOf(keyRow(1)))
+    await store.commit(destructionOf(keyRow(1)))
+    expect(readFileSync(join(data, 'keys.db')).includes(kept.record)).toBe(true)
+    const key = { owner, holder: kept.holder }
+    await store.commit({ section: 'keys', changes: [{ table, kind: 'delete', key }], audit: [] })
+    expect(isAnywhere(data, kept.record)).toBe(false)
+    await store.close()
+  })
+
+  test('and its state alone is changed though another program reads, as is one of which nobody says that it is gone', async () => {
+    const { data } = temporaryDirectory()
+    const store = await openSqliteStore({ directory: data, onFatal })
+    const [first, second] = [keyRow(1), keyRow(2)]
+    await store.commit(insertOf(first))
+    await store.commit(insertOf(second))
+    const other = new DatabaseSync(join(data, 'keys.db'), { readOnly: true })
+    other.exec('BEGIN; SELECT * FROM service_keys')
+    const row = { ...first, state: 3, row_version: 2 }
+    await store.commit({
+      section: 'keys',
+      changes: [{ table: 'service_keys', kind: 'update', row, expectedVersion: 1 }],
+      audit: [],
+    })
+    await store.commit({ ...destructionOf(second), erasure: 'later' })
+    expect([isAnywhere(data, first.record), isAnywhere(data, second.record)]).toEqual([true, true])
+    other.close()
+    await vi.waitFor(() => expect(isAnywhere(data, second.record)).toBe(false), { timeout: 10_000 })
+    await store.close()
+  })
+
   /** Another program that begins to read when it was seen that nobody does, and before the record is overwritten. */
   const readInBetween = async (data: string): Promise<DatabaseSync> => {
     const log = join(data, 'keys.db-wal')
@@ -294,7 +344,10 @@ describe('a key whose record is overwritten', () => {
     const store = await openSqliteStore({ directory: data, onFatal }, { overwriteAfterMs: 1_000 })
     const row = keyRow(1)
     await store.commit(insertOf(row))
-    const told = expect(store.commit(destructionOf(row))).rejects.toMatchObject({ code: 'store-failed' })
+    const told = expect(store.commit(destructionOf(row))).rejects.toMatchObject({
+      code: 'store-failed',
+      message: expect.stringMatching(/it is done.*end that program, the next start of the server empties the log/u),
+    })
     const other = await readInBetween(data)
     await store.close()
     await told

@@ -7,9 +7,11 @@ const back = (bytes: Uint8Array) => separateUnits(bytes).map(decodeUnit)
 
 test('units come back as they were, in their order, small and large', () => {
   const encoder = new UnitsEncoder()
-  const units = [unit(1), unit(2, 3_000_000), unitOf([]), unit(3)]
+  const ofKeys = { section: 'keys', changes: [], audit: [] } as const
+  const later = { ...ofKeys, erasure: 'later' } as const
+  const units = [unit(1), unit(2, 3_000_000), unitOf([]), ofKeys, later, unit(3)]
   for (const one of units) encoder.add(one)
-  expect(encoder.count).toBe(4)
+  expect(encoder.count).toBe(6)
   expect(back(encoder.take())).toEqual(units)
   expect(encoder.count).toBe(0)
   encoder.add(unit(4))

@@ -18,17 +18,13 @@ export class LogEraser {
 
   /** Tries once, and waits for nobody: true if the log is empty now. Throws what SQLite does when the disk is full or fails. */
   erase(): boolean {
-    this.#database.exec('PRAGMA busy_timeout = 0')
-    try {
-      return this.#truncate.get()?.['busy'] === 0
-    } finally {
-      this.#database.exec(`PRAGMA busy_timeout = ${limits.storeBusyMs}`)
-    }
+    return this.#waiting(() => this.#truncate.get()?.['busy'] === 0, 0)
   }
 
   /** Tries for that long; this thread does nothing else meanwhile. */
   eraseWithin(ms: number): boolean {
     const end = performance.now() + ms
+    // One try at least.
     while (!this.erase()) {
       if (performance.now() >= end) return false
       Atomics.wait(clock, 0, 0, limits.storeEraseLookMs)
@@ -37,12 +33,21 @@ export class LogEraser {
   }
 
   /**
-   * True if the log can be emptied of what is written next: it is emptied of a page that is written for that. Who reads in a transaction that began while
-   * the log was empty does not keep an empty log from being emptied, only one that has something in it again.
+   * True if the log can be emptied of what is written next: it is emptied of a page that is written for that, within that time. Who reads in a transaction that began while
+   * the log was empty does not keep an empty log from being emptied, only one that has something in it again. Throws what SQLite does, also when another program holds the lock.
    */
-  canErase(): boolean {
-    this.#database.exec(`PRAGMA user_version = ${schemaVersion}`)
-    return this.eraseWithin(limits.storeEraseMs)
+  canEraseWithin(ms: number): boolean {
+    this.#waiting(() => this.#database.exec(`PRAGMA user_version = ${schemaVersion}`), ms)
+    return this.eraseWithin(ms)
+  }
+
+  #waiting<T>(act: () => T, ms: number): T {
+    this.#database.exec(`PRAGMA busy_timeout = ${ms}`)
+    try {
+      return act()
+    } finally {
+      this.#database.exec(`PRAGMA busy_timeout = ${limits.storeBusyMs}`)
+    }
   }
 }
 

@@ -174,6 +174,22 @@ export class SectionWriter {
     }
   }
 
+  /** True if the unit takes a record of a key out of a row: what the row holds now, which is something, is not in it afterwards. */
+  takesRecords({ changes }: Unit): boolean {
+    return this.#section === 'keys' && changes.some((change) => this.#takesRecord(change))
+  }
+
+  #takesRecord(change: Change): boolean {
+    const { table, kind } = change
+    const { record } = this.#tables.get(table)!
+    if (record === undefined || kind === 'insert') return false
+    const [stored] = first(record, keyValues(change)) ?? []
+    if (!(stored instanceof Uint8Array) || stored.byteLength === 0) return false
+    const values: Values = kind === 'update' ? change.row : {}
+    const next = values[record.column]
+    return !(next instanceof Uint8Array) || Buffer.compare(stored, next) !== 0
+  }
+
   /** Ends the key of the digest. */
   wipe(): void {
     this.#digest?.wipe()
@@ -323,6 +339,8 @@ interface TableStatements extends Readonly<Record<Change['kind'] | 'version', Bi
   readonly next: Binding
   /** The same of the rows that have a value in the first column of their key. */
   readonly owned: Binding & { readonly selected: readonly string[] }
+  /** What a row holds of a key, sealed: of tables that hold such. */
+  readonly record: (Binding & { readonly column: string }) | undefined
   /** By unique index: the primary key of the row that has given values. */
   readonly holders: ReadonlyMap<string, Binding>
 }
@@ -347,6 +365,7 @@ function prepareTable(database: DatabaseSync, name: ChangeableTable): TableState
   const select = `SELECT ${selected.join(', ')} FROM ${name}`
   const order = `ORDER BY ${key.join(', ')}`
   const after = `(${key.join(', ')}) > (${key.map(() => '?').join(', ')})`
+  const record = recordColumns.find((column) => columns.includes(column))
   const assignments = others.map((column) => `${column} = ?`).join(', ')
   return {
     insert: bind(insertInto(name, columns), columns),
@@ -361,9 +380,16 @@ function prepareTable(database: DatabaseSync, name: ChangeableTable): TableState
     page: bind(`${select} ${order} LIMIT ? + 0`, selected),
     next: bind(`${select} WHERE ${after} ${order} LIMIT ? + 0`, selected),
     owned: { ...bind(`${select} WHERE ${equalTo(key.slice(0, 1))}`, key.slice(0, 1)), selected },
+    record:
+      record === undefined
+        ? undefined
+        : { ...bind(`SELECT ${record} FROM ${name} WHERE ${equalTo(key)}`, key), column: record },
     holders: new Map(holders),
   }
 }
+
+/** Columns that hold a key, sealed: a record of the hierarchy, or a seal's blob. */
+const recordColumns = ['record', 'blob'] as const
 
 function bindingOf(statement: StatementSync, columns: readonly string[]): Binding {
   return { statement, columns, bound: boundBy(columns) }

@@ -120,6 +120,7 @@ export class SqliteStore extends ConnectedStore implements KeptSets {
   readonly #exited: Promise<unknown>
   #closing: Promise<void> | undefined
   #trouble: string | undefined
+  #isLogRead = false
   #stopped: KryptonError | undefined
   #asked = 0
   #settingSets: Promise<unknown> = Promise.resolve()
@@ -165,7 +166,10 @@ export class SqliteStore extends ConnectedStore implements KeptSets {
     }
     writer.on('message', (message: WriterMessage) => {
       if ('fatal' in message) tell(`the store stopped, ${message.fatal}`)
-      if ('obstacle' in message) this.#trouble = message.obstacle === null ? undefined : troubleNow(message.obstacle)
+      if ('obstacle' in message) {
+        this.#isLogRead = message.obstacle === 'log-read'
+        this.#trouble = message.obstacle === null ? undefined : troubleNow(message.obstacle)
+      }
       if ('setsTaken' in message) this.#onSets?.resolve(message.setsTaken)
       if ('setsRefused' in message)
         this.#onSets?.reject(new KryptonError(message.setsRefused.code, message.setsRefused.message))
@@ -190,6 +194,11 @@ export class SqliteStore extends ConnectedStore implements KeptSets {
    */
   trouble(): string | undefined {
     return this.#trouble
+  }
+
+  /** True while another program keeps records of keys from being erased: what would be refused need not be begun. */
+  get isLogRead(): boolean {
+    return this.#isLogRead
   }
 
   /** Has `act` called within a second after somebody else has committed to the files: another program that opened them. Whoever writes into them past SQLite is not told of here. */

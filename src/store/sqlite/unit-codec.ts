@@ -38,7 +38,7 @@ export class UnitsEncoder {
 
   #unit(unit: Unit): void {
     const sink = this.#sink
-    sink.byte(unit.section === 'keys' ? 0 : 1)
+    sink.byte(unit.section === 'data' ? 1 : unit.erasure === 'later' ? 2 : 0)
     sink.number(unit.changes.length)
     for (const change of unit.changes) {
       sink.byte(tableList.indexOf(change.table))
@@ -120,7 +120,8 @@ export function separateUnits(bytes: Uint8Array): Uint8Array[] {
 /** The unit in one of `separateUnits`; its bytes are views of `bytes`. */
 export function decodeUnit(bytes: Uint8Array): Unit {
   const decoder = new Decoder(bytes)
-  const section: Section = decoder.byte() === 0 ? 'keys' : 'data'
+  const head = decoder.byte()
+  const section: Section = head === 1 ? 'data' : 'keys'
   const changes: Change[] = []
   for (let left = decoder.number(); left > 0; left--) {
     const table = tableList[decoder.byte()]!
@@ -137,7 +138,7 @@ export function decodeUnit(bytes: Uint8Array): Unit {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a UnitsEncoder took it from an AuditRow
   for (let left = decoder.number(); left > 0; left--)
     audit.push(codeOf(auditRowColumns).read(decoder) as unknown as AuditRow)
-  return { section, changes, audit }
+  return head === 2 ? { section, changes, audit, erasure: 'later' } : { section, changes, audit }
 }
 
 /** The columns of an audit row as it is written. */

@@ -20,10 +20,10 @@ import type {
   WriterMessage,
 } from './messages.ts'
 import { LogEraser } from './log-eraser.ts'
-import { overwrites, OverwrittenRecords } from './overwritten-records.ts'
+import { ErasedRecords, notErased } from './erased-records.ts'
 import { openForWriting, refuseNewerFormat, sectionPath } from './section-file.ts'
-import { couldNotBeWritten, type Outcome, SectionWriter } from './section-writer.ts'
-import { LogIsRead, type WriteObstacle, writeObstacleOf } from './sqlite-error.ts'
+import { type Outcome, SectionWriter } from './section-writer.ts'
+import { type WriteObstacle, writeObstacleOf } from './sqlite-error.ts'
 import { decodeUnit, separateUnits } from './unit-codec.ts'
 
 /**
@@ -36,13 +36,15 @@ class Writer {
   readonly #databases: Readonly<Record<Section, DatabaseSync>>
   readonly #sections: Readonly<Record<Section, SectionWriter>>
   readonly #checkpointers: Readonly<Record<Section, Checkpointer>>
-  readonly #overwritten: OverwrittenRecords<Told>
+  readonly #erased: ErasedRecords<Told>
   readonly #senders = new Set<MessagePort>()
   #queue: Queued[] = []
   #scheduled = false
   #closing = false
   #fatal: string | undefined
   #obstacle: WriteObstacle | undefined
+  /** What the owner was told last. */
+  #reported: WriteObstacle | undefined
   /** By section, what SQLite counts of the commits of others. */
   readonly #outside = new Map<Section, unknown>()
 
@@ -53,7 +55,7 @@ class Writer {
     const keys = openForWriting(directory, 'keys', faults)
     const data = openForWriting(directory, 'data', faults)
     this.#databases = { keys, data }
-    this.#overwritten = new OverwrittenRecords(new LogEraser(keys), faults.overwriteAfterMs)
+    this.#erased = new ErasedRecords(new LogEraser(keys), faults.overwriteAfterMs)
     this.#sections = { keys: new SectionWriter(keys, 'keys'), data: new SectionWriter(data, 'data') }
     const checkpointer = (section: Section): Checkpointer =>
       new Checkpointer(this.#databases[section], sectionPath(directory, section), (message) =>
@@ -63,7 +65,7 @@ class Writer {
     this.#lookOutside()
     setInterval(() => {
       this.#lookOutside()
-      this.#eraseAtLast()
+      this.#lookAtLog()
     }, limits.outsideLookMs).unref()
     owner.on('message', (message: OwnerMessage) => {
       if ('connect' in message) this.#addSender(message.connect)
@@ -216,8 +218,10 @@ class Writer {
   #write(group: readonly Queued[]): boolean {
     const units = group.map(({ unit }) => decodeUnit(unit))
     const outcomes: Outcome[] = Array.from({ length: units.length })
+    // Units that are not told of before the log is empty.
+    const erasing = new Set<number>()
     try {
-      for (const section of sections) this.#writeSection(section, units, outcomes)
+      for (const section of sections) this.#writeSection(section, units, outcomes, erasing)
     } catch (error) {
       this.#die(error)
       return false
@@ -227,66 +231,67 @@ class Writer {
     })
     this.#reportObstacle(units, outcomes)
     const told = group.map(({ sender, number }, at) => ({ sender, number, outcome: outcomes[at] }))
-    const hasOverwritten = (_: Told, at: number): boolean => outcomes[at] === undefined && overwrites(units[at]!)
-    this.#tell(told.filter((one, at) => !hasOverwritten(one, at)))
-    const overwritten = told.filter(hasOverwritten)
-    if (overwritten.length > 0) this.#eraseAfter(overwritten)
+    this.#tell(erasing.size === 0 ? told : told.filter((_, at) => !erasing.has(at)))
+    if (erasing.size > 0) this.#eraseAfter(told.filter((_, at) => erasing.has(at)))
     return this.#fatal === undefined
   }
 
-  #writeSection(section: Section, units: readonly Unit[], outcomes: Outcome[]): void {
+  #writeSection(section: Section, units: readonly Unit[], outcomes: Outcome[], erasing: Set<number>): void {
+    const writer = this.#sections[section]
     const mine = [...units.keys()].filter((at) => units[at]!.section === section)
-    const overwriting = mine.filter((at) => overwrites(units[at]!))
-    // Nothing is overwritten that the log would keep: who asked is refused while nothing has changed yet.
-    const refusal = overwriting.length > 0 ? this.#overwritten.refusal() : undefined
-    for (const at of overwriting) outcomes[at] = refusal
-    const places = refusal === undefined ? mine : mine.filter((at) => outcomes[at] === undefined)
+    const taking = mine.filter((at) => writer.takesRecords(units[at]!))
+    const claiming = taking.filter((at) => units[at]!.erasure !== 'later')
+    // Nothing is taken out that the log would keep: who asked is refused while nothing has changed yet.
+    const refusal = claiming.length > 0 ? this.#erased.refusal() : undefined
+    const places = refusal === undefined ? mine : mine.filter((at) => !claiming.includes(at))
+    if (refusal !== undefined) for (const at of claiming) outcomes[at] = refusal
     if (places.length === 0) return
-    const results = this.#sections[section].commit(places.map((at) => units[at]!))
+    const results = writer.commit(places.map((at) => units[at]!))
     places.forEach((at, place) => (outcomes[at] = results[place]))
+    for (const at of claiming) if (outcomes[at] === undefined) erasing.add(at)
+    if (taking.length > claiming.length) this.#erased.owe()
     this.#checkpointers[section].look()
   }
 
   /** Those are told of when the log is empty. */
   #eraseAfter(durable: readonly Told[]): void {
     try {
-      const erased = this.#overwritten.erased(durable)
+      const erased = this.#erased.erased(durable)
       if (erased !== undefined) this.#tell(erased)
-      else if (this.#overwritten.isEnding) this.#refuseUnerased()
-      else this.#setObstacle('log-read')
+      else if (this.#erased.isEnding) this.#refuseUnerased()
     } catch (error) {
       this.#die(error)
     }
+    this.#postObstacle()
   }
 
-  #eraseAtLast(): void {
-    if (this.#fatal !== undefined || this.#obstacle !== 'log-read') return
+  #lookAtLog(): void {
+    if (this.#fatal !== undefined) return
     try {
-      const erased = this.#overwritten.erasedMeanwhile()
-      if (erased === undefined) return
-      this.#tell(erased)
-      this.#setObstacle(undefined)
+      this.#tell(this.#erased.look())
     } catch (error) {
       this.#die(error)
     }
+    this.#postObstacle()
   }
 
   #refuseUnerased(): void {
-    this.#tell(this.#overwritten.end().map((told) => ({ ...told, outcome: couldNotBeWritten(new LogIsRead()) })))
+    this.#tell(this.#erased.end().map((told) => ({ ...told, outcome: notErased() })))
   }
 
   /** Tells the owner when space runs out or a lock is held, and when something could be written again. */
   #reportObstacle(units: readonly Unit[], outcomes: readonly Outcome[]): void {
-    const refused = outcomes.find((outcome) => outcome !== undefined && writeObstacleOf(outcome.cause) !== undefined)
-    const obstacle = writeObstacleOf(refused?.cause)
+    const obstacles = outcomes.map((outcome) => writeObstacleOf(outcome?.cause))
+    const obstacle = obstacles.find((one) => one !== undefined && one !== 'log-read')
     const hasWritten = units.some((unit, at) => outcomes[at] === undefined && writes(unit))
-    // While the log cannot be emptied all else is written: a look from time to time ends that.
-    if (this.#obstacle !== 'log-read' && (obstacle !== undefined || hasWritten)) this.#setObstacle(obstacle)
+    if (obstacle !== undefined || hasWritten) this.#obstacle = obstacle
+    this.#postObstacle()
   }
 
-  #setObstacle(obstacle: WriteObstacle | undefined): void {
-    if (obstacle === this.#obstacle) return
-    this.#obstacle = obstacle
+  #postObstacle(): void {
+    const obstacle = this.#obstacle ?? (this.#erased.isBlocked ? 'log-read' : undefined)
+    if (obstacle === this.#reported) return
+    this.#reported = obstacle
     this.#owner.postMessage({ obstacle: obstacle ?? null } satisfies WriterMessage)
   }
 
