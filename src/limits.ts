@@ -426,7 +426,7 @@ export const limits = {
    * writes wait meanwhile. It is tried again by the job that asked.
    */
   storeEraseMs: 1_000,
-  /** Between two looks whether the log can be emptied now: a look takes less than a tenth of it. */
+  /** Between two looks whether the log can be emptied now: about as long as our own threads read. */
   storeEraseLookMs: 5,
   /** A page of the store, what a disk writes at once. */
   storePageBytes: 4096,

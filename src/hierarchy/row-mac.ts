@@ -72,10 +72,7 @@ export class RowMacs implements RowKeys {
     const mac: Uint8Array | null = row.mac
     const key = mac?.byteLength === rowMacBytes ? this.#keys.get(macVersionOf(mac)) : undefined
     if (key === undefined || mac === null || !verifyHmac('sha256', key, macInput(table, row), mac, 4)) {
-      throw new KryptonError(
-        'row-mac-mismatch',
-        `a row of table ${table} (${identify(table, row)}) is not as it was written: the store was changed from outside, restore it from a backup`,
-      )
+      throw rowMismatch(table, row, 'is not as it was written')
     }
   }
 
@@ -90,6 +87,12 @@ export class RowMacs implements RowKeys {
   wipe(): void {
     for (const key of this.#keys.values()) key.wipe()
   }
+}
+
+/** What is said of a row that nobody here has written as it stands: `what` says what is wrong with it. */
+export function rowMismatch(table: ChangeableTable, row: Values, what: string, cause?: unknown): KryptonError {
+  const message = `a row of table ${table} (${identify(table, row)}) ${what}: the store was changed from outside, restore it from a backup`
+  return new KryptonError('row-mac-mismatch', message, cause === undefined ? {} : { cause })
 }
 
 /** The identifiers and versions in a row's primary key: for the operator, who looks for the row. */

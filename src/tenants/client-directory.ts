@@ -1,7 +1,7 @@
-import { isKryptonError, KryptonError } from '../errors.ts'
+import { isKryptonError, type KryptonError } from '../errors.ts'
 import { type Dependent, rowsChanged } from '../hierarchy/distrust.ts'
 import type { KeyChain, RowKeys } from '../hierarchy/key-chain.ts'
-import { identify } from '../hierarchy/row-mac.ts'
+import { rowMismatch } from '../hierarchy/row-mac.ts'
 import type { TenantKeys } from '../hierarchy/tenant-key.ts'
 import type { Row } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
@@ -39,8 +39,7 @@ export class ClientDirectory {
         if (authority.state === RecordState.active) all.push(authority)
       } catch (cause) {
         if (!isKryptonError(cause, 'certificate-invalid')) throw cause
-        const message = `a row of table authorities (${identify('authorities', row)}) holds no authority's certificate: the store was changed from outside, restore it from a backup`
-        damaged ??= new KryptonError('row-mac-mismatch', message, { cause })
+        damaged ??= rowMismatch('authorities', row, "holds no authority's certificate", cause)
       }
     }
     const known = { trustVersion, all, damaged }
@@ -105,8 +104,7 @@ export class ClientDirectory {
       return await this.#keyChain.tenant(asBuffer(row.tenant))
     } catch (cause) {
       if (!isKryptonError(cause, 'not-found')) throw cause
-      const message = `a row of table ${table} (${identify(table, row)}) names a tenant that has no keys: the store was changed from outside, restore it from a backup`
-      throw new KryptonError('row-mac-mismatch', message, { cause })
+      throw rowMismatch(table, row, 'names a tenant that has no keys', cause)
     }
   }
 

@@ -1,6 +1,6 @@
 import { KryptonError } from '../../errors.ts'
 import { limits } from '../../limits.ts'
-import type { LogEraser } from './log-eraser.ts'
+import { block, type LogEraser } from './log-eraser.ts'
 import { couldNotBeWritten, type Outcome } from './section-writer.ts'
 import { LogIsRead, writeObstacleOf } from './sqlite-error.ts'
 
@@ -11,7 +11,7 @@ import { LogIsRead, writeObstacleOf } from './sqlite-error.ts'
 export class ErasedRecords<Told> {
   readonly #eraser: LogEraser
   readonly #pauseMs: number
-  #waiting: Told[] = []
+  readonly #waiting: Told[] = []
   #isOwed = false
   #failedLooks = 0
   #isBlocked = false
@@ -33,7 +33,7 @@ export class ErasedRecords<Told> {
     try {
       const isFree =
         this.#waiting.length === 0 && this.#eraser.canEraseWithin(this.#isBlocked ? 0 : limits.storeEraseMs)
-      if (this.#pauseMs > 0) Atomics.wait(nobody, 0, 0, this.#pauseMs)
+      if (this.#pauseMs > 0) block(this.#pauseMs)
       this.#isBlocked = !isFree
       return isFree ? undefined : couldNotBeWritten(new LogIsRead())
     } catch (error) {
@@ -73,9 +73,7 @@ export class ErasedRecords<Told> {
   /** The server stops: nobody waits from here on. Those that wait, to be refused as `notErased`. */
   end(): readonly Told[] {
     this.#isEnding = true
-    const waiting = this.#waiting
-    this.#waiting = []
-    return waiting
+    return this.#waiting.splice(0)
   }
 
   /** A full disk, or a lock, is waited for too. */
@@ -92,9 +90,7 @@ export class ErasedRecords<Told> {
     this.#isBlocked = false
     this.#isOwed = false
     this.#failedLooks = 0
-    const waiting = this.#waiting
-    this.#waiting = []
-    return waiting
+    return this.#waiting.splice(0)
   }
 }
 
@@ -105,6 +101,3 @@ export function notErased(): KryptonError {
     'it is done, and what was erased is in the log of the keys still, which another program reads: end that program, the next start of the server empties the log',
   )
 }
-
-/** Nobody wakes who waits here. */
-const nobody = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))

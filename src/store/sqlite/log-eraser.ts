@@ -27,7 +27,7 @@ export class LogEraser {
     // One try at least.
     while (!this.erase()) {
       if (performance.now() >= end) return false
-      Atomics.wait(clock, 0, 0, limits.storeEraseLookMs)
+      block(limits.storeEraseLookMs)
     }
     return true
   }
@@ -51,5 +51,10 @@ export class LogEraser {
   }
 }
 
+/** This thread does nothing for that long. */
+export function block(ms: number): void {
+  Atomics.wait(nobody, 0, 0, ms)
+}
+
 /** Nobody wakes who waits here. */
-const clock = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+const nobody = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))

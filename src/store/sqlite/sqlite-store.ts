@@ -190,7 +190,7 @@ export class SqliteStore extends ConnectedStore implements KeptSets {
 
   /**
    * What keeps changes from being written, or keys from being erased, since when, and what to do about it; undefined when nothing is known. Reads go on meanwhile. It is over
-   * with the next change that is durable, so a server in trouble must still be sent requests.
+   * with the next change that is durable, so a server in trouble must still be sent requests; that keys cannot be erased is over when nobody reads their file any more.
    */
   trouble(): string | undefined {
     return this.#trouble
