@@ -124,7 +124,7 @@ export const KeyBlock = struct(
     keyValue: optional(Tag.KeyValue, KeyValue),
     wrappedKeyValue: optional(Tag.KeyValue, material),
     cryptographicAlgorithm: optional(Tag.CryptographicAlgorithm, enumeration('CryptographicAlgorithm')),
-    cryptographicLength: optional(Tag.CryptographicLength, integer),
+    cryptographicLength: optional(Tag.CryptographicLength, integer, { goesWith: 'cryptographicAlgorithm' }), // Table 7
     keyWrappingData: optional(Tag.KeyWrappingData, KeyWrappingData),
   },
   {

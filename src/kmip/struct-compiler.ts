@@ -65,8 +65,11 @@ function writeCode(description: Description): string {
 
 function sentCode({ fields }: Description, one: (index: number, expression: string) => string): string {
   let code = ''
-  fields.forEach(({ key, kind, presence, since }, i) => {
-    const test = `f${i} !== undefined${since > 10 ? ` && v >= ${since}` : ''}`
+  fields.forEach(({ key, kind, presence, since, goesWith }, i) => {
+    const other = fields.findIndex((field) => field.key === goesWith)
+    const isHidden =
+      fields[other]?.kind.visible === undefined ? '' : `f${other} !== undefined && !k${other}.visible(f${other}, v)`
+    const test = `f${i} !== undefined${since > 10 ? ` && v >= ${since}` : ''}${isHidden && ` && !(${isHidden})`}`
     const single = presence === 'required' || presence === 'optional'
     code += `const f${i} = o.${key}; if (${test}) `
     if (!single) {

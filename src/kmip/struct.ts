@@ -27,8 +27,11 @@ export function struct<F extends Fields>(
     // the hook takes the value of these very fields
     finish: options.finish as ((value: unknown, reader: MessageReader) => unknown) | undefined,
   }
-  for (const { key } of description.fields)
+  description.fields.forEach(({ key, goesWith }, i) => {
     if (!/^[a-z][A-Za-z0-9]*$/.test(key)) throw new Error(`${name}.${key} is no field name`)
+    const isAfter = goesWith === undefined || description.fields.slice(0, i).some((field) => field.key === goesWith)
+    if (!isAfter) throw new Error(`${name}.${key} goes with no field before it`)
+  })
   const interpreted = interpretedStruct(description)
   const compiled = compileStruct(description, resume, tooNewToSend)
   return { types: [structureType], name, description, interpreted, compiled, ...(compiled ?? interpreted) } as Struct<
@@ -82,11 +85,14 @@ export interface Field<T, P extends Presence = Presence> {
   readonly since: KmipVersion
   /** The first version under which it is taken: earlier than `since` where real clients send it early. */
   readonly acceptedSince: KmipVersion
+  /** An earlier field of the structure: where that has a value that the version does not know, neither is sent. */
+  readonly goesWith: string | undefined
 }
 
 export interface FieldVersions {
   readonly since?: KmipVersion
   readonly acceptedSince?: KmipVersion
+  readonly goesWith?: string
 }
 
 export const required = <T>(tag: Tag, kind: Kind<T>, versions?: FieldVersions) => field(tag, kind, 'required', versions)
@@ -149,7 +155,7 @@ const structureType = 0x01
 
 function field<T, P extends Presence>(tag: Tag, kind: Kind<T>, presence: P, versions: FieldVersions = {}): Field<T, P> {
   const since = versions.since ?? 10
-  return { tag, kind, presence, since, acceptedSince: versions.acceptedSince ?? since }
+  return { tag, kind, presence, since, acceptedSince: versions.acceptedSince ?? since, goesWith: versions.goesWith }
 }
 
 function isRepeated(presence: Presence): boolean {
@@ -184,9 +190,10 @@ function forEachSent(
   version: KmipVersion,
   visit: (kind: Kind<unknown>, tag: number, one: unknown) => void,
 ): void {
-  for (const { key, tag, kind, presence, since } of description.fields) {
+  for (const { key, tag, kind, presence, since, goesWith } of description.fields) {
     const content = value[key]
     if (content === undefined || version < since) continue
+    if (goesWith !== undefined && isHidden(description, goesWith, value, version)) continue
     if (isRepeated(presence)) {
       for (const one of content as readonly unknown[]) if (kind.visible?.(one, version) !== false) visit(kind, tag, one)
     } else if (kind.visible?.(content, version) !== false) {
@@ -195,6 +202,11 @@ function forEachSent(
       throw tooNewToSend(description, key, version)
     }
   }
+}
+
+function isHidden({ fields }: Description, key: string, value: Record<string, unknown>, version: KmipVersion): boolean {
+  const { kind } = fields.find((field) => field.key === key)!
+  return value[key] !== undefined && kind.visible?.(value[key], version) === false
 }
 
 function tooNewToSend(description: Description, key: string, version: KmipVersion): KryptonError {

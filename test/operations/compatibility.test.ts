@@ -2,6 +2,7 @@ import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { WireAttribute } from '../../src/kmip/attributes-1x.ts'
 import {
   BlockCipherMode,
+  CryptographicAlgorithm,
   KeyFormatType,
   Operation,
   PaddingMethod,
@@ -122,6 +123,17 @@ describe('rule 4', () => {
     const registered = await client.send(Operation.Register, { ...payload, symmetricKey: { keyBlock } })
     const { symmetricKey } = await client.send(Operation.Get, registered)
     expect(symmetricKey?.keyBlock.keyValue).toEqual({ keyMaterial: key })
+  })
+
+  test('rule 4: a Key Block whose algorithm is newer than the client has no Cryptographic Length either (2.1.3)', async () => {
+    const algorithm = CryptographicAlgorithm.ChaCha20
+    const created = await client.send(Operation.Create, createPayload([], { algorithm }))
+    for (const version of supportedVersions) {
+      const { symmetricKey } = await client.send(Operation.Get, created, { version })
+      const { cryptographicAlgorithm, cryptographicLength } = symmetricKey!.keyBlock
+      const described = version === 14 ? [algorithm, 256] : [undefined, undefined]
+      expect([version, cryptographicAlgorithm, cryptographicLength]).toEqual([version, ...described])
+    }
   })
 })
 
