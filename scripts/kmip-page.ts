@@ -36,7 +36,7 @@ export function kmipPage(): string {
     '## Objects',
     byVersion('ObjectType', (objectType) => servedObjectTypes.includes(objectType as ObjectType)),
     '## Attributes',
-    'The rules of section 3 that the server goes by; an attribute is `always there` on the objects that it applies to. Each attribute is known from its version on; a client of an older version is not shown it. Custom attributes (`x-` and `y-`) are kept with each of their types.',
+    'The rules of section 3 that the server goes by; an attribute is `always there` on the objects that it applies to. Each attribute is known from its version on; a client of an older version is not shown it. Custom attributes are kept with each of their types, a Structure that holds no other Structure (3.39) among them; names with `y-` are taken from clients too, as real ones send them.',
     attributes(),
     '## Key formats',
     'What Register takes and Get gives. A Certificate has X.509 alone. PKCS#12 (from 1.4 on) is a file under the password of the PKCS#12 Password Link of its Private Key.',

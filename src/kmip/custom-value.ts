@@ -1,5 +1,6 @@
 import { KryptonError } from '../errors.ts'
 import { ItemType } from '../ttlv/item-type.ts'
+import { padded } from '../ttlv/reader.ts'
 import type { TtlvWriter } from '../ttlv/writer.ts'
 import { bigInteger, boolean, bytes, dateTime, integer, interval, longInteger, text, vendorStructure } from './kinds.ts'
 import type { Kind, MessageReader } from './struct.ts'
@@ -18,6 +19,16 @@ export const CustomValue: Kind<CustomValue> = {
   },
   size: ({ itemType, value }, version) => kindOf(itemType).size(value, version),
   write: (writer: TtlvWriter, tag, { itemType, value }, version) => kindOf(itemType).write(writer, tag, value, version),
+}
+
+/** True for a structure that holds a structure (3.39). */
+export function hasSubStructure({ itemType, value }: CustomValue): boolean {
+  if (itemType !== ItemType.Structure) return false
+  const items = value as Buffer // a view of the items, which were walked when the frame was
+  for (let at = 0; at < items.byteLength; at += 8 + padded(items.readUInt32BE(at + 4))) {
+    if (items[at + 3] === ItemType.Structure) return true
+  }
+  return false
 }
 
 const enumerationOrInterval: Kind<number> = {

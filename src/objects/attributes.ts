@@ -2,6 +2,8 @@ import { KryptonError } from '../errors.ts'
 import { attributeByWireName, attributeDefinition, Attributes, isCustomName } from '../kmip/attribute.ts'
 import type { AttributeName, AttributeValues } from '../kmip/attribute.ts'
 import type { WireAttribute } from '../kmip/attributes-1x.ts'
+import { hasSubStructure } from '../kmip/custom-value.ts'
+import type { CustomValue } from '../kmip/custom-value.ts'
 import { LinkType, ObjectType, State } from '../kmip/enums.ts'
 import { isKnown } from '../kmip/known-values.ts'
 import type { DeleteAttributeRequest } from '../kmip/payloads/delete-attribute.ts'
@@ -229,7 +231,11 @@ function checkNotDestroyed(object: ManagedObject, now: number): void {
 /** Puts a value into the form that is kept. @throws KryptonError invalid-field, application-namespace-not-supported */
 export function checkedValue(name: string, value: unknown): unknown {
   const definition = attributeDefinition(name)
-  if (definition !== undefined && !isKnown(definition.kind, value)) {
+  if (definition === undefined) {
+    checkCustomValue(value as CustomValue) // it was read under no name of the table
+    return value
+  }
+  if (!isKnown(definition.kind, value)) {
     throw new KryptonError(
       'invalid-field',
       `Send in ${definition.attributeName} a value of the specification, or of its extensions: 80000000 or more`,
@@ -253,6 +259,14 @@ export function checkedValue(name: string, value: unknown): unknown {
     }
   }
   return value
+}
+
+function checkCustomValue(value: CustomValue): void {
+  if (!hasSubStructure(value)) return
+  throw new KryptonError(
+    'invalid-field',
+    'Send no Structure within the Structure of a custom attribute, or the whole as a Byte String (KMIP 1.4, 3.39)',
+  )
 }
 
 /** What the server sets because of what a client set (3.49, 3.51). */

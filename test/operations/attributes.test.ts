@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { LinkType, Operation, State } from '../../src/kmip/enums.ts'
 import { limits } from '../../src/limits.ts'
+import * as items from '../kmip/items.ts'
 import {
   attribute,
   createPayload,
@@ -9,6 +10,7 @@ import {
   named,
   newServer,
   refusalOf,
+  registerKey,
   registerOpaque,
   registerSecret,
 } from './fixture.ts'
@@ -114,6 +116,20 @@ describe('Add Attribute', () => {
     const taken = { uniqueIdentifier: other, attribute: named('first') }
     expect((await client.refusal(Operation.AddAttribute, taken)).reason).toBe('Illegal Operation')
     await client.send(Operation.AddAttribute, add(named('first')))
+  })
+
+  test('refuses a custom attribute whose Structure holds a Structure, and keeps one of plain items (3.39)', async () => {
+    const inner = items.structure(0x54_0002, items.text(0x54_0003, 'inner'))
+    const plain = custom('x-record', Buffer.concat([items.text(0x54_0001, 'before'), items.integer(0x54_0002, 1)]), 1)
+    const nested = custom('x-record', Buffer.concat([items.text(0x54_0001, 'before'), inner]), 1)
+    expect((await client.refusal(Operation.AddAttribute, add(nested))).reason).toBe('Invalid Field')
+    const added = await client.send(Operation.AddAttribute, add(plain))
+    expect(added.attribute).toMatchObject({ value: { itemType: 1 } })
+    expect((await client.refusal(Operation.ModifyAttribute, add(nested))).reason).toBe('Invalid Field')
+    expect((await client.refusal(Operation.Create, createPayload([nested]))).reason).toBe('Invalid Field')
+    const registered = registerKey(Buffer.alloc(16), [nested])
+    expect((await client.refusal(Operation.Register, registered)).reason).toBe('Invalid Field')
+    await client.create([custom('y-record', Buffer.alloc(0), 1)])
   })
 
   test('refuses dates of keys on a destroyed object, and any change of it', async () => {
