@@ -95,9 +95,11 @@ export function checkAuthenticated(
 ): void {
   if (tagBytes.length > 0) return
   if (associatedData !== undefined) {
-    throw invalid('Leave out Authenticated Encryption Additional Data, or use GCM: no other mode authenticates it')
+    throw invalid(
+      'Leave out Authenticated Encryption Additional Data, or use GCM or CCM: this mode authenticates nothing',
+    )
   }
-  if (tag !== undefined) throw invalid('Leave out Authenticated Encryption Tag, or use GCM: no other mode has one')
+  if (tag !== undefined) throw invalid('Leave out Authenticated Encryption Tag, or use GCM or CCM: this mode has none')
 }
 
 /** @throws KryptonError unsupported-cryptographic-parameters: a tag of that length could be guessed, or the mode makes none */

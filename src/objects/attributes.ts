@@ -84,7 +84,12 @@ export function addAttribute(object: ManagedObject, attribute: WireAttribute, no
   }
   const attributes = object.attributes.clone()
   if (definition?.multiple === false && attributes.has(name)) {
-    throw new KryptonError('illegal-operation', `Use Modify Attribute: the object has a ${attributeName} already`)
+    throw new KryptonError(
+      'illegal-operation',
+      definition.modifiableByClient
+        ? `Use Modify Attribute to change ${attributeName}: the object has one already`
+        : `Leave ${attributeName} as it is: the object has one already, and no client changes it`,
+    )
   }
   checkState(object, name, attributeName, now)
   if (countInstances(attributes) >= limits.attributeInstancesMax) throw tooMany()

@@ -39,10 +39,10 @@ export function withKeyValueAttributes(
   return carried.length === 0 ? requested : [...requested, ...carried]
 }
 
-/** @throws KryptonError invalid-field */
-export function checkSize(material: Uint8Array): void {
-  if (material.byteLength === 0) throw new KryptonError('invalid-field', 'Send key material of at least one byte')
+/** @throws KryptonError invalid-field, with what the bytes are to their client */
+export function checkSize(material: Uint8Array, what = 'key material'): void {
+  if (material.byteLength === 0) throw new KryptonError('invalid-field', `Send ${what} of at least one byte`)
   if (material.byteLength > limits.materialBytesMax) {
-    throw new KryptonError('invalid-field', `Send at most ${limits.materialBytesMax} bytes of key material`)
+    throw new KryptonError('invalid-field', `Send at most ${limits.materialBytesMax} bytes of ${what}`)
   }
 }

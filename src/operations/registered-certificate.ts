@@ -22,7 +22,7 @@ export function registeredCertificate(
     )
   }
   const material = certificateValue as Uint8Array // what was read from a frame is a view of it
-  checkSize(material)
+  checkSize(material, 'certificate data')
   const { algorithm, lengthBits, implied } = described(material)
   const told: Readonly<Record<string, unknown>> = {
     ...implied,

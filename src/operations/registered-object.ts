@@ -35,7 +35,7 @@ export function registeredObject(request: RegisterRequest, version: KmipVersion)
   if (secretData !== undefined) return secretDataOf(secretData.keyBlock, secretData.secretDataType, requested, version)
   if (opaqueObject !== undefined) {
     const material = opaqueObject.opaqueDataValue as Uint8Array // what was read from a frame is a view of it
-    checkSize(material)
+    checkSize(material, 'opaque data')
     return {
       objectType: ObjectType.OpaqueObject,
       requested,

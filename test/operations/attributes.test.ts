@@ -111,6 +111,24 @@ describe('Add Attribute', () => {
     expect(refusal.message).not.toBe('')
   })
 
+  test('says of what the object has one of already who changes it', async () => {
+    const message = async (one: ReturnType<typeof attribute>) =>
+      (await client.refusal(Operation.AddAttribute, add(one))).message
+    expect(await message(attribute('contactInformation', 'you'))).toBe(
+      'Use Modify Attribute to change Contact Information: the object has one already',
+    )
+    const made = await client.create()
+    for (const one of [attribute('originalCreationDate', 1), attribute('randomNumberGenerator', { rngAlgorithm: 1 })]) {
+      const again = { uniqueIdentifier: made, attribute: one }
+      const refusal = await client.refusal(Operation.AddAttribute, again)
+      expect(refusal).toEqual({
+        reason: 'Illegal Operation',
+        message: `Leave ${one.attributeName} as it is: the object has one already, and no client changes it`,
+      })
+      expect((await client.refusal(Operation.ModifyAttribute, again)).reason).toBe('Permission Denied')
+    }
+  })
+
   test('refuses a Name that another object has, and takes its own', async () => {
     const other = await client.register(Buffer.alloc(16), [named('other')])
     const taken = { uniqueIdentifier: other, attribute: named('first') }

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { digest } from '../../src/crypto/digest.ts'
 import { CryptographicAlgorithm, KeyFormatType, ObjectType, Operation, SecretDataType } from '../../src/kmip/enums.ts'
+import type { RequestPayload } from '../../src/kmip/payloads/index.ts'
 import { limits } from '../../src/limits.ts'
 import {
   attribute,
@@ -228,5 +229,12 @@ describe('Register', () => {
     expect(refusal.reason).toBe(reason)
     expect(refusal.message).not.toBe('')
     expect(server.faults).toEqual([])
+  })
+
+  test('speaks of the data of an Opaque Object, and of the material of a key', async () => {
+    const message = async (payload: RequestPayload<typeof Operation.Register>) =>
+      (await server.client.refusal(Operation.Register, payload)).message
+    expect(await message(registerOpaque(Buffer.alloc(0)))).toBe('Send opaque data of at least one byte')
+    expect(await message(registerSecret(Buffer.alloc(0)))).toBe('Send key material of at least one byte')
   })
 })
