@@ -3,8 +3,13 @@ import type { Secret } from '../crypto/secret.ts'
 import { KryptonError } from '../errors.ts'
 import { andFinally, next } from '../keystore/maybe-promise.ts'
 import type { MaybePromise } from '../keystore/maybe-promise.ts'
+import type { CipherUse } from '../objects/algorithms.ts'
 import { KeyForm, type ManagedObject } from '../objects/managed-object.ts'
 import type { OperationContext } from './handler.ts'
+
+interface WithIv {
+  readonly ivCounterNonce?: Uint8Array
+}
 
 /** @throws KryptonError missing-data */
 export function dataOf({ data }: { readonly data?: Uint8Array }): Uint8Array {
@@ -32,12 +37,25 @@ export function checkNoIv(request: {
   throw new KryptonError('invalid-field', 'Leave out IV/Counter/Nonce, Additional Data and Tag: RSA has none of them')
 }
 
-/** @throws KryptonError invalid-message: nothing is decrypted without the IV that it was encrypted with, where the mode has one */
-export function checkIvPresent(
-  { ivCounterNonce }: { readonly ivCounterNonce?: Uint8Array },
-  { mode }: { readonly mode: CipherMode },
-): void {
-  if (ivCounterNonce !== undefined || modesWithoutIv.has(mode)) return
+/**
+ * The IV that a client sends has the length that its IV Length says (KMIP 1.4 section 3.6).
+ * @throws KryptonError invalid-field
+ */
+export function checkIvAsSaid({ ivCounterNonce }: WithIv, { ivLength }: Pick<CipherUse, 'ivLength'>): void {
+  if (ivCounterNonce === undefined || ivLength === undefined || ivCounterNonce.byteLength === ivLength) return
+  throw new KryptonError(
+    'invalid-field',
+    `Send the IV/Counter/Nonce in the length of its IV Length, ${ivLength} bytes, or without IV Length: it has ${ivCounterNonce.byteLength}`,
+  )
+}
+
+/**
+ * Nothing is decrypted without the IV that it was encrypted with, where the mode has one.
+ * @throws KryptonError invalid-message, invalid-field
+ */
+export function checkIvOfDecrypt(request: WithIv, use: Pick<CipherUse, 'mode' | 'ivLength'>): void {
+  checkIvAsSaid(request, use)
+  if (request.ivCounterNonce !== undefined || modesWithoutIv.has(use.mode)) return
   throw new KryptonError('invalid-message', 'Send the IV/Counter/Nonce that the data was encrypted with')
 }
 

@@ -10,7 +10,7 @@ import { cipherUse } from '../objects/algorithms.ts'
 import type { CipherUse } from '../objects/algorithms.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { uses } from '../objects/usage.ts'
-import { checkIvPresent, openKey } from './cipher-request.ts'
+import { checkIvOfDecrypt, openKey } from './cipher-request.ts'
 import { wholeOnly } from './encrypt-part.ts'
 import { GatheredData } from './gathered-data.ts'
 import type { OperationContext } from './handler.ts'
@@ -38,7 +38,7 @@ export function decryptPart(request: DecryptRequest, context: OperationContext):
   function begin(object: ManagedObject): MaybePromise<{ work: StreamWork }> {
     if (object.fields.objectType !== ObjectType.SymmetricKey) throw wholeOnly()
     const use = cipherUse(object, request.cryptographicParameters, context.policy)
-    checkIvPresent(request, use)
+    checkIvOfDecrypt(request, use)
     return next(openKey(object, context), (key) => {
       try {
         const { isWhole, tagBytes } = cipherForm(use, key.byteLength)

@@ -8,7 +8,7 @@ import { cipherUse } from '../objects/algorithms.ts'
 import { rsaPadding } from '../objects/asymmetric-use.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { checkUse, uses } from '../objects/usage.ts'
-import { checkIvPresent, checkKeyValuePresent, checkNoIv, dataOf, openKey } from './cipher-request.ts'
+import { checkIvOfDecrypt, checkKeyValuePresent, checkNoIv, dataOf, openKey } from './cipher-request.ts'
 import { decryptPart } from './decrypt-part.ts'
 import type { Handler, OperationContext } from './handler.ts'
 import { comesInParts } from './stream-part.ts'
@@ -21,7 +21,7 @@ export const decrypt: Handler<typeof Operation.Decrypt> = (request, context) => 
     checkUse(object, uses.decrypt, context.now)
     if (object.fields.objectType === ObjectType.PrivateKey) return decryptWithPrivateKey(object, request, data, context)
     const use = cipherUse(object, request.cryptographicParameters, context.policy)
-    checkIvPresent(request, use)
+    checkIvOfDecrypt(request, use)
     const { uniqueIdentifier } = object
     return next(openKey(object, context), (key) =>
       andFinally(

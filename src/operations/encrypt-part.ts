@@ -10,7 +10,7 @@ import { cipherUse } from '../objects/algorithms.ts'
 import type { CipherUse } from '../objects/algorithms.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { uses } from '../objects/usage.ts'
-import { openKey } from './cipher-request.ts'
+import { checkIvAsSaid, openKey } from './cipher-request.ts'
 import { GatheredData } from './gathered-data.ts'
 import type { OperationContext } from './handler.ts'
 import { allocateNonce } from './nonce-allocation.ts'
@@ -37,6 +37,7 @@ export function encryptPart(request: EncryptRequest, context: OperationContext):
   function begin(object: ManagedObject): MaybePromise<{ work: StreamWork }> {
     if (object.fields.objectType !== ObjectType.SymmetricKey) throw wholeOnly()
     const use = cipherUse(object, request.cryptographicParameters, context.policy)
+    checkIvAsSaid(request, use)
     const nonce = allocateNonce(object, request, use, context)
     return next(nonce, () =>
       next(openKey(object, context), (key) => {

@@ -9,7 +9,7 @@ import { rsaPadding } from '../objects/asymmetric-use.ts'
 import type { CipherUse } from '../objects/algorithms.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { checkUse, uses } from '../objects/usage.ts'
-import { checkKeyValuePresent, checkNoIv, dataOf, openKey } from './cipher-request.ts'
+import { checkIvAsSaid, checkKeyValuePresent, checkNoIv, dataOf, openKey } from './cipher-request.ts'
 import { encryptPart } from './encrypt-part.ts'
 import type { Handler, OperationContext } from './handler.ts'
 import { allocateNonce } from './nonce-allocation.ts'
@@ -27,6 +27,7 @@ export const encrypt: Handler<typeof Operation.Encrypt> = (request, context) => 
     checkUse(object, uses.encrypt, context.now)
     if (object.fields.objectType === ObjectType.PublicKey) return encryptWithPublicKey(object, request, data, context)
     const use = cipherUse(object, request.cryptographicParameters, context.policy)
+    checkIvAsSaid(request, use)
     allocateUsage(object, data.byteLength, context)
     const nonce = allocateNonce(object, request, use, context)
     return nonce instanceof Promise

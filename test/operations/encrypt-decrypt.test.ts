@@ -117,6 +117,21 @@ describe('Encrypt and Decrypt', () => {
     expect((await client.send(Operation.Decrypt, encrypted)).data).toEqual(data)
   })
 
+  test('refuse an IV that has not the IV Length of its request, whole and in parts, and take one that has (3.6)', async () => {
+    const said = { uniqueIdentifier: id, cryptographicParameters: { ...gcm, ivLength: 128 }, data }
+    const short = { ...said, ivCounterNonce: Buffer.alloc(12, 1) }
+    for (const request of [short, { ...short, initIndicator: true }]) {
+      for (const operation of [Operation.Encrypt, Operation.Decrypt] as const) {
+        const { reason, message } = await client.refusal(operation, request)
+        expect([reason, message]).toEqual(['Invalid Field', expect.stringContaining('16 bytes')])
+      }
+    }
+    const long = { ...said, ivCounterNonce: Buffer.alloc(16, 1) }
+    const { data: encrypted, authenticatedEncryptionTag } = await client.send(Operation.Encrypt, long)
+    const opened = { ...long, data: encrypted, authenticatedEncryptionTag }
+    expect((await client.send(Operation.Decrypt, opened)).data).toEqual(data)
+  })
+
   test('take an Init and a Final Indicator that both stand for the whole', async () => {
     const whole = {
       uniqueIdentifier: id,
