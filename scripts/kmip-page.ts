@@ -5,6 +5,7 @@ import type { EnumName } from '../src/kmip/enums.ts'
 import { payloadsOf } from '../src/kmip/payloads/index.ts'
 import { oldestVersion, supportedVersions, versionText } from '../src/kmip/version.ts'
 import type { KmipVersion } from '../src/kmip/version.ts'
+import { limits } from '../src/limits.ts'
 import { blockCipherModes, cipherAlgorithms, generatedLength, paddingMethods } from '../src/objects/algorithms.ts'
 import { checkAsymmetricFormat, curveOfNumber, ecAlgorithms } from '../src/objects/asymmetric-format.ts'
 import { derivationMethods } from '../src/objects/derivation.ts'
@@ -32,6 +33,14 @@ export function kmipPage(): string {
       '- Encrypt without an IV makes one and gives it back, also where Random IV is False or missing; one that is sent is used and not given back, also where Random IV is True (4.29).',
       '- A key protects until the end of the second of its Protect Stop Date (3.26: not after it), and is Deactivated from the beginning of that of its Deactivation Date (3.27).',
       '- The first Get of an object makes its Fresh False (3.34) and leaves its Last Change Date, which Get does not set (3.38, Table 136).',
+      '- Revoke for another reason than a compromise may be repeated: a Deactivated object stays so with its Deactivation Date, and has the newest Revocation Reason (4.20 and Table 347 refuse nothing there, 3.22 has no such transition). Clients revoke before they destroy without asking for the state.',
+      '- Encrypt and Decrypt without Cryptographic Parameters, with a key of AES or 3DES that has none either, use CBC with PKCS5; 4.29 has the operation fail. mongod encrypts so.',
+      '- Decrypt without the IV that its mode needs is refused with Invalid Message; the specification has no reason of its own for it.',
+      "- An IV/Counter/Nonce that is not as long as the IV Length beside it says is refused (3.6). Let pass are a Padding Method with a mode that pads nothing, such as GCM, and a GCM IV of the client's own of any length from 1 byte to 128, where `crypto.clientNonces` and the profile let a client bring one.",
+      '- Names are unique in a service by their Name Value: one of another Name Type is taken too (3.2, 11.2). Locate finds a Name by the fields that it gives (4.9): one that gives the Name Value alone finds it with each Name Type. An object may have the same Name twice; 3 says that instances should differ.',
+      '- A Name of a Template-Attribute in Locate is a Name to look for, not that of a template (4.9 has no Template-Attribute there, 11.10 speaks of templates): clients wrap their filters in one. Where nothing has it, nothing is found.',
+      `- Locate gives at most ${limits.locateItemsMax.toLocaleString('en')} Unique Identifiers, without saying that there are more: ask again with Offset Items as long as an answer is full (it is taken from 1.0 on). Located Items comes from 1.3 on with an answer to Offset Items, where the search has come to its end; not where the answer is full before all was read, since only what was read and verified is counted.`,
+      '- A Query Function that the server does not know adds nothing to the answer (4.25 and 11.26 say nothing of it).',
     ].join('\n'),
     '## Objects',
     byVersion('ObjectType', (objectType) => servedObjectTypes.includes(objectType as ObjectType)),

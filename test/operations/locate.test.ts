@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { WireAttribute } from '../../src/kmip/attributes-1x.ts'
-import { ObjectGroupMember, ObjectType, Operation, State, StorageStatusMask } from '../../src/kmip/enums.ts'
+import { NameType, ObjectGroupMember, ObjectType, Operation, State, StorageStatusMask } from '../../src/kmip/enums.ts'
 import { limits } from '../../src/limits.ts'
 import {
   attribute,
@@ -361,4 +361,13 @@ describe('Locate and the naive search', () => {
       { numRuns: 400 },
     )
   })
+})
+
+test('a Name is found by its value alone whatever its type, and with another type not at all; it is taken all the same', async () => {
+  const { client } = await newServer()
+  const id = await client.create([named('typed')])
+  const uri = attribute('name', { nameValue: 'typed', nameType: NameType.URI })
+  expect(await client.locate([attribute('name', { nameValue: 'typed' } as never)])).toEqual([id])
+  expect(await client.locate([uri])).toEqual([])
+  expect((await client.refusal(Operation.Create, createPayload([uri]))).reason).toBe('Invalid Field')
 })

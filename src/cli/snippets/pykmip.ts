@@ -4,7 +4,12 @@ import type { Snippet } from './snippet.ts'
 export const pykmip: Snippet = {
   id: 'pykmip',
   title: 'PyKMIP (pykmip.conf)',
-  text: ({ host, port, files }) => `[client]
+  text: ({
+    host,
+    port,
+    files,
+  }) => `# Give what you register a name of its own, and get_attributes the names that you want: docs/integrate/pykmip.md
+[client]
 host=${host}
 port=${port}
 certfile=${files.certificate}
