@@ -1,14 +1,15 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { goalAtLeast } from '../table.ts'
+import { goalAtLeast, goalAtMost } from '../table.ts'
 import type { Section } from '../table.ts'
+import { measureEcho } from './echo.ts'
 import { believed, disagree, timeCases } from './measure.ts'
 import type { Timing } from './measure.ts'
-import type { Suite } from './suite.ts'
+import type { EchoGoal, Suite } from './suite.ts'
 
 /** Modules of this folder that are no suites. */
-const frame = new Set(['main.ts', 'measure.ts', 'suite.ts'])
+const frame = new Set(['echo.ts', 'main.ts', 'measure.ts', 'suite.ts'])
 
 export interface MicroOptions {
   readonly seconds: number
@@ -26,7 +27,10 @@ export async function benchMicro(options: MicroOptions, directory = import.meta.
     // Modules beside the suites that only help them export no cases.
     if (!isSuite(module)) continue
     options.onProgress(`${module.name}: ${module.cases.length} cases`)
-    sections.push(section(module, await timeCases(module.cases, options.seconds), options))
+    const timings = await timeCases(module.cases, options.seconds)
+    const { echoGoal } = module
+    const echo = echoGoal && besideEcho(echoGoal, timings, await measureEcho(echoGoal.answer, options.seconds))
+    sections.push(section(module, timings, options, echo))
   }
   return sections
 }
@@ -42,7 +46,21 @@ function isSuite(module: unknown): module is Suite {
   )
 }
 
-function section(suite: Suite, timings: ReadonlyMap<string, Timing>, options: MicroOptions): Section {
+/** Code that runs by itself stays in the processor's caches, and takes half as long again beside other code: both figures are told. */
+function besideEcho(goal: EchoGoal, timings: ReadonlyMap<string, Timing>, echoNs: number): string {
+  const share = (names: readonly string[]): string => {
+    const value = names.reduce((sum, name) => sum + believed(timings.get(name)!), 0) / echoNs
+    return `${value.toFixed(3)} E (${goalAtMost(Number(value.toFixed(3)), goal.atMost, 'E')})`
+  }
+  return `${goal.name}, E being ${(echoNs / 1000).toFixed(1)} µs in this run: ${share([goal.together])} in turn, ${share(goal.apart)} each by itself`
+}
+
+function section(
+  suite: Suite,
+  timings: ReadonlyMap<string, Timing>,
+  options: MicroOptions,
+  echo: string | undefined,
+): Section {
   const rows = suite.cases.map(({ name }) => {
     const timing = timings.get(name)!
     return [
@@ -66,6 +84,7 @@ function section(suite: Suite, timings: ReadonlyMap<string, Timing>, options: Mi
         `Medians, ${options.seconds} s a case with each tool. Under 1 µs the figure is benchmark.js's, since tinybench looks at the clock (40 ns) around each call. ` +
           `tinybench's median leaves garbage collection out; benchmark.js has it in every sample, so cases that make many objects differ.`,
         ...goals,
+        ...(echo === undefined ? [] : [echo]),
       ],
     },
     figures: [],

@@ -14,6 +14,7 @@ export interface Suite {
   readonly name: string
   readonly cases: readonly Case[]
   readonly goals?: readonly RatioGoal[]
+  readonly echoGoal?: EchoGoal
 }
 
 /** A goal between two cases of one suite: `fast` is to be at least `atLeast` times as fast as `slow`. */
@@ -22,6 +23,17 @@ export interface RatioGoal {
   readonly slow: string
   readonly fast: string
   readonly atLeast: number
+}
+
+/** A goal beside the bare TLS echo that gives `answer`: the cases are to take at most `atMost` of E together. */
+export interface EchoGoal {
+  readonly name: string
+  readonly answer: Buffer
+  /** Both in one case, one after the other. */
+  readonly together: string
+  /** Each in a case of its own. */
+  readonly apart: readonly string[]
+  readonly atMost: number
 }
 
 /** Keeps a result alive, so that the compiler cannot leave out the work that made it. */
