@@ -14,6 +14,10 @@ export const limits = {
   itemsMax: 10_000,
   /** Text String: the longest a client sends (custom attribute values of arrays) is 1 KiB. */
   textBytesMax: 64 * 1024,
+  /** Request Header that is kept for the next message: Protocol Version, Maximum Response Size, the options and Batch Count, what clients send that send more than they must. */
+  knownHeaderBytesMax: 136,
+  /** Unique Identifier of a request that is read by its shape alone: the server's own have 36. */
+  shortIdentifierBytesMax: 64,
   /** Big Integer: RSA-8192. */
   bigIntegerBytesMax: 1024,
   /** Batch Items in a request: tape libraries send up to 32. */

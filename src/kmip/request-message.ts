@@ -1,34 +1,28 @@
 import { isKryptonError, KryptonError } from '../errors.ts'
 import { limits } from '../limits.ts'
-import { ItemType } from '../ttlv/item-type.ts'
 import { TtlvWriter } from '../ttlv/writer.ts'
-import { Authentication } from './authentication.ts'
-import { BatchErrorContinuationOption, enumTables } from './enums.ts'
-import { boolean, bytes, dateTime, enumeration, integer, text } from './kinds.ts'
+import { enumTables } from './enums.ts'
+import {
+  batchItemHead,
+  majorHead,
+  messageExtensionHead,
+  minorHead,
+  operationHead,
+  protocolVersionHead,
+  requestHeaderHead,
+  requestMessageHead,
+  requestPayloadHead,
+  uniqueBatchItemIDHead,
+} from './heads.ts'
+import { bytes } from './kinds.ts'
 import { payloadsOf } from './payloads/index.ts'
-import { MessageReader, optional, optionalRepeated, required, struct } from './struct.ts'
-import type { ValueOf } from './struct.ts'
+import { hasContinuationOption, headerAt, recallHeader, rememberHeader, RequestHeader } from './request-header.ts'
+import { readShortRequest } from './short-request.ts'
+import { MessageReader } from './struct.ts'
 import { MessageExtension, ProtocolVersion } from './structures.ts'
 import { Tag } from './tags.ts'
 import { newestVersion, oldestVersion, servedVersion, versionText } from './version.ts'
 import type { KmipVersion } from './version.ts'
-
-/** KMIP 1.4 section 7.2. */
-export const RequestHeader = struct('Request Header', {
-  protocolVersion: required(Tag.ProtocolVersion, ProtocolVersion),
-  maximumResponseSize: optional(Tag.MaximumResponseSize, integer),
-  clientCorrelationValue: optional(Tag.ClientCorrelationValue, text, { since: 14 }),
-  serverCorrelationValue: optional(Tag.ServerCorrelationValue, text, { since: 14 }),
-  asynchronousIndicator: optional(Tag.AsynchronousIndicator, boolean),
-  attestationCapableIndicator: optional(Tag.AttestationCapableIndicator, boolean, { since: 12 }),
-  attestationTypes: optionalRepeated(Tag.AttestationType, enumeration('AttestationType'), { since: 12 }),
-  authentication: optional(Tag.Authentication, Authentication),
-  batchErrorContinuationOption: optional(Tag.BatchErrorContinuationOption, enumeration('BatchErrorContinuationOption')),
-  batchOrderOption: optional(Tag.BatchOrderOption, boolean),
-  timeStamp: optional(Tag.TimeStamp, dateTime),
-  batchCount: required(Tag.BatchCount, integer),
-})
-export type RequestHeader = ValueOf<typeof RequestHeader>
 
 export interface RequestBatchItem {
   readonly operation: number
@@ -54,9 +48,14 @@ export interface RequestMessage {
  * @throws KryptonError frame-*: the connection cannot go on. invalid-message, invalid-field, feature-not-supported: it can.
  */
 export function decodeRequest(frame: Uint8Array): RequestMessage {
+  return readShortRequest(frame) ?? readRequest(frame)
+}
+
+/** The general reading, without a look whether the request is a short one: `decodeRequest` for the fuzz, which compares the two. */
+export function readRequest(frame: Uint8Array): RequestMessage {
   const reader = new MessageReader(frame)
-  const headerAt = firstHeader(reader)
-  const requestHeader = rememberedHeader(reader, headerAt) ?? readHeader(reader, headerAt)
+  checkFirst(reader)
+  const requestHeader = recallHeader(reader) ?? readHeader(reader)
   const batchItems: RequestBatchItem[] = []
   const end = reader.bytes.length
   for (let at = reader.next(headerAt); at < end; at = reader.next(at)) {
@@ -104,74 +103,23 @@ export function encodeRequest(message: Pick<RequestMessage, 'requestHeader' | 'b
   return writer.bytes
 }
 
-const structureHead = (tag: Tag): number => (tag << 8) | ItemType.Structure
-const requestMessageHead = structureHead(Tag.RequestMessage)
-const requestHeaderHead = structureHead(Tag.RequestHeader)
-const protocolVersionHead = structureHead(Tag.ProtocolVersion)
-const batchItemHead = structureHead(Tag.BatchItem)
-const requestPayloadHead = structureHead(Tag.RequestPayload)
-const messageExtensionHead = structureHead(Tag.MessageExtension)
-const majorHead = (Tag.ProtocolVersionMajor << 8) | ItemType.Integer
-const minorHead = (Tag.ProtocolVersionMinor << 8) | ItemType.Integer
-const operationHead = (Tag.Operation << 8) | ItemType.Enumeration
-const uniqueBatchItemIDHead = (Tag.UniqueBatchItemID << 8) | ItemType.ByteString
-
-/** Where the Request Header of a Request Message is. */
-function firstHeader(reader: MessageReader): number {
+function checkFirst(reader: MessageReader): void {
   if (reader.head(0) !== requestMessageHead) throw new KryptonError('invalid-message', 'Send a Request Message')
-  if (reader.length(0) === 0 || reader.head(8) !== requestHeaderHead) {
+  if (reader.length(0) === 0 || reader.head(headerAt) !== requestHeaderHead) {
     throw new KryptonError('invalid-message', 'Send a Request Header first in a Request Message')
   }
-  return 8
 }
 
-/** A header as it was read before, and the words of its item: a client sends the same one with every request. */
-interface KnownHeader {
-  readonly words: Int32Array
-  readonly header: RequestHeader
-  readonly version: KmipVersion
-  readonly ignoreUnknown: boolean
-}
-
-/** By the length of the item: no two of the usual headers have the same. Replaces reading it field by field (bench/micro/codec.bench.ts). */
-const knownHeaders: (KnownHeader | undefined)[] = Array(8).fill(undefined)
-
-function rememberedHeader(reader: MessageReader, headerAt: number): RequestHeader | undefined {
-  const known = knownHeaders[(reader.length(headerAt) >>> 3) & 7]
-  if (known === undefined || !reader.hasWords(headerAt, known.words)) return undefined
-  reader.version = known.version
-  reader.ignoreUnknown = known.ignoreUnknown
-  return known.header
-}
-
-function readHeader(reader: MessageReader, headerAt: number): RequestHeader {
-  readVersion(reader, headerAt)
+function readHeader(reader: MessageReader): RequestHeader {
+  readVersion(reader)
   const header = RequestHeader.read(reader, headerAt)
-  const length = reader.length(headerAt)
-  // Passwords are not kept, nor views of a frame; what is different in each message is not worth it.
-  if (
-    length <= knownHeaderBytesMax &&
-    header.authentication === undefined &&
-    header.timeStamp === undefined &&
-    header.clientCorrelationValue === undefined
-  ) {
-    const { version, ignoreUnknown } = reader
-    knownHeaders[(length >>> 3) & 7] = {
-      words: reader.words(headerAt),
-      header: Object.freeze(header),
-      version,
-      ignoreUnknown,
-    }
-  }
+  rememberHeader(reader, headerAt, header)
   return header
 }
 
-/** Protocol Version, Maximum Response Size, the options and Batch Count: what clients send that send more than they must. */
-const knownHeaderBytesMax = 136
-
 /** The version comes first of all: it decides what else may stand in the header. */
-function readVersion(reader: MessageReader, headerAt: number): void {
-  const at = versionAt(reader, headerAt)
+function readVersion(reader: MessageReader): void {
+  const at = versionAt(reader)
   let major: number
   let minor: number
   if (reader.length(at) === 32 && reader.head(at + 8) === majorHead && reader.head(at + 24) === minorHead) {
@@ -188,7 +136,7 @@ function readVersion(reader: MessageReader, headerAt: number): void {
   reader.ignoreUnknown = minor > version - 10
 }
 
-function versionAt(reader: MessageReader, headerAt: number): number {
+function versionAt(reader: MessageReader): number {
   const end = reader.next(headerAt)
   for (let at = headerAt + 8; at < end; at = reader.next(at)) if (reader.head(at) === protocolVersionHead) return at
   throw new KryptonError('invalid-message', 'Send Protocol Version in Request Header')
@@ -271,11 +219,7 @@ function checkHeader(header: RequestHeader, batchItems: readonly RequestBatchIte
   if (batchItems.length > 1 && batchItems.some((item) => item.uniqueBatchItemID === undefined)) {
     throw new KryptonError('invalid-message', 'Send a Unique Batch Item ID in each of several Batch Items')
   }
-  const option = header.batchErrorContinuationOption
-  if (
-    option !== undefined &&
-    !Object.values(BatchErrorContinuationOption).includes(option as BatchErrorContinuationOption)
-  ) {
+  if (!hasContinuationOption(header)) {
     throw new KryptonError('invalid-field', 'Send a Batch Error Continuation Option of Stop, Continue or Undo')
   }
 }

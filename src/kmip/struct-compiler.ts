@@ -9,7 +9,7 @@ export function compileStruct(description: Description, resume: Resume, tooNew: 
   if (!codeGenerationAllowed) return undefined
   const kinds = description.fields.map((field) => field.kind)
   const parameters = ['description', 'resume', 'tooNew', 'none', ...kinds.map((_, i) => `k${i}`)]
-  const body = `'use strict'; return { read: ${readCode(description)}, size: ${sizeCode(description)}, write: ${writeCode(description)} }`
+  const body = `'use strict'; return { read: ${readCode(description)}, ofFirst: ${ofFirstCode(description)}, size: ${sizeCode(description)}, write: ${writeCode(description)} }`
   // oxlint-disable-next-line typescript/no-implied-eval -- see above: the point of this file
   const build = new Function(...parameters, body) as (...values: unknown[]) => StructCodec
   return build(description, resume, tooNew, Object.freeze([]), ...kinds)
@@ -45,6 +45,14 @@ function readCode({ fields, finish }: Description): string {
   code += `if (p !== end${absent.join('')}) return resume(description, r, p, end, [${values}]);\n`
   const literal = `{ ${fields.map(({ key }, i) => `${key}: f${i}`).join(', ')} }`
   return `${code}return ${finish === undefined ? literal : `description.finish(${literal}, r)`} }`
+}
+
+/** The same object that `read` makes, so that who reads it sees one shape. */
+function ofFirstCode({ fields }: Description): string {
+  const absent = fields
+    .slice(1)
+    .map(({ key, presence }) => `, ${key}: ${presence === 'repeated' ? 'none' : 'undefined'}`)
+  return `function ofFirst(f0) { return { ${fields[0]?.key}: f0${absent.join('')} } }`
 }
 
 function sizeCode(description: Description): string {

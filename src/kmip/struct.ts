@@ -39,6 +39,19 @@ export function struct<F extends Fields>(
   >
 }
 
+/** Makes what is read where nothing but the first field stands, of this tag and type. undefined for a structure that begins otherwise, or needs more. */
+export function ofFirstField(
+  { description: { fields, finish }, compiled, interpreted }: Struct<unknown>,
+  tag: Tag,
+  type: ItemType,
+): StructCodec['ofFirst'] | undefined {
+  const [first, ...rest] = fields
+  if (first?.tag !== tag || !first.kind.types.includes(type) || first.acceptedSince > 10 || isRepeated(first.presence))
+    return undefined
+  const needsMore = rest.some(({ presence }) => presence === 'required' || presence === 'oneOrMore')
+  return needsMore || finish !== undefined ? undefined : (compiled ?? interpreted).ofFirst
+}
+
 /** A frame that is being read, with the version that decides what may stand in it. */
 export class MessageReader extends TtlvReader {
   version: KmipVersion = 14
@@ -131,6 +144,8 @@ export interface Description {
 
 export interface StructCodec {
   read(reader: MessageReader, at: number): unknown
+  /** What is read where nothing but the first field stands, with this value. */
+  readonly ofFirst: (value: unknown) => unknown
   size(value: unknown, version: KmipVersion): number
   write(writer: TtlvWriter, tag: number, value: unknown, version: KmipVersion): void
 }
@@ -166,6 +181,14 @@ function interpretedStruct(description: Description): StructCodec {
   return {
     read(reader, at) {
       return resume(description, reader, at + 8, reader.next(at), Array(description.fields.length).fill(undefined))
+    },
+    ofFirst(value) {
+      return Object.fromEntries(
+        description.fields.map(({ key, presence }, i) => [
+          key,
+          i === 0 ? value : presence === 'repeated' ? [] : undefined,
+        ]),
+      )
     },
     size(value, version) {
       let size = 8

@@ -167,7 +167,10 @@ export function textSize(text: string): number {
   const length = text.length
   if (length > shortText) return Buffer.byteLength(text)
   let any = 0
-  for (let i = 0; i < length; i++) any |= text.charCodeAt(i)
+  let i = 0
+  for (; i + 4 <= length; i += 4)
+    any |= text.charCodeAt(i) | text.charCodeAt(i + 1) | text.charCodeAt(i + 2) | text.charCodeAt(i + 3)
+  for (; i < length; i++) any |= text.charCodeAt(i)
   return any < 0x80 ? length : Buffer.byteLength(text)
 }
 

@@ -29,7 +29,9 @@ export const decoderFiles: readonly string[] = [
   'kmip/object.ts',
   'kmip/authentication.ts',
   'kmip/version.ts',
+  'kmip/request-header.ts',
   'kmip/request-message.ts',
+  'kmip/short-request.ts',
   'kmip/response-message.ts',
   'ttlv/frame-builder.ts',
   ...readdirSync(join(source, 'kmip/encodings'))

@@ -4,6 +4,18 @@ import type { Target } from './target.ts'
 /** Decoders with a defect of each sort that the oracles are there for. A run that does not find all of them says nothing about the real one. */
 export const plantedTargets: readonly { readonly name: string; readonly finds: RegExp; readonly target: Target }[] = [
   {
+    name: 'a request read by its shape whose padding is not looked at',
+    finds: /read by its shape/,
+    target: {
+      ...realTarget,
+      readShortRequest: (frame) => {
+        const padded = Buffer.from(frame)
+        padded.fill(0, padded.length - 1)
+        return realTarget.readShortRequest(padded)
+      },
+    },
+  },
+  {
     name: 'an error that is no KryptonError, thrown for one value',
     finds: /planted: a field of undefined/,
     target: {

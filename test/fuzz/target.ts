@@ -6,9 +6,10 @@ import type { WireAttribute } from '../../src/kmip/attributes-1x.ts'
 import { jsonToFrame } from '../../src/kmip/encodings/json-to-frame.ts'
 import { xmlToFrame } from '../../src/kmip/encodings/xml-to-frame.ts'
 import { payloadsOf } from '../../src/kmip/payloads/index.ts'
-import { answerVersion, decodeRequest, encodeRequest } from '../../src/kmip/request-message.ts'
+import { answerVersion, decodeRequest, encodeRequest, readRequest } from '../../src/kmip/request-message.ts'
 import type { RequestMessage } from '../../src/kmip/request-message.ts'
 import { decodeResponse, encodeResponse } from '../../src/kmip/response-message.ts'
+import { readShortRequest } from '../../src/kmip/short-request.ts'
 import { MessageReader } from '../../src/kmip/struct.ts'
 import { Tag } from '../../src/kmip/tags.ts'
 import { limits } from '../../src/limits.ts'
@@ -29,6 +30,7 @@ export interface Outcome {
 export interface Target {
   readonly cut: (reader: FrameReader, input: Buffer) => Buffer | undefined
   readonly decodeRequest: typeof decodeRequest
+  readonly readShortRequest: typeof readShortRequest
   readonly encodeRequest: typeof encodeRequest
   readonly jsonToFrame: typeof jsonToFrame
   readonly xmlToFrame: typeof xmlToFrame
@@ -40,6 +42,7 @@ export const realTarget: Target = {
     return reader.next()
   },
   decodeRequest,
+  readShortRequest,
   encodeRequest,
   jsonToFrame,
   xmlToFrame,
@@ -89,6 +92,7 @@ function cutFrame(target: Target, input: Buffer, random: Random): Buffer | strin
 }
 
 function executeRequest(target: Target, frame: Buffer, random: Random, valuesOnly: boolean): Outcome {
+  compareReadings(target, frame)
   const message = typed(() => target.decodeRequest(frame))
   if (message instanceof Error) return { reached: 'frame', signature: signatureOf(message) }
   const item = message.batchItems[0]!
@@ -97,6 +101,19 @@ function executeRequest(target: Target, frame: Buffer, random: Random, valuesOnl
   if (random.once(16)) compareForms(frame, item.operation, message.version)
   if (random.once(16)) keepAttributes(item.requestPayload)
   return { reached: 'message', signature: `${item.operation} ${error === undefined ? '' : signatureOf(error)}` }
+}
+
+/** What is read by its shape is what the general reading makes of it. */
+function compareReadings(target: Target, frame: Buffer): void {
+  const short = typed(() => target.readShortRequest(frame))
+  if (
+    short !== undefined &&
+    !isDeepStrictEqual(
+      short,
+      typed(() => readRequest(frame)),
+    )
+  )
+    throw new Finding('a request read by its shape is not what it is')
 }
 
 function checkRoundTrip(target: Target, frame: Buffer, message: RequestMessage, valuesOnly: boolean): void {

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { Authentication } from '../../src/kmip/authentication.ts'
 import { integer, text, enumeration } from '../../src/kmip/kinds.ts'
 import { payloads } from '../../src/kmip/payloads/index.ts'
-import { RequestHeader } from '../../src/kmip/request-message.ts'
+import { RequestHeader } from '../../src/kmip/request-header.ts'
 import {
   MessageReader,
   oneOrMore,
@@ -199,7 +199,8 @@ test('takes no field name that could be code', () => {
 
 test('works where code generation is forbidden', () => {
   const script = `
-    import { decodeRequest, encodeRequest, RequestHeader } from './src/kmip/request-message.ts'
+    import { RequestHeader } from './src/kmip/request-header.ts'
+    import { decodeRequest, encodeRequest } from './src/kmip/request-message.ts'
     const message = { requestHeader: { protocolVersion: { protocolVersionMajor: 1, protocolVersionMinor: 2 }, batchCount: 1 }, batchItems: [{ operation: 10, requestPayload: { uniqueIdentifier: 'a' } }] }
     console.log(RequestHeader.compiled, decodeRequest(encodeRequest(message)).batchItems[0].requestPayload.uniqueIdentifier)`
   const output = execFileSync(

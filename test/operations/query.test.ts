@@ -17,7 +17,7 @@ import {
   WrappingMethod,
 } from '../../src/kmip/enums.ts'
 import { decodeRequest, encodeRequest } from '../../src/kmip/request-message.ts'
-import type { RequestHeader } from '../../src/kmip/request-message.ts'
+import type { RequestHeader } from '../../src/kmip/request-header.ts'
 import type { ResponseBatchItem } from '../../src/kmip/response-message.ts'
 import { newestVersion, protocolVersion, supportedVersions } from '../../src/kmip/version.ts'
 import type { KmipVersion } from '../../src/kmip/version.ts'

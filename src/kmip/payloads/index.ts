@@ -1,5 +1,8 @@
 import { enumTables, Operation } from '../enums.ts'
-import type { Struct, ValueOf } from '../struct.ts'
+import { ItemType } from '../../ttlv/item-type.ts'
+import { ofFirstField } from '../struct.ts'
+import type { Struct, StructCodec, ValueOf } from '../struct.ts'
+import { Tag } from '../tags.ts'
 import { ActivateRequest, ActivateResponse } from './activate.ts'
 import { AddAttributeRequest, AddAttributeResponse } from './add-attribute.ts'
 import { ArchiveRequest, ArchiveResponse } from './archive.ts'
@@ -96,6 +99,8 @@ export interface PayloadStructs {
   readonly since: number
   readonly request: Struct<unknown>
   readonly response: Struct<unknown>
+  /** The request of nothing but a Unique Identifier; absent where more must be sent. */
+  readonly ofIdentifier: StructCodec['ofFirst'] | undefined
 }
 
 /** undefined for an operation that is not served. */
@@ -113,6 +118,7 @@ const byOperation: readonly (PayloadStructs | undefined)[] = Array.from(
         since: enumTables.Operation.get(operation)!.since,
         request: structs.request,
         response: structs.response,
+        ofIdentifier: ofFirstField(structs.request, Tag.UniqueIdentifier, ItemType.TextString),
       }
     )
   },
