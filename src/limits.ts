@@ -4,9 +4,7 @@
  */
 export const limits = {
   // TTLV and frames
-  /** A frame before the client is known: nothing a stranger sends needs more, and it bounds what 1,000 strangers can hold. */
-  frameBytesMaxUnknown: 1024 * 1024,
-  /** A frame of a known client: MongoDB's own cap on an answer, the largest any client asks for. */
+  /** A frame of a known client: MongoDB's own cap on an answer, the largest any client asks for. Of whoever is unknown nothing is read. */
   frameBytesMaxKnown: 16 * 1024 * 1024,
   /** Nesting of structures: the deepest message of KMIP 1.4 needs 12; recursion-free reading makes 32 free. */
   depthMax: 32,
@@ -285,8 +283,12 @@ export const limits = {
   unfinishedAnswersBytesMax: 256 * 1024 * 1024,
   /** Frames of one connection that wait for their answer, in bytes: then nothing more is taken from it. A frame may be longer than this, and waits alone. */
   unansweredFrameBytesMax: 1024 * 1024,
-  /** Memory of frames that have come, partly or whole, and have no answer yet, for one listener thread: 16 of the largest. */
+  /** Memory of frames that have come, partly or whole, and have no answer yet, for one listener: 16 of the largest. Beyond it, who holds most is cut. */
   partialFramesBytesMax: 256 * 1024 * 1024,
+  /** Of one client: four of the largest at once. */
+  partialFramesBytesPerClientMax: 64 * 1024 * 1024,
+  /** Of one tenant, so that it leaves as much to others. */
+  partialFramesBytesPerTenantMax: 128 * 1024 * 1024,
   // damage
   /** Damaged rows of objects that a thread tells of, each once: more are a lost database, and the first ones say so. */
   damagedObjectsToldMax: 1_000,
@@ -516,11 +518,10 @@ export const placement = {
   publicKeyCheckUs: 75,
 } as const
 
-if (limits.frameBytesMaxUnknown > limits.frameBytesMaxKnown)
-  throw new Error('limits: an unknown client may not send more than a known one')
-
 if (limits.handshakeMs + limits.sweepMs > 15_000 || limits.firstByteMs + limits.sweepRoundMs > 15_000)
   throw new Error('limits: a silent client must be cut within 15 s')
 if (limits.streamBytesMax < limits.frameBytesMaxKnown)
   throw new Error('limits: what fits a request must fit a stream that keeps it')
+if (limits.partialFramesBytesPerClientMax < limits.frameBytesMaxKnown)
+  throw new Error('limits: the longest frame of a client must fit what it may have of them')
 if (limits.frameGraceMs > limits.frameMs) throw new Error('limits: the grace of a frame ends before its time')

@@ -23,6 +23,6 @@ export interface Responder {
   respond(frame: Buffer, peer: Peer): MaybePromise<Answer>
   /** The fixed answer for whoever is unknown: made without a look at what was sent. */
   refuseUnknown(): Buffer
-  /** The answer for bytes that cannot be cut into frames, if any may be given. */
+  /** The answer for bytes that cannot be cut into frames, if any may be given, and for a frame that was not kept. */
   refuseFrame(error: unknown): Buffer | undefined
 }

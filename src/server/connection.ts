@@ -1,14 +1,15 @@
 import type { TLSSocket } from 'node:tls'
 import type { Peer } from '../auth/authenticate.ts'
 import type { Clock } from '../clock.ts'
-import { isKryptonError } from '../errors.ts'
+import { isKryptonError, type KryptonError } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { Counters, CutReason } from '../telemetry/counters.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { StrangerLog } from '../telemetry/stranger-log.ts'
-import { FrameReader } from '../ttlv/frame-reader.ts'
+import { droppedFrame, FrameReader } from '../ttlv/frame-reader.ts'
 import type { Answer, Responder } from './answer.ts'
 import type { ConnectionLimits } from './connection-limits.ts'
+import type { FrameMemory, FrameShare } from './frame-memory.ts'
 import type { ServedConnection } from './served-connection.ts'
 import type { Turn, TurnTaker } from './turn.ts'
 
@@ -22,8 +23,8 @@ export interface ConnectionSurroundings {
   readonly log: Log
   /** For what whoever connects can cause at will. */
   readonly strangers: StrangerLog
-  /** Bytes of frames that have partly come, or wait for their answer, over all connections: against `limits.partialFramesBytesMax`. */
-  partialFramesBytes: number
+  /** What is kept of frames that have partly come, or wait for their answer, over all connections. */
+  readonly frameMemory: FrameMemory
   /** Bytes of answers that their clients have not taken, over all connections: against `limits.queuedAnswersBytesMax`. */
   queuedAnswersBytes: number
   /** Cuts the connection that holds most of both, when one is beyond its bound. */
@@ -45,7 +46,7 @@ export class Connection implements TurnTaker, ServedConnection {
   readonly peer: Peer
   readonly #socket: TLSSocket
   readonly #around: ConnectionSurroundings
-  readonly #reader: FrameReader
+  readonly #reader = new FrameReader(() => limits.frameBytesMaxKnown)
   readonly #slots: Slot[] = []
   #state: 'identifying' | 'known' | 'unknown' | 'ending' | 'closed' = 'identifying'
   /** The peer sends no more: the connection ends with its last answer. */
@@ -56,7 +57,13 @@ export class Connection implements TurnTaker, ServedConnection {
   /** Its turn comes: to answer what has come, and to write what was answered. */
   #awaitsRequests = false
   #awaitsAnswers = false
+  /** What is kept of its frames, counted for its client and tenant too; undefined until they are known. */
+  #share: FrameShare | undefined
+  /** Why the frame that is coming is not kept. */
+  #dropReason: KryptonError | undefined
+  /** Of the frame that is coming, what is kept, and what has come. */
   #partialBytes = 0
+  #cameBytes = 0
   /** Of frames that wait for their answer. */
   #unansweredBytes = 0
   /**
@@ -77,7 +84,6 @@ export class Connection implements TurnTaker, ServedConnection {
     this.peer = peer
     this.#socket = socket
     this.#around = around
-    this.#reader = new FrameReader(() => this.#frameBytesMax())
     this.#quietSinceMs = around.clock.monotonic()
     // Node would join queued writes into one record and clients that read a whole body at once would break, and copies of keys would stay
     // behind. undefined makes it write one after the other.
@@ -123,9 +129,9 @@ export class Connection implements TurnTaker, ServedConnection {
     const oldestMs = this.#handedOverMs[0]
     if (oldestMs !== undefined) return nowMs - oldestMs > bounds.writeMs ? 'write-slow' : undefined
     if (this.#slots.length > 0 || this.#state === 'identifying') return undefined
-    if (this.#partialBytes > 0) {
+    if (this.#cameBytes > 0) {
       const elapsedMs = nowMs - this.#frameSinceMs
-      const slow = this.#partialBytes < (elapsedMs / 1000) * limits.frameBytesPerSecondMin
+      const slow = this.#cameBytes < (elapsedMs / 1000) * limits.frameBytesPerSecondMin
       return elapsedMs > bounds.frameMs || (slow && elapsedMs > bounds.frameGraceMs) ? 'frame-slow' : undefined
     }
     const quietMs = nowMs - this.#quietSinceMs
@@ -152,6 +158,7 @@ export class Connection implements TurnTaker, ServedConnection {
   #onKnown(): void {
     if (this.#state !== 'identifying') return
     this.#state = 'known'
+    this.#share = this.#around.frameMemory.shareOf(this.peer)
     this.#quietSinceMs = this.#around.clock.monotonic()
     if (this.#draining) this.#endIfDone()
     else this.#read()
@@ -211,7 +218,10 @@ export class Connection implements TurnTaker, ServedConnection {
         const frame = this.#reader.next()
         if (frame === undefined) break
         taken += 1
-        this.#take(frame, nowMs)
+        // It is whole, and counts from here on as one that waits.
+        if (this.#partialBytes > 0) this.#keepPartial(this.#reader.pendingBytes)
+        if (frame === droppedFrame) this.#refuseDropped(nowMs)
+        else this.#take(frame, nowMs)
       }
     } catch (error) {
       this.#onBadFrame(error)
@@ -257,8 +267,30 @@ export class Connection implements TurnTaker, ServedConnection {
   /** A frame that waits for its answer stays in memory, whoever sent it: a connection that has ended keeps it until it is done. */
   #countUnanswered(bytes: number): void {
     this.#unansweredBytes += bytes
-    this.#around.partialFramesBytes += bytes
-    if (bytes > 0 && this.#around.partialFramesBytes > limits.partialFramesBytesMax) this.#around.relieve()
+    this.#keep(bytes)
+  }
+
+  #keepPartial(bytes: number): void {
+    const more = bytes - this.#partialBytes
+    this.#partialBytes = bytes
+    this.#keep(more)
+  }
+
+  #keep(more: number): void {
+    if (more === 0) return
+    this.#share?.add(more)
+    if (more > 0 && this.#around.frameMemory.bytes > limits.partialFramesBytesMax) this.#around.relieve()
+  }
+
+  /** The answer to a frame that was read and not kept: it stands where that of the frame would, and what comes after is answered as ever. */
+  #refuseDropped(startedMs: number): void {
+    const error = this.#dropReason
+    this.#dropReason = undefined
+    const bytes = this.#around.responder.refuseFrame(error)
+    if (bytes === undefined) return this.#onFault(error)
+    const slot: Slot = { frame: droppedFrame, startedMs, answer: undefined }
+    this.#slots.push(slot)
+    this.#finish(slot, { bytes, sensitive: false })
   }
 
   #askToWrite(): void {
@@ -388,18 +420,13 @@ export class Connection implements TurnTaker, ServedConnection {
     this.#socket.pause()
   }
 
-  /** How long the next frame may be: less when many half frames of others are held already. */
-  #frameBytesMax(): number {
-    const half = this.#around.partialFramesBytes > limits.partialFramesBytesMax / 2
-    return half ? limits.frameBytesMaxUnknown : limits.frameBytesMaxKnown
-  }
-
   #countPartial(tookFrame: boolean, nowMs: number): void {
-    const pending = this.#reader.pendingBytes
-    if (tookFrame || this.#partialBytes === 0) this.#frameSinceMs = nowMs
-    this.#around.partialFramesBytes += pending - this.#partialBytes
-    this.#partialBytes = pending
-    if (pending > 0 && this.#around.partialFramesBytes > limits.partialFramesBytesMax) this.#around.relieve()
+    if (tookFrame || this.#cameBytes === 0) this.#frameSinceMs = nowMs
+    this.#cameBytes = this.#reader.cameBytes
+    const more = this.#reader.pendingBytes - this.#partialBytes
+    const refusal = more > 0 ? this.#share?.refusalOf(more) : undefined
+    if (refusal !== undefined && this.#reader.drop()) this.#dropReason = refusal
+    this.#keepPartial(this.#reader.pendingBytes)
   }
 
   #onEnd(): void {
@@ -446,9 +473,9 @@ export class Connection implements TurnTaker, ServedConnection {
     this.peer.isGone = true
     this.#dropSlots()
     this.#reader.wipe()
-    this.#around.partialFramesBytes -= this.#partialBytes
+    this.#keepPartial(0)
+    this.#share?.end()
     this.#around.queuedAnswersBytes -= this.#queuedBytes
-    this.#partialBytes = 0
     this.#queuedBytes = 0
     this.#socket.destroy()
   }

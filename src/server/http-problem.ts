@@ -57,6 +57,7 @@ export function problemOf(error: unknown): HttpProblem {
     return { status: 500, title: 'Internal Server Error', detail: 'The server failed, its log says why' }
   if (error.code === 'feature-not-supported')
     return { status: 500, title: 'Internal Server Error', detail: error.message }
+  if (error.code === 'overloaded') return { status: 503, title: 'Service Unavailable', detail: error.message }
   return { status: 400, title: 'Bad Request', detail: error.message }
 }
 

@@ -1,13 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { TLSSocket } from 'node:tls'
 import type { Peer } from '../auth/authenticate.ts'
-import { isKryptonError } from '../errors.ts'
+import { isKryptonError, type KryptonError } from '../errors.ts'
 import { messageEncodings, type MessageEncoding } from '../kmip/encodings/message-encodings.ts'
 import { limits } from '../limits.ts'
 import type { CutReason } from '../telemetry/counters.ts'
 import { newFrame } from '../ttlv/frame-reader.ts'
 import type { Answer } from './answer.ts'
 import type { ConnectionSurroundings } from './connection.ts'
+import type { FrameShare } from './frame-memory.ts'
 import { type HttpProblem, problemOf, refusalOf, unknownClientProblem } from './http-problem.ts'
 import type { ServedConnection } from './served-connection.ts'
 
@@ -19,6 +20,9 @@ interface Exchange {
   state: 'reading' | 'answering' | 'writing'
   /** Since when its answer is being written. */
   writingSinceMs: number
+  body: Buffer
+  /** Why its body is read and not kept. */
+  dropReason: KryptonError | undefined
   /** What was counted for it, against the bounds of all connections. */
   bodyBytes: number
   answerBytes: number
@@ -38,6 +42,8 @@ export class HttpsConnection implements ServedConnection {
   #exchange: Exchange | undefined
   /** Takes the request that waits for the end of the exchange. */
   #next: (() => void) | undefined
+  /** What is kept of its requests, counted for its client and tenant too; undefined until they are known. */
+  #share: FrameShare | undefined
   #draining = false
   #anythingCame = false
   /** Milliseconds of the monotonic clock. */
@@ -112,6 +118,8 @@ export class HttpsConnection implements ServedConnection {
       startedMs: this.#requestSinceMs ?? nowMs,
       state: 'reading',
       writingSinceMs: 0,
+      body: nothing,
+      dropReason: undefined,
       bodyBytes: 0,
       answerBytes: 0,
     }
@@ -127,26 +135,40 @@ export class HttpsConnection implements ServedConnection {
   }
 
   #read(exchange: Exchange, length: number, encoding: MessageEncoding | undefined): void {
-    const body = newFrame(length)
-    let gathered = 0
+    exchange.body = newFrame(length)
     exchange.request.on('data', (chunk: Buffer) => {
       this.#around.counters.received(chunk.length)
-      if (exchange.state === 'reading') {
-        body.set(chunk, gathered)
-        gathered += chunk.length
-        exchange.bodyBytes += chunk.length
-        this.#around.partialFramesBytes += chunk.length
-      }
+      this.#gather(exchange, chunk)
       chunk.fill(0)
-      if (this.#around.partialFramesBytes > limits.partialFramesBytesMax) this.#around.relieve()
     })
-    exchange.request.once('end', () => void this.#answer(exchange, body, encoding))
-    exchange.request.once('error', () => body.fill(0))
+    exchange.request.once('end', () => void this.#answer(exchange, encoding))
+    exchange.request.once('error', () => exchange.body.fill(0))
   }
 
-  async #answer(exchange: Exchange, body: Buffer, encoding: MessageEncoding | undefined): Promise<void> {
+  #gather(exchange: Exchange, chunk: Buffer): void {
+    if (this.#exchange !== exchange || exchange.dropReason !== undefined) return
+    exchange.dropReason = this.#share?.refusalOf(chunk.length)
+    if (exchange.dropReason !== undefined) {
+      exchange.body.fill(0)
+      exchange.body = nothing
+      this.#keep(exchange, -exchange.bodyBytes)
+      return
+    }
+    exchange.body.set(chunk, exchange.bodyBytes)
+    this.#keep(exchange, chunk.length)
+    if (this.#around.frameMemory.bytes > limits.partialFramesBytesMax) this.#around.relieve()
+  }
+
+  #keep(exchange: Exchange, more: number): void {
+    exchange.bodyBytes += more
+    this.#share?.add(more)
+  }
+
+  async #answer(exchange: Exchange, encoding: MessageEncoding | undefined): Promise<void> {
     const arrivedMs = this.#around.clock.monotonic()
     exchange.state = 'answering'
+    if (exchange.dropReason !== undefined) return this.#onFailed(exchange, exchange.dropReason)
+    const { body } = exchange
     let frame = body
     try {
       if (encoding !== undefined) frame = encoding.toFrame(body)
@@ -219,7 +241,7 @@ export class HttpsConnection implements ServedConnection {
   }
 
   #finish(exchange: Exchange): void {
-    this.#around.partialFramesBytes -= exchange.bodyBytes
+    this.#share?.add(-exchange.bodyBytes)
     this.#around.queuedAnswersBytes -= exchange.answerBytes
     if (this.#exchange !== exchange) return
     this.#exchange = undefined
@@ -261,6 +283,7 @@ export class HttpsConnection implements ServedConnection {
     }
     if (this.#state !== 'identifying') return
     this.#state = 'known'
+    this.#share = this.#around.frameMemory.shareOf(this.peer)
     this.#quietSinceMs = this.#around.clock.monotonic()
     if (this.#draining) this.#end()
     else this.#serveHttp(this, this.#socket)
@@ -313,11 +336,15 @@ export class HttpsConnection implements ServedConnection {
   }
 
   #close(): void {
+    if (this.#state === 'closed') return
     this.#state = 'closed'
+    this.#share?.end()
     this.peer.isGone = true
     this.#socket.destroy()
   }
 }
+
+const nothing = Buffer.alloc(0)
 
 function bodyOf({ status, title, detail }: HttpProblem): Buffer {
   return Buffer.from(`${JSON.stringify({ type: 'about:blank', title, status, detail })}\n`)

@@ -26,7 +26,9 @@ export class KmipResponder implements Responder {
 
   refuseFrame(error: unknown): Buffer | undefined {
     // A length that is too large stands in a header that could be read; what does not begin like KMIP was no header.
-    return isKryptonError(error, 'frame-too-large') ? refusal(oldestVersion, error, this.#parts).bytes : undefined
+    return isKryptonError(error) && error.code !== 'frame-invalid'
+      ? refusal(oldestVersion, error, this.#parts).bytes
+      : undefined
   }
 }
 

@@ -10,7 +10,9 @@ import { StrangerLog } from '../telemetry/stranger-log.ts'
 import type { Responder } from './answer.ts'
 import { Connection, type ConnectionSurroundings } from './connection.ts'
 import { type ConnectionLimits, defaultConnectionLimits } from './connection-limits.ts'
+import { FrameMemory } from './frame-memory.ts'
 import { HandshakeGate } from './handshake-gate.ts'
+import { largestHolder } from './largest-holder.ts'
 import type { ServeConnection, ServedConnection } from './served-connection.ts'
 import { Turn } from './turn.ts'
 
@@ -66,7 +68,7 @@ export class Listener {
       strangers: new StrangerLog(parts.log, parts.clock, parts.counters),
       turn: new Turn(),
       limits: this.#limits,
-      partialFramesBytes: 0,
+      frameMemory: new FrameMemory(),
       queuedAnswersBytes: 0,
       relieve: () => this.#relieve(),
     }
@@ -139,13 +141,9 @@ export class Listener {
     clearInterval(this.#sweep)
   }
 
-  /** Whoever holds most is who the others are kept from their memory by; the one that asked for the last of it may hold next to none. */
+  /** Cuts whoever holds most: the one that asked for the last of the memory may hold next to none. */
   #relieve(): void {
-    let largest: ServedConnection | undefined
-    for (const connection of this.#connections.keys()) {
-      if (connection.heldBytes > (largest?.heldBytes ?? 0)) largest = connection
-    }
-    largest?.cut('memory')
+    largestHolder(this.#connections.keys())?.cut('memory')
   }
 
   #cutHandshakes(): void {

@@ -15,35 +15,40 @@ export class FrameReader {
   #rest: Buffer = nothing
   /** Fewer than 8 bytes of a header whose other bytes are in #rest or still to come. */
   #headStart: Buffer = nothing
-  /** A frame that is spread over chunks, and how much of it is there. */
-  #gathering: Buffer | undefined
+  /** Length of a frame that is spread over chunks, 0 when there is none, and how much of it has come. */
+  #size = 0
   #gathered = 0
+  /** What has come of it; undefined when it is not kept. */
+  #gathering: Buffer | undefined
 
   /** @param maxBytes how long a frame may be now, header included: asked once per frame */
   constructor(maxBytes: () => number) {
     this.#maxBytes = maxBytes
   }
 
-  /** Bytes that have come and were not given out. */
+  /** Bytes that have come, were not given out, and are kept. */
   get pendingBytes(): number {
+    return (this.#gathering === undefined ? 0 : this.#gathered) + this.#headStart.length + this.#rest.length
+  }
+
+  /** Bytes that have come and were not given out, those of a frame that is not kept among them. */
+  get cameBytes(): number {
     return this.#gathered + this.#headStart.length + this.#rest.length
   }
 
   /** Hands over a chunk; call `next` until it has no more before the next one. The chunk belongs to the reader from here on. */
   push(chunk: Uint8Array): void {
     let bytes = asBuffer(chunk)
-    if (this.#gathering !== undefined && this.#gathered < this.#gathering.length) {
-      bytes = bytes.subarray(this.#gather(this.#gathering, bytes))
-    }
+    if (this.#gathered < this.#size) bytes = bytes.subarray(this.#gather(bytes))
     this.#rest = this.#rest.length === 0 ? bytes : this.#join(this.#rest, bytes)
   }
 
   /**
-   * The next whole frame, if there is one.
+   * The next whole frame, if there is one; `droppedFrame` where it was not kept.
    * @throws KryptonError frame-invalid, frame-too-large: nothing after this can be cut; close the connection
    */
   next(): Buffer | undefined {
-    if (this.#gathering === undefined) {
+    if (this.#size === 0) {
       const rest = this.#rest
       if (this.#headStart.length + rest.length < 8) {
         if (rest.length > 0) this.#headStart = this.#join(this.#headStart, rest)
@@ -63,10 +68,19 @@ export class FrameReader {
         const size = frameSize(header, this.#maxBytes())
         const head = this.#headStart
         this.#headStart = nothing
-        this.#gather(this.#start(size), head)
+        this.#start(size)
+        this.#gather(head)
       }
     }
     return this.#take()
+  }
+
+  /** Keeps nothing of the frame that is coming in several chunks: the rest of it is read and overwritten. False when there is none. */
+  drop(): boolean {
+    if (this.#size === 0) return false
+    this.#gathering?.fill(0)
+    this.#gathering = undefined
+    return true
   }
 
   /** Overwrites what has come and was not given out: nothing will complete it. */
@@ -76,33 +90,37 @@ export class FrameReader {
     this.#gathering?.fill(0)
     this.#rest = nothing
     this.#headStart = nothing
-    this.#gathering = undefined
+    this.#size = 0
     this.#gathered = 0
+    this.#gathering = undefined
   }
 
-  #start(size: number): Buffer {
+  #start(size: number): void {
+    this.#size = size
     this.#gathered = 0
     this.#gathering = newFrame(size)
-    return this.#gathering
   }
 
   #take(): Buffer | undefined {
-    const gathering = this.#gathering
-    if (gathering === undefined) return undefined
-    if (this.#gathered < gathering.length) this.#rest = this.#rest.subarray(this.#gather(gathering, this.#rest))
-    if (this.#gathered < gathering.length) return undefined
-    this.#gathering = undefined
+    if (this.#size === 0) return undefined
+    if (this.#gathered < this.#size) this.#rest = this.#rest.subarray(this.#gather(this.#rest))
+    if (this.#gathered < this.#size) return undefined
+    const frame = this.#gathering ?? droppedFrame
+    this.#size = 0
     this.#gathered = 0
-    return gathering
+    this.#gathering = undefined
+    return frame
   }
 
-  /** Copies what still fits and returns how much that was. */
-  #gather(target: Buffer, bytes: Buffer): number {
-    const count = Math.min(target.length - this.#gathered, bytes.length)
-    target.set(count === bytes.length ? bytes : bytes.subarray(0, count), this.#gathered)
+  /** Takes what is still missing of the frame, and returns how much that was. */
+  #gather(bytes: Buffer): number {
+    const count = Math.min(this.#size - this.#gathered, bytes.length)
+    if (this.#gathering !== undefined) {
+      this.#gathering.set(count === bytes.length ? bytes : bytes.subarray(0, count), this.#gathered)
+      this.bytesCopied += count
+    }
     bytes.fill(0, 0, count)
     this.#gathered += count
-    this.bytesCopied += count
     return count
   }
 
@@ -124,6 +142,9 @@ export class FrameReader {
 export function newFrame(size: number): Buffer {
   return size < placement.offLoopBytesMin ? Buffer.allocUnsafeSlow(size) : Buffer.from(new SharedArrayBuffer(size))
 }
+
+/** Stands for a frame that came whole and was not kept. */
+export const droppedFrame = Buffer.alloc(0)
 
 const nothing = Buffer.alloc(0)
 

@@ -12,7 +12,6 @@ import { decodeResponse, encodeResponse } from '../../src/kmip/response-message.
 import { readShortRequest } from '../../src/kmip/short-request.ts'
 import { MessageReader } from '../../src/kmip/struct.ts'
 import { Tag } from '../../src/kmip/tags.ts'
-import { limits } from '../../src/limits.ts'
 import { dump } from '../../src/ttlv/dump.ts'
 import { FrameReader } from '../../src/ttlv/frame-reader.ts'
 import { TtlvReader } from '../../src/ttlv/reader.ts'
@@ -53,6 +52,8 @@ export const versionAt = 51
 
 /** One frame of so many is tried as JSON and XML too, each in five forms: a text takes longer than a frame. */
 const textsEvery = 32
+/** Longer than any input. */
+const frameBytesMax = 1024 * 1024
 
 /** What no input may do. */
 export class Finding extends Error {}
@@ -74,7 +75,7 @@ export function execute(target: Target, input: Buffer, random: Random, valuesOnl
 }
 
 function cutFrame(target: Target, input: Buffer, random: Random): Buffer | string {
-  const reader = new FrameReader(() => limits.frameBytesMaxUnknown)
+  const reader = new FrameReader(() => frameBytesMax)
   const result = typed(() => {
     if (!random.once(8)) return target.cut(reader, input)
     const first = random.below(input.length + 1)

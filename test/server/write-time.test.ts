@@ -3,6 +3,7 @@ import type { TLSSocket } from 'node:tls'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { peerOf } from '../../src/auth/authenticate.ts'
 import { limits } from '../../src/limits.ts'
+import { FrameMemory } from '../../src/server/frame-memory.ts'
 import { defaultConnectionLimits } from '../../src/server/connection-limits.ts'
 import { Connection, type ConnectionSurroundings } from '../../src/server/connection.ts'
 import { StrangerLog } from '../../src/telemetry/stranger-log.ts'
@@ -54,7 +55,7 @@ beforeEach(() => {
     counters,
     log,
     strangers: new StrangerLog(log, clock, counters),
-    partialFramesBytes: 0,
+    frameMemory: new FrameMemory(),
     queuedAnswersBytes: 0,
     relieve: () => (relieved += 1),
   }

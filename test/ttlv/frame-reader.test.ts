@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { FrameReader } from '../../src/ttlv/frame-reader.ts'
+import { droppedFrame, FrameReader } from '../../src/ttlv/frame-reader.ts'
 import { TtlvReader } from '../../src/ttlv/reader.ts'
 import { placement } from '../../src/limits.ts'
 import { raw } from '../kmip/items.ts'
@@ -157,6 +157,32 @@ describe('FrameReader', () => {
       expect(framesOf(reader, chunks)).toEqual([frame])
       for (const chunk of copies) expect(chunk.includes(0xa5)).toBe(false)
     }
+  })
+
+  test('reads a frame that it is told not to keep, and gives what comes before and after it', () => {
+    const reader = new FrameReader(() => 1024)
+    const [before, dropped, after] = [message(16, 1), message(80, 0xa5), message(24, 3)]
+    const stream = Buffer.concat([before, dropped, after])
+    const chunks = [40, 60, 100, stream.length].map((end, at, ends) =>
+      Buffer.from(stream.subarray(ends[at - 1] ?? 0, end)),
+    )
+    reader.push(chunks[0]!)
+    expect(reader.next()).toEqual(before)
+    expect(reader.drop()).toBe(false)
+    expect(reader.next()).toBeUndefined()
+    expect(reader.drop()).toBe(true)
+    expect([reader.pendingBytes, reader.cameBytes]).toEqual([0, 16])
+    for (const chunk of chunks.slice(1, 3)) {
+      reader.push(chunk)
+      expect(reader.next()).toBeUndefined()
+      expect(reader.pendingBytes).toBe(0)
+    }
+    expect(reader.cameBytes).toBe(76)
+    reader.push(chunks[3]!)
+    expect(reader.next()).toBe(droppedFrame)
+    expect(reader.next()).toEqual(after)
+    expect(reader.cameBytes).toBe(0)
+    for (const chunk of chunks) expect(chunk.includes(0xa5)).toBe(false)
   })
 
   test('overwrites what never became a frame', () => {
