@@ -245,16 +245,21 @@ export const limits = {
   handshakeMs: 5_000,
   /** First byte after the handshake: probes and pools that connect and wait get this long. */
   firstByteMs: 10_000,
-  /** From the first to the last byte of a frame. */
+  /** The longest that more of a frame is waited for, however much has come: one that stops is cut after it, one that goes on is not. */
   frameMs: 10_000,
-  /** After this long a frame must have come at `frameBytesPerSecondMin`: a lost packet is sent again within it. */
+  /** So long a frame is waited for at first: a lost packet is sent again within it. */
   frameGraceMs: 5_000,
-  /** Slowest that a frame may come. */
+  /** Slowest that a frame may come: so many bytes of it are waited for a second longer. */
   frameBytesPerSecondMin: 1_024,
   /** Between requests: pools of database drivers keep connections for minutes. */
   idleMs: 300_000,
-  /** An answer that nobody takes. */
+  /** An answer that nobody takes; the longest, too, that the client is waited for to take more of it. */
   writeMs: 10_000,
+  /**
+   * Slowest that answers may be taken, once one has waited for `writeMs`. A kernel that is short of memory takes them in trickles from a client that reads nothing.
+   * Linux takes more when a third of its send buffer is free, 1.4 MB of a full one, so that much less than 150 kB/s is not seen in time.
+   */
+  answerBytesPerSecondMin: 64 * 1024,
   /** After our last byte, the time in which the other side may close too. */
   lingerMs: 1_000,
   /** Time in which open requests are finished when the server stops. */

@@ -256,8 +256,14 @@ export const configSchema = Type.Object(
         ),
         handshakeMs: milliseconds(limits.handshakeMs, 'Time for a TLS handshake, from the connection on.'),
         firstByteMs: milliseconds(limits.firstByteMs, 'Time from the handshake to the first byte of a request.'),
-        frameMs: milliseconds(limits.frameMs, 'Time from the first to the last byte of a request.'),
-        writeMs: milliseconds(limits.writeMs, 'Time in which a client must take its answer.'),
+        frameMs: milliseconds(
+          limits.frameMs,
+          'Time for which more of a request is waited for. One that keeps coming, with 1,024 bytes in each second, may take longer.',
+        ),
+        writeMs: milliseconds(
+          limits.writeMs,
+          'Time in which a client must take its answer. One that keeps reading may take longer.',
+        ),
         idleMs: milliseconds(limits.idleMs, 'A connection without a request for this long is closed.'),
       },
       section,

@@ -10,8 +10,10 @@ import { droppedFrame, FrameReader } from '../ttlv/frame-reader.ts'
 import type { Answer, Responder } from './answer.ts'
 import type { ConnectionLimits } from './connection-limits.ts'
 import type { FrameMemory, FrameShare } from './frame-memory.ts'
+import { Patience } from './patience.ts'
 import type { ServedConnection } from './served-connection.ts'
 import type { Turn, TurnTaker } from './turn.ts'
+import { untakenBytes } from './untaken-bytes.ts'
 
 /** What all connections of a listener share. */
 export interface ConnectionSurroundings {
@@ -67,15 +69,19 @@ export class Connection implements TurnTaker, ServedConnection {
   /** Of frames that wait for their answer. */
   #unansweredBytes = 0
   /**
-   * When each answer that is on its way was handed to the socket, the oldest first. Each has its own time: a kernel that is short of memory
+   * Each answer that is on its way, and when it was handed to the socket, the oldest first. Each has its own time: a kernel that is short of memory
    * takes them in trickles, and if every one that it took counted anew, a client that reads nothing would last for as long as there are answers.
    */
-  readonly #handedOverMs: number[] = []
+  readonly #handedOver: { readonly atMs: number; readonly bytes: number }[] = []
+  /** For clients that take them slowly and steadily. */
+  readonly #writePatience = new Patience(limits.answerBytesPerSecondMin)
+  /** Of all answers that were taken whole. */
+  #takenBytes = 0
   #queuedBytes = 0
   #anythingCame = false
   /** Milliseconds of the monotonic clock. */
   #quietSinceMs: number
-  #frameSinceMs = 0
+  readonly #framePatience = new Patience(limits.frameBytesPerSecondMin)
   /** Since when our side ends, anew when its last byte has gone; then the other side has `limits.lingerMs`. */
   #endingSinceMs = 0
   #hasSentLast = false
@@ -122,18 +128,17 @@ export class Connection implements TurnTaker, ServedConnection {
   #overdue(nowMs: number): CutReason | undefined {
     const { limits: bounds } = this.#around
     if (this.#state === 'closed') return undefined
-    if (this.#state === 'ending')
-      return nowMs - this.#endingSinceMs > limits.lingerMs + (this.#hasSentLast ? 0 : bounds.writeMs)
-        ? 'drain'
-        : undefined
-    const oldestMs = this.#handedOverMs[0]
-    if (oldestMs !== undefined) return nowMs - oldestMs > bounds.writeMs ? 'write-slow' : undefined
-    if (this.#slots.length > 0 || this.#state === 'identifying') return undefined
-    if (this.#cameBytes > 0) {
-      const elapsedMs = nowMs - this.#frameSinceMs
-      const slow = this.#cameBytes < (elapsedMs / 1000) * limits.frameBytesPerSecondMin
-      return elapsedMs > bounds.frameMs || (slow && elapsedMs > bounds.frameGraceMs) ? 'frame-slow' : undefined
+    const oldest = this.#handedOver[0]
+    const takesTooLong = oldest === undefined || this.#writePatience.isOver(nowMs, this.#allTaken(), bounds.writeMs)
+    if (this.#state === 'ending') {
+      const endsForMs = nowMs - this.#endingSinceMs
+      if (this.#hasSentLast) return endsForMs > limits.lingerMs ? 'drain' : undefined
+      return endsForMs > limits.lingerMs + bounds.writeMs && takesTooLong ? 'drain' : undefined
     }
+    if (oldest !== undefined) return nowMs - oldest.atMs > bounds.writeMs && takesTooLong ? 'write-slow' : undefined
+    if (this.#slots.length > 0 || this.#state === 'identifying') return undefined
+    if (this.#cameBytes > 0)
+      return this.#framePatience.isOver(nowMs, this.#cameBytes, bounds.frameMs) ? 'frame-slow' : undefined
     const quietMs = nowMs - this.#quietSinceMs
     if (this.#anythingCame) return quietMs > bounds.idleMs ? 'idle' : undefined
     return quietMs > bounds.firstByteMs ? 'first-byte-slow' : undefined
@@ -367,7 +372,7 @@ export class Connection implements TurnTaker, ServedConnection {
 
   #write({ bytes, sensitive }: Answer, nowMs: number): void {
     this.#around.counters.sent(bytes.length)
-    this.#handedOverMs.push(nowMs)
+    this.#handOver(bytes.length, nowMs)
     this.#socket.write(bytes, () => {
       if (sensitive) bytes.fill(0)
       this.#onWritten(bytes.length)
@@ -375,12 +380,24 @@ export class Connection implements TurnTaker, ServedConnection {
     if (this.#around.queuedAnswersBytes > limits.queuedAnswersBytesMax) this.#around.relieve()
   }
 
+  #handOver(bytes: number, nowMs: number): void {
+    if (this.#handedOver.length === 0) this.#writePatience.begin(nowMs, this.#around.limits.writeMs, this.#takenBytes)
+    this.#handedOver.push({ atMs: nowMs, bytes })
+  }
+
+  /** What the client, or the kernel for it, has taken of all answers, that which is under way among them. */
+  #allTaken(): number {
+    const bytes = this.#handedOver[0]?.bytes ?? 0
+    return this.#takenBytes + Math.max(0, bytes - (untakenBytes(this.#socket) ?? bytes))
+  }
+
   /** Also called for answers that were never sent, when the connection breaks. */
   #onWritten(bytes: number): void {
     if (this.#state === 'closed') return
     this.#queuedBytes -= bytes
     this.#around.queuedAnswersBytes -= bytes
-    this.#handedOverMs.shift()
+    this.#takenBytes += bytes
+    this.#handedOver.shift()
     this.#quietSinceMs = this.#around.clock.monotonic()
     this.#readOn()
   }
@@ -404,7 +421,7 @@ export class Connection implements TurnTaker, ServedConnection {
     if (this.#reading || this.#state === 'closed') return
     this.#reading = true
     // A frame that we kept waiting is as young as the moment in which we read on.
-    this.#frameSinceMs = this.#around.clock.monotonic()
+    this.#awaitFrame(this.#around.clock.monotonic())
     if (this.#listening) {
       this.#socket.resume()
     } else {
@@ -420,8 +437,13 @@ export class Connection implements TurnTaker, ServedConnection {
     this.#socket.pause()
   }
 
+  #awaitFrame(nowMs: number): void {
+    const { frameGraceMs, frameMs } = this.#around.limits
+    this.#framePatience.begin(nowMs, Math.min(frameGraceMs, frameMs))
+  }
+
   #countPartial(tookFrame: boolean, nowMs: number): void {
-    if (tookFrame || this.#cameBytes === 0) this.#frameSinceMs = nowMs
+    if (tookFrame || this.#cameBytes === 0) this.#awaitFrame(nowMs)
     this.#cameBytes = this.#reader.cameBytes
     const more = this.#reader.pendingBytes - this.#partialBytes
     const refusal = more > 0 ? this.#share?.refusalOf(more) : undefined
@@ -452,6 +474,7 @@ export class Connection implements TurnTaker, ServedConnection {
     }
     if (bytes !== undefined && bytes.length > 0) {
       this.#around.counters.sent(bytes.length)
+      this.#handOver(bytes.length, this.#endingSinceMs)
       this.#socket.end(bytes, onSent)
     } else {
       this.#socket.end(onSent)

@@ -10,16 +10,15 @@ import type { Answer } from './answer.ts'
 import type { ConnectionSurroundings } from './connection.ts'
 import type { FrameShare } from './frame-memory.ts'
 import { type HttpProblem, problemOf, refusalOf, unknownClientProblem } from './http-problem.ts'
+import { Patience } from './patience.ts'
 import type { ServedConnection } from './served-connection.ts'
+import { untakenBytes } from './untaken-bytes.ts'
 
 /** A request that is being read or answered. There is one at a time. */
 interface Exchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
-  readonly startedMs: number
   state: 'reading' | 'answering' | 'writing'
-  /** Since when its answer is being written. */
-  writingSinceMs: number
   body: Buffer
   /** Why its body is read and not kept. */
   dropReason: KryptonError | undefined
@@ -50,7 +49,9 @@ export class HttpsConnection implements ServedConnection {
   #quietSinceMs: number
   /** Bytes of the connection when its last exchange ended: more means that a request has begun. */
   #bytesAtRest = 0
-  #requestSinceMs: number | undefined
+  #isRequestComing = false
+  readonly #requestPatience = new Patience(limits.frameBytesPerSecondMin)
+  readonly #writePatience = new Patience(limits.answerBytesPerSecondMin)
   /** Since when the other side may end too, our last byte having gone. */
   #lingersSinceMs: number | undefined
 
@@ -111,13 +112,11 @@ export class HttpsConnection implements ServedConnection {
       this.#next = () => this.take(request, response)
       return
     }
-    const nowMs = this.#around.clock.monotonic()
+    if (!this.#isRequestComing) this.#awaitRequest(this.#around.clock.monotonic())
     const exchange: Exchange = {
       request,
       response,
-      startedMs: this.#requestSinceMs ?? nowMs,
       state: 'reading',
-      writingSinceMs: 0,
       body: nothing,
       dropReason: undefined,
       bodyBytes: 0,
@@ -125,7 +124,7 @@ export class HttpsConnection implements ServedConnection {
     }
     this.#exchange = exchange
     this.#anythingCame = true
-    this.#requestSinceMs = undefined
+    this.#isRequestComing = false
     if (this.#draining) response.setHeader('connection', 'close')
     response.once('close', () => this.#finish(exchange))
     const refusal = refusalOf(request)
@@ -220,7 +219,7 @@ export class HttpsConnection implements ServedConnection {
   #respond(exchange: Exchange, status: number, contentType: string, bytes: Buffer): void {
     const { response } = exchange
     exchange.state = 'writing'
-    exchange.writingSinceMs = this.#around.clock.monotonic()
+    this.#writePatience.begin(this.#around.clock.monotonic(), this.#around.limits.writeMs)
     exchange.answerBytes = bytes.length
     this.#around.queuedAnswersBytes += bytes.length
     this.#around.counters.sent(bytes.length)
@@ -259,20 +258,27 @@ export class HttpsConnection implements ServedConnection {
     if (this.#state === 'closed' || this.#state === 'identifying') return undefined
     if (this.#lingersSinceMs !== undefined) return nowMs - this.#lingersSinceMs > limits.lingerMs ? 'drain' : undefined
     if (exchange?.state === 'answering') return undefined
-    if (exchange?.state === 'writing')
-      return nowMs - exchange.writingSinceMs > bounds.writeMs ? 'write-slow' : undefined
+    if (exchange?.state === 'writing') {
+      const { answerBytes } = exchange
+      const taken = answerBytes - (untakenBytes(this.#socket) ?? answerBytes)
+      return this.#writePatience.isOver(nowMs, taken, bounds.writeMs) ? 'write-slow' : undefined
+    }
     const came = this.#socket.bytesRead - this.#bytesAtRest
     // The headers of a request are coming: HTTP tells of them when they are there.
-    if (exchange === undefined && came > 0) this.#requestSinceMs ??= nowMs
-    const sinceMs = exchange?.startedMs ?? this.#requestSinceMs
-    if (sinceMs !== undefined) {
-      const elapsedMs = nowMs - sinceMs
-      const slow = came < (elapsedMs / 1000) * limits.frameBytesPerSecondMin
-      return elapsedMs > bounds.frameMs || (slow && elapsedMs > bounds.frameGraceMs) ? 'frame-slow' : undefined
+    if (exchange === undefined && came > 0 && !this.#isRequestComing) {
+      this.#isRequestComing = true
+      this.#awaitRequest(nowMs)
     }
+    if (exchange !== undefined || this.#isRequestComing)
+      return this.#requestPatience.isOver(nowMs, came, bounds.frameMs) ? 'frame-slow' : undefined
     const quietMs = nowMs - this.#quietSinceMs
     if (this.#anythingCame) return quietMs > bounds.idleMs ? 'idle' : undefined
     return quietMs > bounds.firstByteMs ? 'first-byte-slow' : undefined
+  }
+
+  #awaitRequest(nowMs: number): void {
+    const { frameGraceMs, frameMs } = this.#around.limits
+    this.#requestPatience.begin(nowMs, Math.min(frameGraceMs, frameMs))
   }
 
   async #identify(): Promise<void> {

@@ -400,3 +400,28 @@ test('a request whose connection was cut keeps its bytes until it is done, and i
   await expect.poll(() => numberOf(frameOfRequest)).toBe(0)
   expect(bytes.every((byte) => byte === 0)).toBe(true)
 })
+
+test('an answer that its client takes steadily, for longer than an answer may wait, comes whole', async () => {
+  const bytes = frame(1, 16 * 1024 * 1024 - 8)
+  const answer = (): Answer => ({ bytes: Buffer.from(bytes), sensitive: false })
+  const { connect: connectClient, counters } = await start({ answer, limits: { writeMs: 2_000 } })
+  const { socket } = await connectClient()
+  socket.removeAllListeners('data')
+  socket.pause()
+  socket.write(frame(1))
+  let taken = 0
+  while (taken < bytes.length) {
+    await wait(50)
+    expect(counters.readCut('write-slow')).toBe(0)
+    for (let left = 150_000; left > 0 && socket.readableLength > 0;) {
+      const chunk: unknown = socket.read(Math.min(left, socket.readableLength))
+      if (!Buffer.isBuffer(chunk)) break
+      taken += chunk.length
+      left -= chunk.length
+    }
+    // Fills its buffer again, from what the kernel has.
+    socket.read(0)
+  }
+  expect(taken).toBe(bytes.length)
+  socket.destroy()
+}, 30_000)
