@@ -48,7 +48,10 @@ export class Connection implements TurnTaker, ServedConnection {
   readonly peer: Peer
   readonly #socket: TLSSocket
   readonly #around: ConnectionSurroundings
-  readonly #reader = new FrameReader(() => limits.frameBytesMaxKnown)
+  readonly #reader = new FrameReader(
+    () => limits.frameBytesMaxKnown,
+    (bytes) => this.#mayKeep(bytes),
+  )
   readonly #slots: Slot[] = []
   #state: 'identifying' | 'known' | 'unknown' | 'ending' | 'closed' = 'identifying'
   /** The peer sends no more: the connection ends with its last answer. */
@@ -224,7 +227,7 @@ export class Connection implements TurnTaker, ServedConnection {
         if (frame === undefined) break
         taken += 1
         // It is whole, and counts from here on as one that waits.
-        if (this.#partialBytes > 0) this.#keepPartial(this.#reader.pendingBytes)
+        if (this.#partialBytes > 0) this.#keepPartial(this.#reader.keptBytes)
         if (frame === droppedFrame) this.#refuseDropped(nowMs)
         else this.#take(frame, nowMs)
       }
@@ -444,11 +447,13 @@ export class Connection implements TurnTaker, ServedConnection {
 
   #countPartial(tookFrame: boolean, nowMs: number): void {
     if (tookFrame || this.#cameBytes === 0) this.#awaitFrame(nowMs)
-    this.#cameBytes = this.#reader.cameBytes
-    const more = this.#reader.pendingBytes - this.#partialBytes
-    const refusal = more > 0 ? this.#share?.refusalOf(more) : undefined
-    if (refusal !== undefined && this.#reader.drop()) this.#dropReason = refusal
-    this.#keepPartial(this.#reader.pendingBytes)
+    this.#cameBytes = this.#reader.pendingBytes
+    this.#keepPartial(this.#reader.keptBytes)
+  }
+
+  #mayKeep(bytes: number): boolean {
+    this.#dropReason = this.#share?.refusalOf(bytes)
+    return this.#dropReason === undefined
   }
 
   #onEnd(): void {

@@ -134,33 +134,22 @@ export class HttpsConnection implements ServedConnection {
   }
 
   #read(exchange: Exchange, length: number, encoding: MessageEncoding | undefined): void {
-    exchange.body = newFrame(length)
+    exchange.dropReason = this.#share?.refusalOf(length)
+    if (exchange.dropReason === undefined) {
+      exchange.bodyBytes = length
+      this.#share?.add(length)
+      exchange.body = newFrame(length)
+      if (this.#around.frameMemory.bytes > limits.partialFramesBytesMax) this.#around.relieve()
+    }
+    let gathered = 0
     exchange.request.on('data', (chunk: Buffer) => {
       this.#around.counters.received(chunk.length)
-      this.#gather(exchange, chunk)
+      if (exchange.state === 'reading' && exchange.dropReason === undefined) exchange.body.set(chunk, gathered)
+      gathered += chunk.length
       chunk.fill(0)
     })
     exchange.request.once('end', () => void this.#answer(exchange, encoding))
     exchange.request.once('error', () => exchange.body.fill(0))
-  }
-
-  #gather(exchange: Exchange, chunk: Buffer): void {
-    if (this.#exchange !== exchange || exchange.dropReason !== undefined) return
-    exchange.dropReason = this.#share?.refusalOf(chunk.length)
-    if (exchange.dropReason !== undefined) {
-      exchange.body.fill(0)
-      exchange.body = nothing
-      this.#keep(exchange, -exchange.bodyBytes)
-      return
-    }
-    exchange.body.set(chunk, exchange.bodyBytes)
-    this.#keep(exchange, chunk.length)
-    if (this.#around.frameMemory.bytes > limits.partialFramesBytesMax) this.#around.relieve()
-  }
-
-  #keep(exchange: Exchange, more: number): void {
-    exchange.bodyBytes += more
-    this.#share?.add(more)
   }
 
   async #answer(exchange: Exchange, encoding: MessageEncoding | undefined): Promise<void> {

@@ -11,6 +11,7 @@ export class FrameReader {
   /** Bytes that were copied to join chunks: 0 as long as every frame came in one. */
   bytesCopied = 0
   readonly #maxBytes: () => number
+  readonly #mayKeep: (bytes: number) => boolean
   /** What has come and was not given out. */
   #rest: Buffer = nothing
   /** Fewer than 8 bytes of a header whose other bytes are in #rest or still to come. */
@@ -21,18 +22,22 @@ export class FrameReader {
   /** What has come of it; undefined when it is not kept. */
   #gathering: Buffer | undefined
 
-  /** @param maxBytes how long a frame may be now, header included: asked once per frame */
-  constructor(maxBytes: () => number) {
+  /**
+   * @param maxBytes how long a frame may be now, header included: asked once per frame
+   * @param mayKeep whether there is memory for a frame of this length that comes in several chunks: asked before any is made
+   */
+  constructor(maxBytes: () => number, mayKeep: (bytes: number) => boolean = () => true) {
     this.#maxBytes = maxBytes
+    this.#mayKeep = mayKeep
   }
 
-  /** Bytes that have come, were not given out, and are kept. */
-  get pendingBytes(): number {
-    return (this.#gathering === undefined ? 0 : this.#gathered) + this.#headStart.length + this.#rest.length
+  /** Memory of what was not given out: all of a frame's from its header on, since its buffer is filled with zeros when it is made. */
+  get keptBytes(): number {
+    return (this.#gathering?.length ?? 0) + this.#headStart.length + this.#rest.length
   }
 
   /** Bytes that have come and were not given out, those of a frame that is not kept among them. */
-  get cameBytes(): number {
+  get pendingBytes(): number {
     return this.#gathered + this.#headStart.length + this.#rest.length
   }
 
@@ -75,14 +80,6 @@ export class FrameReader {
     return this.#take()
   }
 
-  /** Keeps nothing of the frame that is coming in several chunks: the rest of it is read and overwritten. False when there is none. */
-  drop(): boolean {
-    if (this.#size === 0) return false
-    this.#gathering?.fill(0)
-    this.#gathering = undefined
-    return true
-  }
-
   /** Overwrites what has come and was not given out: nothing will complete it. */
   wipe(): void {
     this.#rest.fill(0)
@@ -98,7 +95,7 @@ export class FrameReader {
   #start(size: number): void {
     this.#size = size
     this.#gathered = 0
-    this.#gathering = newFrame(size)
+    this.#gathering = this.#mayKeep(size) ? newFrame(size) : undefined
   }
 
   #take(): Buffer | undefined {

@@ -58,6 +58,19 @@ describe('unfinished frames of one client', () => {
     await client.close()
   })
 
+  test('count from their headers on, since their memory is made then', async () => {
+    const { started, acme } = await start()
+    const holders = await Promise.all(Array.from({ length: 4 }, () => started.connect(acme)))
+    const before = started.counters.read('bytesReceived')
+    for (const { socket } of holders) socket.write(frame(1, largest - 8).subarray(0, 8))
+    await expect.poll(() => started.counters.read('bytesReceived') - before).toBe(32)
+    const client = await started.connect(acme)
+    const { resultMessage } = decodeResponse(await client.send(frame(2, mib))).batchItems[0]!
+    expect(resultMessage).toMatch(/^Send the request again when others of this client have been answered/)
+    for (const { socket } of holders) socket.destroy()
+    await client.close()
+  })
+
   test('have it told so when it sends more, the connection goes on, and there is room when they have ended', async () => {
     const { started, acme } = await start()
     const holders = await holdFrames(started, acme, 4)

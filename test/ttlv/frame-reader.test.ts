@@ -160,7 +160,14 @@ describe('FrameReader', () => {
   })
 
   test('reads a frame that it is told not to keep, and gives what comes before and after it', () => {
-    const reader = new FrameReader(() => 1024)
+    const asked: number[] = []
+    const reader = new FrameReader(
+      () => 1024,
+      (bytes) => {
+        asked.push(bytes)
+        return false
+      },
+    )
     const [before, dropped, after] = [message(16, 1), message(80, 0xa5), message(24, 3)]
     const stream = Buffer.concat([before, dropped, after])
     const chunks = [40, 60, 100, stream.length].map((end, at, ends) =>
@@ -168,20 +175,18 @@ describe('FrameReader', () => {
     )
     reader.push(chunks[0]!)
     expect(reader.next()).toEqual(before)
-    expect(reader.drop()).toBe(false)
     expect(reader.next()).toBeUndefined()
-    expect(reader.drop()).toBe(true)
-    expect([reader.pendingBytes, reader.cameBytes]).toEqual([0, 16])
+    expect([reader.keptBytes, reader.pendingBytes]).toEqual([0, 16])
     for (const chunk of chunks.slice(1, 3)) {
       reader.push(chunk)
       expect(reader.next()).toBeUndefined()
-      expect(reader.pendingBytes).toBe(0)
+      expect(reader.keptBytes).toBe(0)
     }
-    expect(reader.cameBytes).toBe(76)
+    expect(reader.pendingBytes).toBe(76)
     reader.push(chunks[3]!)
     expect(reader.next()).toBe(droppedFrame)
     expect(reader.next()).toEqual(after)
-    expect(reader.cameBytes).toBe(0)
+    expect([asked, reader.pendingBytes]).toEqual([[dropped.length], 0])
     for (const chunk of chunks) expect(chunk.includes(0xa5)).toBe(false)
   })
 
