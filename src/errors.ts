@@ -22,6 +22,7 @@ export function isKryptonError(error: unknown, code?: ErrorCode): error is Krypt
 /** Every code there is. A code that no test provokes fails the build (`test/refusals.test.ts`). */
 export const errorCodes = [
   // framing: the message cannot be cut or walked; answered where a header could be read, then the connection closes
+  'no-frame',
   'frame-invalid',
   'frame-too-large',
   'frame-too-deep',

@@ -25,8 +25,8 @@ export class KmipResponder implements Responder {
   }
 
   refuseFrame(error: unknown): Buffer | undefined {
-    // A length that is too large stands in a header that could be read; what does not begin like KMIP was no header.
-    return isKryptonError(error) && error.code !== 'frame-invalid'
+    // What does not begin like KMIP was no header: whoever sent it cannot read our answer.
+    return isKryptonError(error) && error.code !== 'no-frame'
       ? refusal(oldestVersion, error, this.#parts).bytes
       : undefined
   }

@@ -50,7 +50,7 @@ export class FrameReader {
 
   /**
    * The next whole frame, if there is one; `droppedFrame` where it was not kept.
-   * @throws KryptonError frame-invalid, frame-too-large: nothing after this can be cut; close the connection
+   * @throws KryptonError no-frame, frame-invalid, frame-too-large: nothing after this can be cut; close the connection
    */
   next(): Buffer | undefined {
     if (this.#size === 0) {
@@ -152,7 +152,14 @@ const responseMessageHead = 0x42007b01
 function frameSize(header: Buffer, maxBytes: number): number {
   const head = header.readUInt32BE(0)
   const length = header.readUInt32BE(4)
-  if (head !== requestMessageHead && head !== responseMessageHead) throw noMessage()
+  // Tags of the specification begin so (KMIP 1.4 section 9.1.1.1): what does not was meant for somebody else.
+  if (header[0] !== 0x42) throw new KryptonError('no-frame', 'Send KMIP messages in TTLV: these bytes do not start one')
+  if (head !== requestMessageHead && head !== responseMessageHead) {
+    throw new KryptonError(
+      'frame-invalid',
+      `Send a Request Message, which begins with 42007801: this begins with ${header.toString('hex', 0, 4)}`,
+    )
+  }
   if (length + 8 > maxBytes) {
     throw new KryptonError(
       'frame-too-large',
@@ -160,10 +167,11 @@ function frameSize(header: Buffer, maxBytes: number): number {
     )
   }
   // A Structure's length is that of its items, padding included (KMIP 1.4 section 9.1.1.3).
-  if ((length & 7) !== 0) throw noMessage()
+  if ((length & 7) !== 0) {
+    throw new KryptonError(
+      'frame-invalid',
+      `Send messages whose length is a multiple of 8, padding included: this one announces ${length}`,
+    )
+  }
   return length + 8
-}
-
-function noMessage(): KryptonError {
-  return new KryptonError('frame-invalid', 'Send KMIP messages in TTLV: these bytes do not start one')
 }

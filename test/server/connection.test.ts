@@ -311,6 +311,19 @@ describe('bad frames', () => {
     await client.closed()
   })
 
+  test.each([
+    ['a length that is no multiple of 8', (bytes: Buffer) => bytes.writeUInt32BE(65, 4)],
+    ['another type', (bytes: Buffer) => bytes.writeUInt8(8, 3)],
+    ['another tag', (bytes: Buffer) => bytes.writeUInt8(0x79, 2)],
+  ])('a header with %s is answered, and ends the connection', async (_, spoil) => {
+    const { connect: connectClient } = await start()
+    const client = await connectClient()
+    const bytes = frame(1)
+    spoil(bytes)
+    expect(reasonOf(await client.send(bytes))).toBe(ResultReason.InvalidMessage)
+    await client.closed()
+  })
+
   test('what is no KMIP at all ends the connection without an answer', async () => {
     const { connect: connectClient } = await start()
     const client = await connectClient()

@@ -149,9 +149,11 @@ describe('who is unknown', () => {
   })
 })
 
-test('a frame that is too large is answered, bytes that are no KMIP are not', () => {
+test('a frame whose header is wrong is answered, bytes that are no KMIP are not', () => {
   const responder = new KmipResponder(parts)
-  const bytes = responder.refuseFrame(new KryptonError('frame-too-large', 'send less'))
-  expect(decodeResponse(bytes!).batchItems[0]!.resultMessage).toBe('send less')
-  expect(responder.refuseFrame(new KryptonError('frame-invalid', 'send KMIP'))).toBeUndefined()
+  for (const code of ['frame-too-large', 'frame-invalid'] as const) {
+    const bytes = responder.refuseFrame(new KryptonError(code, 'send less'))
+    expect(decodeResponse(bytes!).batchItems[0]!.resultMessage).toBe('send less')
+  }
+  expect(responder.refuseFrame(new KryptonError('no-frame', 'send KMIP'))).toBeUndefined()
 })

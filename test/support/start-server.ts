@@ -162,7 +162,7 @@ export function testResponder(
       encodeResponse({ version: 10, timeStamp: 0, batchItems: [failed(ResultReason.AuthenticationNotSuccessful)] })
         .bytes,
     refuseFrame: (error) =>
-      isKryptonError(error) && error.code !== 'frame-invalid'
+      isKryptonError(error) && error.code !== 'no-frame'
         ? refusal(10, error, { failureOf: testFailure, clock }).bytes
         : undefined,
   }

@@ -141,11 +141,16 @@ describe('FrameReader', () => {
     ['another tag', '4200770100000000'],
     ['another type', '4200780200000008'],
     ['a length that is no multiple of 8', '4200780100000009'],
-    ['an HTTP request', Buffer.from('GET / HT').toString('hex')],
   ])('refuses %s', (_, hex) => {
     const reader = new FrameReader(() => 1024)
     reader.push(Buffer.from(hex, 'hex'))
     expect(() => reader.next()).toThrow(expect.objectContaining({ code: 'frame-invalid' }))
+  })
+
+  test('knows what is no KMIP at all from a header that is wrong', () => {
+    const reader = new FrameReader(() => 1024)
+    reader.push(Buffer.from('GET / HT'))
+    expect(() => reader.next()).toThrow(expect.objectContaining({ code: 'no-frame' }))
   })
 
   test('leaves nothing of a frame in the chunks that it was gathered from', () => {
