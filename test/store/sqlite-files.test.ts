@@ -129,6 +129,68 @@ describe('a file', () => {
     await expect(openSqliteStore({ directory: data, onFatal })).rejects.toMatchObject({ code: 'store-format' })
   })
 
+  test('whose first bytes are garbage is told to be damaged, not of another format', async () => {
+    const { data } = temporaryDirectory()
+    await (await openSqliteStore({ directory: data, onFatal })).close()
+    const file = openSync(join(data, 'data.db'), 'r+')
+    writeSync(file, randomBytes(16_384), 0, 16_384, 0)
+    closeSync(file)
+    await expect(openSqliteStore({ directory: data, onFatal })).rejects.toMatchObject({
+      code: 'store-format',
+      message: expect.stringMatching(/data\.db is damaged.*restore it from a backup/u),
+    })
+  })
+
+  test.each([
+    ['a trigger', 'CREATE TRIGGER t AFTER UPDATE ON objects BEGIN DELETE FROM audit; END', /trigger t\b.*remove it/u],
+    ['a view', 'CREATE VIEW v AS SELECT * FROM objects', /view v\b.*remove it/u],
+    ['a table', 'CREATE TABLE notes (a)', /table notes\b.*remove it/u],
+    ['an index', 'CREATE INDEX i ON objects (state)', /index i\b.*remove it/u],
+    ['a column', 'ALTER TABLE objects ADD COLUMN note TEXT', /table objects\b.*restore/u],
+    ['a table that is gone', 'DROP TABLE object_index', /table object_index\b.*restore/u],
+    ['an index that is gone', 'DROP INDEX object_state', /index object_state\b.*restore/u],
+    [
+      'a unique index that is none any more',
+      'DROP INDEX client_identity; CREATE INDEX client_identity ON clients (issuer_key_hash, leaf_key_hash)',
+      /index client_identity\b.*restore/u,
+    ],
+    [
+      'a trigger that has a name of SQLite',
+      `CREATE TRIGGER t AFTER UPDATE ON objects BEGIN DELETE FROM audit; END; PRAGMA writable_schema = ON;
+        UPDATE sqlite_schema SET name = 'sqlite_stat1' WHERE name = 't'; PRAGMA writable_schema = OFF`,
+      /restore it from a backup/u,
+    ],
+  ])('with %s is refused, by its name and that of what was changed', async (_, sql, message) => {
+    const { data } = temporaryDirectory()
+    await (await openSqliteStore({ directory: data, onFatal })).close()
+    edit(data, sql)
+    const refusal = openSqliteStore({ directory: data, onFatal })
+    await expect(refusal).rejects.toMatchObject({ code: 'store-format', message: expect.stringMatching(message) })
+    await expect(refusal).rejects.toThrow(join(data, 'data.db'))
+  })
+
+  test('of an older format runs nothing that somebody has put into it', async () => {
+    const { data } = temporaryDirectory()
+    await (await openSqliteStore({ directory: data, onFatal })).close()
+    edit(
+      data,
+      `DELETE FROM set_digests; CREATE TRIGGER t AFTER INSERT ON set_digests BEGIN DELETE FROM set_digests; END;
+        PRAGMA user_version = ${schemaVersion - 1}`,
+    )
+    const before = readFileSync(join(data, 'data.db'))
+    await expect(openSqliteStore({ directory: data, onFatal })).rejects.toThrow(/trigger t\b/u)
+    expect(readFileSync(join(data, 'data.db'))).toEqual(before)
+  })
+
+  test('that somebody has had SQLite analyze is opened: its statistics say nothing of what rows are', async () => {
+    const { data } = temporaryDirectory()
+    const store = await openSqliteStore({ directory: data, onFatal })
+    await store.commit(unitOf(insertObject(objectRow(1))))
+    await store.close()
+    edit(data, 'ANALYZE')
+    await (await openSqliteStore({ directory: data, onFatal })).close()
+  })
+
   test('keeps no file open when another one of the store cannot be', async () => {
     const { data } = temporaryDirectory()
     const store = await openSqliteStore({ directory: data, onFatal })
@@ -492,4 +554,11 @@ function spoilLeaf(path: string): void {
   const file = openSync(path, 'r+')
   writeSync(file, bytes, 0, bytes.length, (page - 1) * 4096 + 8)
   closeSync(file)
+}
+
+/** Changes a closed section as somebody would who has its file. */
+function edit(data: string, sql: string): void {
+  const database = new DatabaseSync(join(data, 'data.db'), { defensive: false })
+  database.exec(sql)
+  database.close()
 }

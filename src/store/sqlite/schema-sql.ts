@@ -11,21 +11,33 @@ import {
   tableOf,
 } from '../schema.ts'
 
+/** A table or an index of a section. `sql` is the statement that makes it, to the letter as SQLite keeps it in `sqlite_schema`. */
+export interface SchemaPart {
+  readonly type: 'table' | 'index'
+  readonly name: string
+  readonly sql: string
+  /** The statement of stores that were made earlier, where it differs: such a table stays as it is. */
+  readonly olderSql?: string
+}
+
+/** All that a section is made of. */
+export function schemaParts(section: Section): SchemaPart[] {
+  return [
+    tablePart('audit', auditColumns, ['sequence'], { rowid: true }),
+    tablePart('set_digests', setDigestColumns, ['section'], { rowid: false }),
+    ...changeableTables(section).flatMap((name) => {
+      const table = tableOf(name)
+      return [tablePart(name, table.columns, table.key, { rowid: numbered.has(name) }), ...indexParts(name, table)]
+    }),
+  ]
+}
+
 /** The statements that make a section's tables and indexes, those that are not there yet: a new version of the schema adds tables. */
 export function createSection(section: Section): string {
-  const statements = [
-    createTable('audit', auditColumns, ['sequence'], { rowid: true }),
-    createTable('set_digests', setDigestColumns, ['section'], { rowid: false }),
+  return [
+    ...schemaParts(section).map(({ sql }) => sql.replace(/ (?:TABLE|INDEX) /u, '$&IF NOT EXISTS ')),
     `INSERT OR IGNORE INTO set_digests VALUES ('${section}', 0, x'', x'', 0, x'')`,
-  ]
-  for (const name of changeableTables(section)) {
-    const table = tableOf(name)
-    statements.push(
-      createTable(name, table.columns, table.key, { rowid: numbered.has(name) }),
-      ...createIndexes(name, table),
-    )
-  }
-  return statements.join(';\n')
+  ].join(';\n')
 }
 
 /** The tables of a section that units change. */
@@ -54,21 +66,25 @@ export function conditionSql(conditions: readonly Condition[]): string {
  * Rows are kept in the tree of their primary key, short as they are. Audit rows have a counter as their key. Those of `numbered` are kept in the order in which they came,
  * and the tree of their key says where.
  */
-function createTable(name: string, columns: Columns, key: readonly string[], options: { rowid: boolean }): string {
+function tablePart(name: string, columns: Columns, key: readonly string[], options: { rowid: boolean }): SchemaPart {
   const lines = Object.entries(columns).map(([column, description]) => {
     const primary = options.rowid && key.length === 1 && column === key[0] ? ' PRIMARY KEY' : ''
     return `  ${column} ${columnSql(column, description)}${primary}`
   })
   if (!options.rowid || key.length > 1) lines.push(`  PRIMARY KEY (${key.join(', ')})`)
-  return `CREATE TABLE IF NOT EXISTS ${name} (\n${lines.join(',\n')}\n) STRICT${options.rowid ? '' : ', WITHOUT ROWID'}`
+  const sql = `CREATE TABLE ${name} (\n${lines.join(',\n')}\n) STRICT`
+  const inKey = `${sql}, WITHOUT ROWID`
+  if (!options.rowid) return { type: 'table', name, sql: inKey }
+  return { type: 'table', name, sql, ...(key.length > 1 && { olderSql: inKey }) }
 }
 
-function createIndexes(name: string, table: Table): string[] {
-  return Object.entries(table.indexes)
-    .filter(([, index]) => !beginsKey(table, index))
-    .map(([indexName, { columns, unique, where }]) => {
+function indexParts(table: string, description: Table): SchemaPart[] {
+  return Object.entries(description.indexes)
+    .filter(([, index]) => !beginsKey(description, index))
+    .map(([name, { columns, unique, where }]) => {
       const condition = where === undefined ? '' : ` WHERE ${conditionSql(where)}`
-      return `CREATE ${unique === true ? 'UNIQUE ' : ''}INDEX IF NOT EXISTS ${indexName} ON ${name} (${columns.join(', ')})${condition}`
+      const kind = unique === true ? 'UNIQUE INDEX' : 'INDEX'
+      return { type: 'index', name, sql: `CREATE ${kind} ${name} ON ${table} (${columns.join(', ')})${condition}` }
     })
 }
 

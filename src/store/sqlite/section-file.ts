@@ -6,6 +6,7 @@ import { limits } from '../../limits.ts'
 import { type Row, type Section, schemaVersion } from '../schema.ts'
 import { makeFile, syncDirectory } from './files.ts'
 import { LogEraser } from './log-eraser.ts'
+import { refuseForeignSchema, refusePartialSchema } from './schema-check.ts'
 import { createSection } from './schema-sql.ts'
 import { opening } from './sqlite-error.ts'
 
@@ -26,7 +27,7 @@ export function sectionPath(directory: string, section: Section): string {
 
 /**
  * Opens a section for its one writer and makes its tables when it is new. Throws 'store-format' when the file was written by a newer
- * server, is not a store, or is damaged; 'store-failed' when the disk is full or fails.
+ * server, is not a store, has more or less in its schema than this server makes, or is damaged; 'store-failed' when the disk is full or fails.
  */
 export function openForWriting(directory: string, section: Section, faults: Faults = {}): DatabaseSync {
   const path = sectionPath(directory, section)
@@ -66,7 +67,14 @@ export function refuseNewerFormat(directory: string): void {
     const path = sectionPath(directory, section)
     if (!existsSync(path)) continue
     const head = opening(path, () => headOf(path))
-    if (head !== undefined) checkFormat(head.readInt32BE(userVersionOffset), path)
+    if (head === undefined) continue
+    if (!head.subarray(0, sqliteMagic.length).equals(sqliteMagic)) {
+      throw new KryptonError(
+        'store-format',
+        `${path} is damaged, it does not begin as a SQLite file: restore it from a backup`,
+      )
+    }
+    checkFormat(head.readInt32BE(userVersionOffset), path)
   }
 }
 
@@ -137,9 +145,10 @@ function eraseLog(database: DatabaseSync, path: string): void {
 
 function prepareSchema(database: DatabaseSync, section: Section, path: string): void {
   const found = Number(database.prepare('PRAGMA user_version').get()?.['user_version'])
-  if (found === schemaVersion) return
   checkFormat(found, path)
-  database.exec(`BEGIN;\n${createSection(section)};\nPRAGMA user_version = ${schemaVersion};\nCOMMIT`)
+  refuseForeignSchema(database, section, path)
+  if (found === schemaVersion) refusePartialSchema(database, section, path)
+  else database.exec(`BEGIN;\n${createSection(section)};\nPRAGMA user_version = ${schemaVersion};\nCOMMIT`)
 }
 
 function checkFormat(found: number, path: string): void {
@@ -149,6 +158,9 @@ function checkFormat(found: number, path: string): void {
     `${path} has format ${found}, this server knows format ${schemaVersion}: use the server that wrote it, or a newer one`,
   )
 }
+
+/** With this SQLite's header of a database file begins. */
+const sqliteMagic = Buffer.from('SQLite format 3\0')
 
 /** SQLite's header of a database file has its `user_version` here, 4 bytes. */
 const userVersionOffset = 60
