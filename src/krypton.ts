@@ -323,7 +323,7 @@ class RunningServer implements Krypton {
   #onDamaged(message: string): void {
     if (this.#status.addDamage(message))
       this.#log.error(
-        'a row is not as it was written: what hangs on it is refused, and an object is left out of every Locate',
+        'a row is not as it was written: what hangs on it is refused, and Locate leaves an object out',
         new Error(message),
       )
   }

@@ -366,7 +366,7 @@ export const limits = {
   // looking at every row
   /** Rows of one round that are told one by one: enough to see which they are; the others are counted. */
   scrubFaultsLogged: 100,
-  /** After the start of a server that knows of no round before: a start is busy enough. */
+  /** From the start of a server to its first round, where none is due before: a start is busy enough, and what was changed while no server ran is to be found soon. */
   scrubFirstSeconds: 600,
   // keys outside
   /** Time for one call to a key outside, connecting included: providers answer in less than 500 ms, and whoever waits for it has a timeout of its own. */

@@ -58,9 +58,11 @@ export class RowFaults {
   /** Whether another round is due. */
   isScrubDue(jobs: readonly JobRow[]): boolean {
     const { work, policy } = this.#parts
-    const ended = lastRound(jobs)?.ended
-    const due =
-      typeof ended === 'number' ? ended + policy.everyHours * 3_600 : this.#startedAt + limits.scrubFirstSeconds
+    const last = lastRound(jobs)
+    const next = typeof last?.ended === 'number' ? last.ended + policy.everyHours * 3_600 : Infinity
+    // Nobody compares the objects and their index while no server runs: what was changed then is not to wait for a day.
+    const isSinceStart = last !== undefined && last.created >= this.#startedAt
+    const due = isSinceStart ? next : Math.min(next, this.#startedAt + limits.scrubFirstSeconds)
     return dateTime(work.clock) >= due
   }
 }

@@ -3,6 +3,7 @@ import { bytesOfSecret, type Secret, secretFromBytes } from '../crypto/secret.ts
 import { isKryptonError, KryptonError } from '../errors.ts'
 import type { KeyChain, Scope, ServiceKeys, TenantKeys } from '../hierarchy/key-chain.ts'
 import type { Lease } from '../hierarchy/lease.ts'
+import { rowMismatch } from '../hierarchy/row-mac.ts'
 import { limits } from '../limits.ts'
 import { type AsymmetricObjectType, keyPartsOf, privateDerForm } from '../objects/asymmetric-format.ts'
 import { materialIn } from '../objects/kept-key-block.ts'
@@ -12,6 +13,7 @@ import { parseUniqueIdentifier, uniqueIdentifierOf } from '../objects/unique-ide
 import type { Row } from '../store/schema.ts'
 import { LocatePage } from '../store/locate-page.ts'
 import type { IndexedQuery, LocateQuery, Store, Unit } from '../store/store.ts'
+import { isIndexedByAll } from '../objects/index-values.ts'
 import type { IndexValue } from '../objects/index-values.ts'
 import { ChangeQueue } from './change-queue.ts'
 import { next } from './maybe-promise.ts'
@@ -209,6 +211,32 @@ export class ObjectsOfService {
       if (single !== undefined) this.#indexAnswers.set(this.#number, single, keys, { identifiers, ...place })
       return identifiers
     })
+  }
+
+  /** Tells the operator that the index leads from a value to an object of this service that does not have it: requests change the rows of both together. */
+  tellMisled(object: Buffer): void {
+    const { tenant, system, service } = this.scope
+    const place = { tenant, system, service, object }
+    this.#damaged.tell(rowMismatch('objects', place, 'is found in the index by a value that it does not have'))
+  }
+
+  /**
+   * Tells it where the index leads from `values`, which few objects have, to this one, and it does not have them or is gone. Its row is read before and after the index,
+   * so that nothing is told that another request has changed in between.
+   */
+  async lookAtIndex(uniqueIdentifier: string, values: readonly IndexValue[]): Promise<void> {
+    const object = parseUniqueIdentifier(uniqueIdentifier)
+    if (object === undefined) return
+    const keys = await this.tenantKeys()
+    const key = { ...keyOf(this.scope), object }
+    const before = await this.#store.get('objects', key)
+    const tokens = tokensOf(values, keys)
+    const found = await this.#store.indexed({ ...this.scope, tokens, limit: limits.locateFewMax })
+    const row = await this.#store.get('objects', key)
+    if (before?.row_version !== row?.row_version || !found.some((id) => object.equals(id))) return
+    if (row === undefined) this.#damaged.tell(rowMismatch('objects', key, 'is gone, and the index has it'))
+    const stored = row && this.#damaged.leaveOut(() => this.#verified(keys, row))
+    if (stored !== undefined && !isIndexedByAll(stored, values)) this.tellMisled(object)
   }
 
   /** Takes a random nonce for the key: see `NonceCounts`. @throws KryptonError permission-denied */

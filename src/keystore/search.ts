@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { KryptonError } from '../errors.ts'
 import { limits } from '../limits.ts'
+import { isIndexedByAll } from '../objects/index-values.ts'
 import type { IndexValue } from '../objects/index-values.ts'
 import type { ManagedObject, ObjectFields } from '../objects/managed-object.ts'
 import { pendingOperationType } from '../objects/pending-operation.ts'
@@ -60,6 +61,9 @@ class Search {
   #offset: number | undefined
   #after: PageQuery['after']
   #pages = 0
+  /** Where the index has led to, of few, and it is not so: it was changed from outside, or by another request since. */
+  readonly #doubtful: string[] = []
+  #isOneByOne = false
 
   constructor(unit: UnitOfWork, query: SearchQuery) {
     this.#unit = unit
@@ -80,22 +84,34 @@ class Search {
     const { limit, values } = this.#query
     if (limit === 0) return { objects: [], total: undefined }
     if (values.length === 0) return this.#readPages()
-    return next(this.#unit.objects.few(values), (few) => (few === undefined ? this.#readPages() : this.#readFew(few)))
+    const found = next(this.#unit.objects.few(values), (few) =>
+      few === undefined ? this.#readPages() : this.#readFew(few),
+    )
+    return next(found, (result) => (this.#doubtful.length === 0 ? result : this.#lookAgain(result)))
+  }
+
+  async #lookAgain(result: SearchResult): Promise<SearchResult> {
+    for (const identifier of this.#doubtful) await this.#unit.objects.lookAtIndex(identifier, this.#query.values)
+    return result
   }
 
   /** One by one: `identifiers` are all that there are. */
   #readFew(identifiers: readonly string[]): MaybePromise<SearchResult> {
     const objects = identifiers.map((identifier) => this.#unit.objects.undamaged(identifier))
+    this.#isOneByOne = true
     this.#offset = undefined
     this.#seen = 0
     const isHere = (object: (typeof objects)[number]): object is ManagedObject | undefined =>
       !(object instanceof Promise)
-    if (objects.every(isHere)) return this.#takeAll(objects)
-    return Promise.all(objects.map(async (object) => object)).then((loaded) => this.#takeAll(loaded))
+    if (objects.every(isHere)) return this.#takeAll(identifiers, objects)
+    return Promise.all(objects.map(async (object) => object)).then((loaded) => this.#takeAll(identifiers, loaded))
   }
 
-  #takeAll(read: readonly (ManagedObject | undefined)[]): SearchResult {
-    for (const object of read) if (object !== undefined) this.#merge(object)
+  #takeAll(identifiers: readonly string[], read: readonly (ManagedObject | undefined)[]): SearchResult {
+    for (const [at, object] of read.entries()) {
+      if (object === undefined) this.#doubtful.push(identifiers[at]!)
+      else this.#merge(object)
+    }
     for (const object of this.#changed) this.#found(object)
     return { objects: this.#objects, total: this.#seen }
   }
@@ -135,6 +151,13 @@ class Search {
       this.#found(this.#changed.shift()!)
     if (object.fields.objectType === pendingOperationType || this.#unit.hasChanged(object.uniqueIdentifier)) return
     if (this.#query.matches(object)) this.#found(object)
+    else if (!isIndexedByAll(object, this.#query.values)) this.#misled(object)
+  }
+
+  /** A page is read together with the index: of what it has, nothing has changed in between. */
+  #misled({ fields, uniqueIdentifier }: ManagedObject): void {
+    if (this.#isOneByOne) this.#doubtful.push(uniqueIdentifier)
+    else this.#unit.objects.tellMisled(fields.id)
   }
 
   #found(object: ManagedObject): void {

@@ -29,6 +29,18 @@ export function indexValuesOf(object: ManagedObject): Map<string, IndexValue> {
   return values
 }
 
+/** True if the index has all of these for the object, as it stands in its row. */
+export function isIndexedByAll({ attributes, fields }: ManagedObject, values: readonly IndexValue[]): boolean {
+  return values.every(
+    ({ attribute, bytes }) =>
+      !(attribute === 'name' && isDestroyed(fields.state)) &&
+      // Only names that are indexed come here.
+      attributes
+        .instances(attribute as AttributeName)
+        .some(({ value }) => indexBytes(attribute, value)?.equals(bytes) === true),
+  )
+}
+
 /** The values that a filter's matches have in the index; undefined for a filter that the index cannot answer. */
 export function indexValueOf(filter: WireAttribute): IndexValue | undefined {
   // A filter may name a part of it, and the index holds the whole.

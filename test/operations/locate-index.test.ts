@@ -17,9 +17,56 @@ const filters: Readonly<Record<string, WireAttribute>> = {
 }
 
 describe('Locate over an index that somebody has edited', () => {
-  test.each(Object.entries(filters))('returns no object that a row of %s was moved to', async (_, filter) => {
+  test.each(Object.entries(filters))(
+    'returns no object that a row of %s was moved to, and tells the operator',
+    async (_, filter) => {
+      const written: Row<'object_index'>[] = []
+      const { store, client, faults } = await newServer((store) =>
+        committing(store, (unit) => {
+          for (const change of unit.changes) {
+            if (change.table === 'object_index' && change.kind === 'insert') written.push(change.row)
+          }
+          return store.commit(unit)
+        }),
+      )
+      const wrong = await client.register(key)
+      const right = await client.register(key, [filter])
+      expect(await client.locate([filter])).toEqual([right])
+      const [row] = written
+      const { object, sequence } = (await store.get('objects', { ...client.principal.scope, object: idOf(wrong) }))!
+      await store.commit({
+        section: 'data',
+        changes: [
+          { table: 'object_index', kind: 'delete', key: row! },
+          { table: 'object_index', kind: 'insert', row: { ...row!, object, sequence } },
+        ],
+        audit: [],
+      })
+      expect(await client.locate([filter])).toEqual([])
+      expect(await client.locate([filter], { maximumItems: 1, offsetItems: 0 })).toEqual([])
+      expect(await client.locate([filter, attribute('objectType', ObjectType.SymmetricKey)])).toEqual([])
+      expect(faults).toMatchObject([{ code: 'row-mac-mismatch', message: expect.stringContaining(`object ${wrong}`) }])
+      expect(faults).toMatchObject([{ message: expect.stringMatching(/index by a value that it does not have/u) }])
+    },
+  )
+
+  test('tells of an object whose row is gone', async () => {
+    const { store, client, faults } = await newServer()
+    const id = await client.register(key, [filters['a Name']!])
+    const row = (await store.get('objects', { ...client.principal.scope, object: idOf(id) }))!
+    await store.commit({
+      section: 'data',
+      changes: [{ table: 'objects', kind: 'delete', key: row, expectedVersion: row.row_version }],
+      audit: [],
+    })
+    expect(await client.locate([filters['a Name']!])).toEqual([])
+    expect(faults).toMatchObject([{ code: 'row-mac-mismatch', message: expect.stringContaining(`object ${id}`) }])
+    expect(faults).toMatchObject([{ message: expect.stringMatching(/is gone, and the index has it/u) }])
+  })
+
+  test('tells of an object in a long list', async () => {
     const written: Row<'object_index'>[] = []
-    const { store, client } = await newServer((store) =>
+    const { store, client, faults } = await newServer((store) =>
       committing(store, (unit) => {
         for (const change of unit.changes) {
           if (change.table === 'object_index' && change.kind === 'insert') written.push(change.row)
@@ -27,22 +74,54 @@ describe('Locate over an index that somebody has edited', () => {
         return store.commit(unit)
       }),
     )
+    const group = filters['an Object Group']!
     const wrong = await client.register(key)
-    const right = await client.register(key, [filter])
-    expect(await client.locate([filter])).toEqual([right])
-    const [row] = written
+    const right: string[] = []
+    for (let n = 0; n <= limits.locateFewMax; n++) right.push(await client.register(key, [group]))
     const { object, sequence } = (await store.get('objects', { ...client.principal.scope, object: idOf(wrong) }))!
-    await store.commit({
-      section: 'data',
-      changes: [
-        { table: 'object_index', kind: 'delete', key: row! },
-        { table: 'object_index', kind: 'insert', row: { ...row!, object, sequence } },
-      ],
-      audit: [],
-    })
-    expect(await client.locate([filter])).toEqual([])
-    expect(await client.locate([filter], { maximumItems: 1, offsetItems: 0 })).toEqual([])
-    expect(await client.locate([filter, attribute('objectType', ObjectType.SymmetricKey)])).toEqual([])
+    const row = { ...written[0]!, object, sequence }
+    await store.commit({ section: 'data', changes: [{ table: 'object_index', kind: 'insert', row }], audit: [] })
+    expect(await client.locate([group])).toEqual(right)
+    expect(faults).toMatchObject([{ message: expect.stringContaining(`object ${wrong}`) }])
+  })
+
+  test('tells nothing of an object that another request has changed between the look into the index and its own row', async () => {
+    const server = await newServer()
+    const { store, client, faults } = server
+    const filter = filters['an Object Group']!
+    const id = await client.register(key, [filter])
+    let meanwhile: (() => Promise<void>) | undefined
+    const other = server.otherThread(
+      changed(store, {
+        indexed: async (query) => {
+          const found = await store.indexed(query)
+          const act = meanwhile
+          meanwhile = undefined
+          await act?.()
+          return found
+        },
+      }),
+    )
+    meanwhile = async () => {
+      await client.send(Operation.DeleteAttribute, {
+        uniqueIdentifier: id,
+        attributeName: 'Object Group',
+        attributeIndex: 0,
+      })
+    }
+    expect(await other.locate([filter])).toEqual([])
+    expect(faults).toEqual([])
+  })
+
+  test('tells nothing of objects that have the value and are left out for another reason', async () => {
+    const { client, faults } = await newServer()
+    for (const filter of Object.values(filters)) {
+      const id = await client.register(key, [filter])
+      expect(await client.locate([filter, attribute('state', State.Active)])).toEqual([])
+      await client.destroy(id)
+      expect(await client.locate([filter])).toEqual([])
+    }
+    expect(faults).toEqual([])
   })
 
   test('returns what the filters ask for, when the store gives it everything there is', async () => {
