@@ -22,6 +22,7 @@ import {
   memoryInWords,
   memoryStatus,
   memoryWarnings,
+  pinWarnings,
   type ServerParts,
   ServerStatus,
 } from './server-status.ts'
@@ -181,8 +182,9 @@ class RunningServer implements Krypton {
   }
 
   #tellUnsealed(): void {
-    const { cluster, epoch } = this.#opened().keyChain.root
-    for (const warning of memoryWarnings()) this.#log.warn(warning)
+    const { cluster, epoch, development } = this.#opened().keyChain.root
+    const warnings = [...memoryWarnings(), ...pinWarnings(this.#config, { isDevelopment: development })]
+    for (const warning of warnings) this.#log.warn(warning)
     const { native, memory } = memoryStatus()
     this.#log.info('unsealed', {
       seal: this.#config.seal.type,

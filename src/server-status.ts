@@ -7,7 +7,7 @@ import { memoryReport } from './crypto/native.ts'
 import { activeIntegrityVersion } from './hierarchy/integrity-key.ts'
 import type { L1Leases } from './hierarchy/l1-leases.ts'
 import { hex } from './hex.ts'
-import type { Instance } from './instance.ts'
+import { type Instance, pinsOf } from './instance.ts'
 import { limits } from './limits.ts'
 import type { Address } from './listener-threads.ts'
 import type { AnchorKeeper } from './seal/anchor-keeper.ts'
@@ -111,6 +111,7 @@ export class ServerStatus {
     warnings.push(
       ...this.#anchorWarnings(),
       ...memoryWarnings(),
+      ...pinWarnings(config, { isDevelopment: keyChain.root.development }),
       'the seal is static: whoever reads its key file and the database reads every key',
     )
     const { notAfter } = serverCertificate
@@ -160,6 +161,14 @@ export function memoryStatus(): Pick<Status, 'native' | 'memory'> {
 export function memoryWarnings(): string[] {
   const { making, reason, refused } = memoryReport()
   return making === 'native' ? [...refused] : [`keys are held by JavaScript, memory is not locked: ${reason}`]
+}
+
+/** A development server pins nothing; any other may, and is to know what it does without. */
+export function pinWarnings(config: Config, { isDevelopment }: { readonly isDevelopment: boolean }): string[] {
+  if (isDevelopment || pinsOf(config) !== undefined) return []
+  return [
+    'the configuration pins no root: a store with another MasterKey that somebody puts in the place of this one is served without a word; put seal.cluster, seal.verifier and seal.epoch into it as krypton init or krypton operator rotate has printed them',
+  ]
 }
 
 /** Who holds keys, and in what memory, in a sentence. */

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 import { Ajv, type ValidateFunction } from 'ajv'
-import { isMap, isScalar, LineCounter, parseDocument, type Document, type YAMLError } from 'yaml'
+import { isMap, isScalar, LineCounter, parseDocument, visit, type Document, type YAMLError } from 'yaml'
 import { KryptonError } from '../errors.ts'
 import { limits } from '../limits.ts'
 import { isHost } from './host.ts'
@@ -40,7 +40,17 @@ export function parseConfig(text: string, file: string): Map<string, FileValue> 
   const faults = [...document.errors, ...document.warnings]
   if (faults.length > 0)
     throw invalid(faults.map((fault) => ({ offset: fault.pos[0], text: syntaxFault(fault, text) })))
-  const content = plain(document, file)
+  if (document.contents === null || (isScalar(document.contents) && document.contents.value === null)) {
+    throw invalid([
+      {
+        offset: 0,
+        text: 'the file sets nothing, perhaps it was cut off: put back the one that krypton init wrote, it pins the store; who wants every default writes version: 1',
+      },
+    ])
+  }
+  const aliases = aliasesIn(document)
+  if (aliases.length > 0) throw invalid(aliases)
+  const content: unknown = document.toJS({ maxAliasCount: 0 })
   const wrong = check(content)
   if (wrong.length > 0) {
     throw invalid(
@@ -75,13 +85,18 @@ function textOf(file: string): string {
   }
 }
 
-/** The document as plain data. Aliases are refused: a configuration needs none, and they can grow without bound. */
-function plain(document: Document.Parsed, file: string): unknown {
-  try {
-    return document.toJS({ maxAliasCount: 0 }) ?? {}
-  } catch (cause) {
-    throw new KryptonError('config-invalid', `${file}: aliases (*name) are not allowed, write the value out`, { cause })
-  }
+/** Aliases, those of merge keys among them: a configuration needs none, and they can grow without bound. */
+function aliasesIn(document: Document.Parsed): Fault[] {
+  const found: Fault[] = []
+  visit(document, {
+    Alias: (_, alias) => {
+      found.push({
+        offset: start(alias) ?? 0,
+        text: `aliases (*${alias.source.slice(0, shownCharacters)}) are not allowed: write the value out`,
+      })
+    },
+  })
+  return found
 }
 
 function check(content: unknown): { path: string; reason: string }[] {
@@ -133,6 +148,9 @@ function syntaxFault(fault: YAMLError, text: string): string {
   const key = /^[\w-]+/.exec(text.slice(fault.pos[0]))?.[0] ?? 'this name'
   return `${key} stands twice in its section: leave one of them out`
 }
+
+/** Of a name that the file gives. */
+const shownCharacters = 40
 
 let compiled: ValidateFunction | undefined
 

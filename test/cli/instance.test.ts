@@ -156,6 +156,26 @@ describe('a server that starts', () => {
     await (await start(directory)).stop()
   })
 
+  it('warns at its start and in its status where its configuration pins no root', async () => {
+    const directory = copy('unpinned')
+    const told = async (): Promise<unknown[]> => {
+      const server = await start(directory)
+      const admin = new AdminClient(server.addresses.admin)
+      const { warnings } = await admin.status()
+      await admin.close()
+      await server.stop()
+      const isOfPins = (text: string): boolean => text.includes('pins no root')
+      return [
+        warnings.filter(isOfPins),
+        lines.map((line) => (JSON.parse(line) as { msg: string }).msg).filter(isOfPins),
+      ]
+    }
+    expect(await told()).toEqual([[], []])
+    writeFileSync(join(directory, 'krypton.yaml'), 'version: 1\n')
+    const warning = [expect.stringMatching(/put seal.cluster, seal.verifier and seal.epoch into it as krypton init/)]
+    expect(await told()).toEqual([warning, warning])
+  })
+
   it('is no development server on a store that is none', async () => {
     const { config } = await loadConfig({
       file: join(copy('trusted'), 'krypton.yaml'),

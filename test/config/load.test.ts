@@ -189,11 +189,27 @@ describe('a wrong file', () => {
 
   it('is refused for broken YAML, an alias and a second document', async () => {
     expect(await refused('kmip: [\n')).toMatch(/krypton.yaml:\d+:\d+/)
-    expect(await refused('kmip: &a { port: 1 }\nhealth: *a\n')).toMatch(/aliases/)
+    expect(await refused('kmip: &a { port: 1 }\nhealth: *a\n')).toBe(
+      '/krypton.yaml:2:9: aliases (*a) are not allowed: write the value out',
+    )
+    expect(await refused('kmip: &a { port: 1 }\nhealth:\n  <<: *a\n')).toBe(
+      '/krypton.yaml:3:7: aliases (*a) are not allowed: write the value out',
+    )
+    expect(await refused('kmip:\n  <<: { port: 1 }\n')).toMatch(/^.krypton.yaml:2:3: kmip.<< is not a setting/)
+    expect(await refused('kmip: { port: *none }\n')).toMatch(/^.krypton.yaml:1:\d+: .*none/)
     expect(await refused('kmip: {}\n---\nkmip: {}\n')).toBe(
       '/krypton.yaml:2:1: a second document begins here (---): leave one of them',
     )
   })
+
+  it.each(['', '\n', '# kmip: { port: 1 }\n', '---\n', 'null\n'])(
+    'is refused when it sets nothing: %j',
+    async (text) => {
+      expect(await refused(text)).toMatch(
+        /^.krypton.yaml:1:1: the file sets nothing, perhaps it was cut off: put back the one that krypton init wrote, .* version: 1/,
+      )
+    },
+  )
 
   it('is refused when it is missing or too large', async () => {
     await expect(loadConfig({ file: join(directory, 'none.yaml') })).rejects.toThrow(/cannot read the configuration/)
