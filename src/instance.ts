@@ -24,6 +24,7 @@ import {
   writeInteropCertificate,
   writeServerCertificate,
 } from './server-certificate.ts'
+import { shellWord } from './shell-word.ts'
 import type { Section } from './store/schema.ts'
 import { readRootBeforehand } from './store/sqlite/section-file.ts'
 import { openSqliteStore, type SqliteStore } from './store/sqlite/sqlite-store.ts'
@@ -79,6 +80,8 @@ export async function initializeInstance({
   const place = await anchorPlaceOf(config)
   // Before anything is made, so that nothing is when it cannot be reached.
   await place?.read()
+  // Nor where there is an authority that `authorityIn` could not take.
+  if (existsSync(authorityFiles(directory).certificate)) await openAuthority(directory)
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   if (!existsSync(config.seal.keyFile)) createStaticKeyFile(config.seal.keyFile)
   const store = await openSqliteStore({ directory: config.store.directory, onFatal: () => undefined })
@@ -239,7 +242,7 @@ function refuseProductionStore({ development }: RootKeys, { server }: Config): v
   if (development || server.profile === 'production') return
   throw new KryptonError(
     'development-store',
-    `${server.directory} holds no development store: start it by its configuration, krypton server --config ${join(server.directory, 'krypton.yaml')}`,
+    `${server.directory} holds no development store: start it by its configuration, krypton server --config ${shellWord(join(server.directory, 'krypton.yaml'))}`,
   )
 }
 
@@ -251,7 +254,7 @@ function refuseMissingData({ server, store, seal, kmip }: Config): void {
   if (missing.length === storeFiles.length && !known) {
     throw new KryptonError(
       'config-invalid',
-      `no instance here: krypton init --dir ${server.directory} makes one, krypton server --dev a server for development`,
+      `no instance here: krypton init --dir ${shellWord(server.directory)} makes one, krypton server --dev a server for development`,
     )
   }
   const whose = seal.cluster === undefined ? 'this instance' : `cluster ${seal.cluster}`
@@ -291,6 +294,12 @@ async function authorityIn(directory: string, now: Date): Promise<CertificateAut
 
 async function openAuthority(directory: string): Promise<CertificateAuthority> {
   const files = authorityFiles(directory)
+  if (!existsSync(files.key)) {
+    throw new KryptonError(
+      'config-invalid',
+      `${files.certificate} is here without its key ${files.key}: put the key back, or name another directory where this certificate is somebody else's`,
+    )
+  }
   const key = await readInstanceFile(files.key)
   try {
     return CertificateAuthority.open((await readInstanceFile(files.certificate)).toString('utf8'), key)

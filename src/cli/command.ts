@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { AdminClient } from '../admin/client.ts'
 import { KryptonError } from '../errors.ts'
 import { limits } from '../limits.ts'
+import { shellWord } from '../shell-word.ts'
 import { Output, outputFormats, type OutputFlags } from './output.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -55,7 +56,7 @@ export async function ask<T>(
 
 /** The directory, for a hint at the next command. */
 export function dirFlag({ dir }: ServerFlags): string {
-  return dir === undefined ? '' : ` --dir ${dir}`
+  return dir === undefined ? '' : ` --dir ${shellWord(dir)}`
 }
 
 /** A name that may stand in paths and certificates. Throws 'usage' with the allowed form. */

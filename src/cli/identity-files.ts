@@ -13,6 +13,7 @@ import {
 } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { KryptonError } from '../errors.ts'
+import { shellWord } from '../shell-word.ts'
 import { makeDirectory } from './directory.ts'
 
 /** The four files of a client's identity, by absolute name. Key and bundle are there only where we made the key. */
@@ -47,7 +48,7 @@ export function bundleAdvice({ certificate, key, bundle }: IdentityFiles): strin
   return `
 The key stays where it is: put its path in the place of ${key}. This line makes the file that MongoDB's products want:
 
-  (umask 077; cat ${certificate} ${key} > ${bundle})
+  (umask 077; cat ${shellWord(certificate)} ${shellWord(key)} > ${shellWord(bundle)})
 `
 }
 

@@ -279,13 +279,17 @@ describe('commands that ask the server', () => {
       expect((await ask('key', act, 'acme/default', '--dry-run')).data).toMatch(/^tenantKeys +0$/m)
     const grant = ['key', 'break-glass', 'grant', 'acme/default', '--minutes', '5', '--reason', 'a test', '--dry-run']
     expect((await ask(...grant)).data).toMatch(/^objects +0$/m)
-    expect((await ask('scrub')).data).toMatch(/^kind +scrub$/m)
+    const scrub = await ask('scrub')
+    expect(scrub.data).toMatch(/^kind +scrub$/m)
+    expect(scrub.talk).toMatch(/queued .* says nothing of what it finds[^]*krypton job show 0{32}/)
+    expect((await runCommand(['changed-rows', 'list', '--help'])).data).toMatch(/Objects, their index[^]*krypton scrub/)
     expect((await ask('changed-rows', 'list')).data).toMatch(/^clients +2 +3 +tenant 1, client 2 +what hangs/m)
     expect((await ask('changed-rows', 'accept', 'clients', '--dry-run')).data).toMatch(/0123456789abcdef$/m)
     expect((await ask('changed-rows', 'accept', 'roles', '--dry-run')).data).not.toMatch(/clients/)
     expect((await ask('changed-rows', 'accept', 'clients')).code).toBe(2)
     const accepted = ['changed-rows', 'accept', 'clients', '--code', '0123456789abcdef', '--reason', 'a test']
     expect((await ask(...accepted)).data).not.toMatch(/^clients/m)
+    expect((await ask('changed-rows', 'list')).talk).toMatch(/^none\n[^]*Objects, their index[^]*krypton scrub/)
     expect((await ask(...accepted)).code).toBe(1)
     expect((await ask('job', 'show', 'f'.repeat(32))).code).toBe(1)
     expect((await ask('job', 'cancel', 'nonsense')).code).toBe(2)

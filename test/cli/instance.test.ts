@@ -120,6 +120,29 @@ describe('a development server', () => {
   })
 })
 
+describe('a development server in a directory with the certificate of another authority', () => {
+  it('makes nothing there', async () => {
+    const used = join(folder, 'foreign')
+    mkdirSync(used)
+    cpSync(join(instance, 'ca.pem'), join(used, 'ca.pem'))
+    const { code, talk } = await runCommand([
+      'server',
+      '--dev',
+      '--dir',
+      used,
+      '--kmip-port',
+      '0',
+      '--health-port',
+      '0',
+    ])
+    expect([code, talk]).toEqual([
+      2,
+      expect.stringMatching(/ca.pem is here without its key .*ca.key: .* another directory/),
+    ])
+    expect(readdirSync(used)).toEqual(['ca.pem'])
+  })
+})
+
 describe('a server that starts', () => {
   it('says that there is no instance where there is none', async () => {
     const { code, talk } = await runCommand(['server', '--dir', join(folder, 'nothing')])

@@ -42,6 +42,7 @@ export const leaves: ReadonlySet<string> = new Set([
   'version',
   'package-root',
   'hex',
+  'shell-word',
   'file-mode',
 ])
 

@@ -13,9 +13,13 @@ export const addChangedRowsCommand: AddCommand = (program, terminal) => {
     .command('changed-rows')
     .description('rows of the database that were changed from outside: what hangs on them is refused')
   withServer(changedRows.command('list').description('look now, and list what differs and what is refused for it'))
-    .addHelpText('after', examples('krypton changed-rows list', 'krypton changed-rows list -o json'))
+    .addHelpText('after', examples('krypton changed-rows list', 'krypton changed-rows list -o json') + `\n${coverage}`)
     .action((flags: ServerFlags) =>
-      ask(terminal, flags, async (server, output) => output.list(await server.listChangedRows(), columns)),
+      ask(terminal, flags, async (server, output) => {
+        const found = await server.listChangedRows()
+        output.list(found, columns)
+        if (found.length === 0) output.talk(coverage)
+      }),
     )
   withServer(
     changedRows
@@ -54,6 +58,11 @@ export const addChangedRowsCommand: AddCommand = (program, terminal) => {
       })
     })
 }
+
+const coverage = `This look compares whether rows were removed, added or put back in the tables that say who is trusted, what keys are and which jobs there are.
+Objects, their index and counts of nonces, and rows whose columns were edited, are found by a look at every row: krypton scrub, then krypton job list.
+krypton status warns of what was found there.
+`
 
 const columns = {
   TABLE: 'table',

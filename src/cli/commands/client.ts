@@ -6,6 +6,7 @@ import { bundleAdvice, prepareIdentity, withKeyElsewhere } from '../identity-fil
 import { addClient } from '../new-client.ts'
 import { addCredentialCommand } from './client-credential.ts'
 import { snippetNamed, snippetNames } from '../snippets/index.ts'
+import { shellWord } from '../../shell-word.ts'
 
 interface AddFlags extends ServerFlags {
   readonly tenant: string
@@ -79,7 +80,7 @@ export const addClientCommand: AddCommand = (program, terminal) => {
           output.talk(`\n── ${snippet.title}\n\n${snippet.text({ ...issued.kmip, files: used })}`)
         else
           output.talk(
-            `\nNext, what to paste for a product: krypton snippet PRODUCT --files ${flags.out}${dirFlag(flags)}\nPRODUCT is one of ${snippetNames}.\n`,
+            `\nNext, what to paste for a product: krypton snippet PRODUCT --files ${shellWord(flags.out)}${dirFlag(flags)}\nPRODUCT is one of ${snippetNames}.\n`,
           )
       }).catch((error: unknown) => {
         takeBack()

@@ -8,6 +8,7 @@ import { examples, gather, withOutput, type AddCommand } from '../command.ts'
 import { makeOwnDirectory } from '../directory.ts'
 import { Output, type OutputFlags } from '../output.ts'
 import { checkHosts } from './server-certificate.ts'
+import { shellWord } from '../../shell-word.ts'
 
 interface InitFlags extends OutputFlags {
   readonly dir: string
@@ -77,7 +78,7 @@ export const addInitCommand: AddCommand = (program, terminal) => {
       output.thing({ directory, cluster, verifier, epoch, names, files: [file, ...files] })
       output.talk(
         '\nKeep a copy of seal.key apart from every backup of the data. The three pins stand in krypton.yaml: a store with' +
-          ` another root does not start.\n${onlyLoopback(hosts) ? loopbackHint : ''}Next: krypton server --config ${file}\n`,
+          ` another root does not start.\n${onlyLoopback(hosts) ? loopbackHint : ''}Next: krypton server --config ${shellWord(file)}\n`,
       )
     })
 }

@@ -10,7 +10,9 @@ export const addScrubCommand: AddCommand = (program, terminal) => {
       ask(terminal, flags, async (server, output) => {
         const job = await server.scrub()
         output.thing(job)
-        output.talk(`Next: krypton job show ${job.id}${dirFlag(flags)}\n`)
+        output.talk(
+          `The look is queued and goes on in the server: that it was taken says nothing of what it finds. It ends as done, or as failed with what was changed:\nNext: krypton job show ${job.id}${dirFlag(flags)}\n`,
+        )
       }),
     )
 }

@@ -9,7 +9,7 @@ import type { Krypton, StartOptions } from '../../krypton.ts'
 import { examples, withOutput, type AddCommand } from '../command.ts'
 import { ExitCode } from '../exit-code.ts'
 import { demoIdentity } from '../demo-identity.ts'
-import { developmentScreen } from '../development-screen.ts'
+import { developmentScreen, type DevelopmentServer } from '../development-screen.ts'
 import { makeDirectory } from '../directory.ts'
 import type { IdentityFiles } from '../identity-files.ts'
 import { whenLauncherEnds } from '../launcher.ts'
@@ -80,7 +80,7 @@ export const addServerCommand: AddCommand = (program, terminal) => {
       try {
         if (isToldToStop) return
         if (files === undefined) output.thing({ addresses: krypton.addresses, keys: krypton.keys })
-        else greet(krypton, { directory: config.server.directory, files }, output)
+        else greet(krypton, { directory: config.server.directory, files, isTemporary: flags.dir === undefined }, output)
         if ((await krypton.stopped) === 'fatal')
           throw new KryptonError('store-failed', 'the server stopped by itself: its log says why')
       } finally {
@@ -128,10 +128,15 @@ function warnOfOtherFiles({ server: { directory }, seal, store }: Config, output
   )
 }
 
-function greet(krypton: Krypton, made: { directory: string; files: IdentityFiles }, output: Output): void {
+function greet(
+  krypton: Krypton,
+  made: Pick<DevelopmentServer, 'directory' | 'files' | 'isTemporary'>,
+  output: Output,
+): void {
   const { addresses, keys } = krypton
+  const { directory, files } = made
   if (output.format === 'table') output.text(developmentScreen({ addresses, keys, ...made }))
-  else output.thing({ addresses, keys, ...made })
+  else output.thing({ addresses, keys, directory, files })
 }
 
 /**
