@@ -6,10 +6,13 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { loadConfig } from '../../src/config.ts'
 import { ResultReason } from '../../src/kmip/enums.ts'
+import { Tag } from '../../src/kmip/tags.ts'
 import { type Krypton, startKrypton } from '../../src/krypton.ts'
 import { openLog } from '../../src/telemetry/log.ts'
 import { KmipConnection } from '../integration/kmip-connection.ts'
-import { createKey, resultOf } from '../integration/kmip-messages.ts'
+import { createKey, identifierOf, locateByName, resultOf } from '../integration/kmip-messages.ts'
+import { find } from '../integration/ttlv-tree.ts'
+import type { Item } from '../integration/ttlv-tree.ts'
 import { runCommand } from './terminal.ts'
 
 let directory: string
@@ -187,6 +190,51 @@ it('a client whose row was edited while no server ran is a stranger, it alone; s
   expect(await done('status')).toMatch(/a row of table clients .* is not as it was written/)
   change('created = created - 1')
   expect(await told('app')).toEqual(['served'])
+})
+
+it('two names that were exchanged in the index while no server ran find nothing, and status and /readyz name both objects', async () => {
+  const files = join(directory, 'app')
+  const asked = async (request: Item): Promise<Item> => {
+    const connection = await KmipConnection.open({
+      ...krypton.addresses.kmip,
+      caFile: join(files, 'ca.pem'),
+      certFile: join(files, 'client.pem'),
+      keyFile: join(files, 'client.key'),
+    })
+    return connection.exchange(request)
+  }
+  const exchange = (): void =>
+    edit((database) => {
+      const rows = database.prepare("SELECT * FROM object_index WHERE attribute = 'name'").all() as StoredRow[]
+      const [one, other] = rows
+      database.exec("DELETE FROM object_index WHERE attribute = 'name'")
+      const columns = Object.keys(one!)
+      const insert = database.prepare(
+        `INSERT INTO object_index (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
+      )
+      for (const [row, { object, sequence }] of [
+        [one!, other!],
+        [other!, one!],
+      ] as const)
+        insert.run(...Object.values({ ...row, object: object!, sequence: sequence! }))
+    })
+  const names = ['first', 'second']
+  const keys: string[] = []
+  for (const name of names) keys.push(identifierOf(await asked(createKey(name))))
+  await krypton.stop()
+  exchange()
+  await start()
+  for (const name of names) {
+    const answer = await asked(locateByName(name))
+    expect([resultOf(answer).status, find(answer, Tag.UniqueIdentifier)]).toEqual([0, undefined])
+  }
+  const status = await done('status')
+  const { code, detail } = await ready()
+  expect(code).toBe(200)
+  for (const key of keys)
+    for (const told of [status, detail.warnings.join('\n')])
+      expect(told).toMatch(new RegExp(`object ${key}\\) is found in the index by a value that it does not have`))
+  exchange()
 })
 
 it('clients whose authority is taken away are answered on the connections that they have, and served again when it is back', async () => {
