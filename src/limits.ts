@@ -6,6 +6,10 @@ export const limits = {
   // TTLV and frames
   /** A frame of a known client: MongoDB's own cap on an answer, the largest any client asks for. Of whoever is unknown nothing is read. */
   frameBytesMaxKnown: 16 * 1024 * 1024,
+  /** First memory of a frame that comes in pieces: nearly all are shorter, and a header that promises more holds no more than this. */
+  gatheredFrameFirstBytes: 64 * 1024,
+  /** So many times as long it gets when more has come: what was there is copied, a third of the frame in all. */
+  gatheredFrameGrowth: 4,
   /** Nesting of structures: the deepest message of KMIP 1.4 needs 12; recursion-free reading makes 32 free. */
   depthMax: 32,
   /** Items in a message: 64 batch items of 100 attributes fit. */

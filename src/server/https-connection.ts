@@ -5,7 +5,7 @@ import { isKryptonError, type KryptonError } from '../errors.ts'
 import { messageEncodings, type MessageEncoding } from '../kmip/encodings/message-encodings.ts'
 import { limits } from '../limits.ts'
 import type { CutReason } from '../telemetry/counters.ts'
-import { newFrame } from '../ttlv/frame-reader.ts'
+import { GatheredFrame } from '../ttlv/gathered-frame.ts'
 import type { Answer } from './answer.ts'
 import type { ConnectionSurroundings } from './connection.ts'
 import type { FrameShare } from './frame-memory.ts'
@@ -19,7 +19,7 @@ interface Exchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   state: 'reading' | 'answering' | 'writing'
-  body: Buffer
+  body: GatheredFrame | undefined
   /** Why its body is read and not kept. */
   dropReason: KryptonError | undefined
   /** What was counted for it, against the bounds of all connections. */
@@ -117,7 +117,7 @@ export class HttpsConnection implements ServedConnection {
       request,
       response,
       state: 'reading',
-      body: nothing,
+      body: undefined,
       dropReason: undefined,
       bodyBytes: 0,
       answerBytes: 0,
@@ -138,25 +138,23 @@ export class HttpsConnection implements ServedConnection {
     if (exchange.dropReason === undefined) {
       exchange.bodyBytes = length
       this.#share?.add(length)
-      exchange.body = newFrame(length)
+      exchange.body = new GatheredFrame(length)
       if (this.#around.frameMemory.bytes > limits.partialFramesBytesMax) this.#around.relieve()
     }
-    let gathered = 0
     exchange.request.on('data', (chunk: Buffer) => {
       this.#around.counters.received(chunk.length)
-      if (exchange.state === 'reading' && exchange.dropReason === undefined) exchange.body.set(chunk, gathered)
-      gathered += chunk.length
+      if (exchange.state === 'reading') exchange.body?.add(chunk)
       chunk.fill(0)
     })
     exchange.request.once('end', () => void this.#answer(exchange, encoding))
-    exchange.request.once('error', () => exchange.body.fill(0))
+    exchange.request.once('error', () => exchange.body?.wipe())
   }
 
   async #answer(exchange: Exchange, encoding: MessageEncoding | undefined): Promise<void> {
     const arrivedMs = this.#around.clock.monotonic()
     exchange.state = 'answering'
-    if (exchange.dropReason !== undefined) return this.#onFailed(exchange, exchange.dropReason)
-    const { body } = exchange
+    if (exchange.body === undefined) return this.#onFailed(exchange, exchange.dropReason)
+    const body = exchange.body.whole
     let frame = body
     try {
       if (encoding !== undefined) frame = encoding.toFrame(body)
@@ -170,6 +168,7 @@ export class HttpsConnection implements ServedConnection {
       // Whatever it carried: a registered key, a plaintext, a password. The answer holds copies of what it needs.
       body.fill(0)
       frame.fill(0)
+      this.#letGo(exchange)
     }
   }
 
@@ -228,8 +227,14 @@ export class HttpsConnection implements ServedConnection {
     this.#send(exchange, problem)
   }
 
-  #finish(exchange: Exchange): void {
+  #letGo(exchange: Exchange): void {
     this.#share?.add(-exchange.bodyBytes)
+    exchange.bodyBytes = 0
+  }
+
+  #finish(exchange: Exchange): void {
+    // One that is worked on stays in memory, also when its connection is gone.
+    if (exchange.state !== 'answering') this.#letGo(exchange)
     this.#around.queuedAnswersBytes -= exchange.answerBytes
     if (this.#exchange !== exchange) return
     this.#exchange = undefined
@@ -338,8 +343,6 @@ export class HttpsConnection implements ServedConnection {
     this.#socket.destroy()
   }
 }
-
-const nothing = Buffer.alloc(0)
 
 function bodyOf({ status, title, detail }: HttpProblem): Buffer {
   return Buffer.from(`${JSON.stringify({ type: 'about:blank', title, status, detail })}\n`)

@@ -1,6 +1,6 @@
 import { KryptonError } from '../errors.ts'
 import { limits } from '../limits.ts'
-import { newFrame } from './frame-reader.ts'
+import { newFrame } from './new-frame.ts'
 import { ItemType } from './item-type.ts'
 import { padded } from './reader.ts'
 

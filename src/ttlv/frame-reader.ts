@@ -1,10 +1,10 @@
 import { KryptonError } from '../errors.ts'
-import { placement } from '../limits.ts'
+import { GatheredFrame } from './gathered-frame.ts'
 import { asBuffer } from './reader.ts'
 
 /**
  * Cuts whole messages out of a stream of chunks of any size. A frame that lies in one chunk is a view of it, without a copy; one that is
- * spread over several is gathered into a buffer of its own, made when its header has been checked. A view lives as long as its chunk.
+ * spread over several is gathered into a buffer of its own, begun when its header has been checked. A view lives as long as its chunk.
  * Frames may hold keys: what was copied out of a chunk is wiped there, and `wipe` ends a frame that never came whole.
  */
 export class FrameReader {
@@ -20,7 +20,7 @@ export class FrameReader {
   #size = 0
   #gathered = 0
   /** What has come of it; undefined when it is not kept. */
-  #gathering: Buffer | undefined
+  #gathering: GatheredFrame | undefined
 
   /**
    * @param maxBytes how long a frame may be now, header included: asked once per frame
@@ -31,9 +31,9 @@ export class FrameReader {
     this.#mayKeep = mayKeep
   }
 
-  /** Memory of what was not given out: all of a frame's from its header on, since its buffer is filled with zeros when it is made. */
+  /** Memory that what was not given out may take: of a frame all of it from its header on, so that there is room for what is still to come of it. */
   get keptBytes(): number {
-    return (this.#gathering?.length ?? 0) + this.#headStart.length + this.#rest.length
+    return (this.#gathering?.size ?? 0) + this.#headStart.length + this.#rest.length
   }
 
   /** Bytes that have come and were not given out, those of a frame that is not kept among them. */
@@ -84,7 +84,7 @@ export class FrameReader {
   wipe(): void {
     this.#rest.fill(0)
     this.#headStart.fill(0)
-    this.#gathering?.fill(0)
+    this.#gathering?.wipe()
     this.#rest = nothing
     this.#headStart = nothing
     this.#size = 0
@@ -95,14 +95,14 @@ export class FrameReader {
   #start(size: number): void {
     this.#size = size
     this.#gathered = 0
-    this.#gathering = this.#mayKeep(size) ? newFrame(size) : undefined
+    this.#gathering = this.#mayKeep(size) ? new GatheredFrame(size) : undefined
   }
 
   #take(): Buffer | undefined {
     if (this.#size === 0) return undefined
     if (this.#gathered < this.#size) this.#rest = this.#rest.subarray(this.#gather(this.#rest))
     if (this.#gathered < this.#size) return undefined
-    const frame = this.#gathering ?? droppedFrame
+    const frame = this.#gathering?.whole ?? droppedFrame
     this.#size = 0
     this.#gathered = 0
     this.#gathering = undefined
@@ -113,7 +113,7 @@ export class FrameReader {
   #gather(bytes: Buffer): number {
     const count = Math.min(this.#size - this.#gathered, bytes.length)
     if (this.#gathering !== undefined) {
-      this.#gathering.set(count === bytes.length ? bytes : bytes.subarray(0, count), this.#gathered)
+      this.#gathering.add(count === bytes.length ? bytes : bytes.subarray(0, count))
       this.bytesCopied += count
     }
     bytes.fill(0, 0, count)
@@ -130,14 +130,6 @@ export class FrameReader {
     this.bytesCopied += joined.length
     return joined
   }
-}
-
-/**
- * An own buffer for a frame, not one of Node's pool: frames may hold keys, and whoever wipes it wipes nothing else. A long one is shared
- * between threads, so that its data can be encrypted on another without a copy.
- */
-export function newFrame(size: number): Buffer {
-  return size < placement.offLoopBytesMin ? Buffer.allocUnsafeSlow(size) : Buffer.from(new SharedArrayBuffer(size))
 }
 
 /** Stands for a frame that came whole and was not kept. */

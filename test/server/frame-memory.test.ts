@@ -46,6 +46,39 @@ async function holdFrames(started: TestServer, identity: TestIdentity, count: nu
   return clients
 }
 
+/** A POST of one of the longest frames, whose body is not sent yet, and its answer. */
+function post(started: TestServer, { cert, key }: TestIdentity) {
+  const request = httpsRequest({
+    port: started.port,
+    path: '/kmip',
+    method: 'POST',
+    servername: 'localhost',
+    ca: started.authority.certificatePem,
+    cert,
+    key,
+    agent: false,
+    headers: { 'content-type': 'application/octet-stream', 'content-length': largest },
+  })
+  const answered = new Promise<{ status: number; text: string }>((resolve, reject) => {
+    request.once('response', (response) => {
+      response.setEncoding('utf8')
+      response.once('data', (text: string) => resolve({ status: response.statusCode ?? 0, text }))
+    })
+    request.once('error', reject)
+  })
+  return { request, answered }
+}
+
+function postWhole(
+  started: TestServer,
+  identity: TestIdentity,
+  whole: Buffer,
+): Promise<{ status: number; text: string }> {
+  const { request, answered } = post(started, identity)
+  request.end(whole)
+  return answered
+}
+
 describe('unfinished frames of one client', () => {
   test('take no room from another tenant, however many there are', async () => {
     const { started, acme } = await start()
@@ -58,7 +91,7 @@ describe('unfinished frames of one client', () => {
     await client.close()
   })
 
-  test('count from their headers on, since their memory is made then', async () => {
+  test('count from their headers on, so that there is room for what is still to come', async () => {
     const { started, acme } = await start()
     const holders = await Promise.all(Array.from({ length: 4 }, () => started.connect(acme)))
     const before = started.counters.read('bytesReceived')
@@ -89,37 +122,40 @@ describe('unfinished frames of one client', () => {
 
   test('have it told so over HTTPS', async () => {
     const { started, acme } = await start({ serve: serveHttps() })
-    const { cert, key } = acme
-    const send = (bytes: Buffer, isWhole: boolean): Promise<{ status: number; text: string }> =>
-      new Promise((resolve, reject) => {
-        const sent = httpsRequest({
-          port: started.port,
-          path: '/kmip',
-          method: 'POST',
-          servername: 'localhost',
-          ca: started.authority.certificatePem,
-          cert,
-          key,
-          agent: false,
-          headers: { 'content-type': 'application/octet-stream', 'content-length': largest },
-        })
-        sent.once('response', (response) => {
-          response.setEncoding('utf8')
-          response.once('data', (text: string) => resolve({ status: response.statusCode ?? 0, text }))
-        })
-        sent.once('error', reject)
-        if (isWhole) sent.end(bytes)
-        else sent.write(bytes)
-      })
     const whole = frame(1, largest - 8)
-    const held = Array.from({ length: 4 }, () => send(whole.subarray(0, 15 * mib), false).catch(() => undefined))
+    const held = Array.from({ length: 4 }, () => post(started, acme))
+    for (const { request } of held) request.write(whole.subarray(0, 15 * mib))
     await expect.poll(() => started.counters.read('bytesReceived'), { timeout: 20_000 }).toBe(held.length * 15 * mib)
-    expect(await send(whole, true)).toMatchObject({
+    expect(await postWhole(started, acme, whole)).toMatchObject({
       status: 503,
       text: expect.stringContaining('Send the request again when others of this client'),
     })
     await started.stop()
-    await Promise.all(held)
+    await Promise.all(held.map(({ answered }) => answered.catch(() => undefined)))
+  })
+
+  test('count over HTTPS while they are worked on, also when their connection is gone', async () => {
+    const working: (() => void)[] = []
+    const { started, acme } = await start({
+      serve: serveHttps(),
+      answer: async (bytes) => {
+        await new Promise<void>((resolve) => working.push(resolve))
+        return { bytes: Buffer.from(bytes.subarray(0, 72)), sensitive: false }
+      },
+    })
+    const whole = frame(1, largest - 8)
+    const gone = Array.from({ length: 4 }, () => post(started, acme))
+    for (const { request } of gone) request.end(whole)
+    await expect.poll(() => working.length, { timeout: 20_000 }).toBe(4)
+    for (const { request } of gone) request.destroy()
+    await Promise.all(gone.map(({ answered }) => answered.catch(() => undefined)))
+    await expect.poll(() => started.listener.connectionCount).toBe(0)
+    expect(await postWhole(started, acme, whole)).toMatchObject({ status: 503 })
+    for (const end of working.splice(0)) end()
+    const later = postWhole(started, acme, whole)
+    await expect.poll(() => working.length, { timeout: 20_000 }).toBe(1)
+    working[0]!()
+    expect(await later).toMatchObject({ status: 200 })
   })
 })
 

@@ -19,6 +19,7 @@ import { describe, expect, test, vi } from 'vitest'
 import type { KryptonError } from '../../src/errors.ts'
 import { limits } from '../../src/limits.ts'
 import { Reader } from '../../src/store/sqlite/reader.ts'
+import { readRootBeforehand } from '../../src/store/sqlite/section-file.ts'
 import { type Row, schemaVersion } from '../../src/store/schema.ts'
 import { connectSqliteStore, openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts'
 import type { Unit } from '../../src/store/store.ts'
@@ -127,6 +128,21 @@ describe('a file', () => {
     mkdirSync(data)
     writeFileSync(join(data, 'data.db'), 'x'.repeat(10_000))
     await expect(openSqliteStore({ directory: data, onFatal })).rejects.toMatchObject({ code: 'store-format' })
+  })
+
+  test('whose manifest is a view says nothing of its root before it is refused: the view is not run', async () => {
+    const { data } = temporaryDirectory()
+    await (await openSqliteStore({ directory: data, onFatal })).close()
+    const database = new DatabaseSync(join(data, 'keys.db'))
+    database.exec(
+      "DROP TABLE manifest; CREATE VIEW manifest AS SELECT x'00' cluster, 1 epoch, x'00' master_key_verifier",
+    )
+    database.close()
+    expect(readRootBeforehand(data)).toBeUndefined()
+    await expect(openSqliteStore({ directory: data, onFatal })).rejects.toMatchObject({
+      code: 'store-format',
+      message: expect.stringMatching(/keys\.db has the view manifest\b/u),
+    })
   })
 
   test('whose first bytes are garbage is told to be damaged, not of another format', async () => {

@@ -97,7 +97,9 @@ export function readRootBeforehand(
   const database = openForReading(directory, 'keys')
   try {
     return opening(sectionPath(directory, 'keys'), () => {
-      const isMade = database.prepare("SELECT name FROM sqlite_schema WHERE name = 'manifest'").get() !== undefined
+      // A view of that name would be run: whoever opens the file for writing refuses it.
+      const made = database.prepare("SELECT type FROM sqlite_schema WHERE name = 'manifest'").get()
+      const isMade = made?.['type'] === 'table'
       const row = isMade
         ? database.prepare('SELECT cluster, epoch, master_key_verifier FROM manifest').get()
         : undefined
