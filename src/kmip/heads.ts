@@ -1,7 +1,7 @@
 import { ItemType } from '../ttlv/item-type.ts'
 import { Tag } from './tags.ts'
 
-/** Tags and types of the items that a request is made of, each as one number, as the reader gives it: tag << 8 | type. */
+/** Tags and types of the items that messages are made of, each as one number, as the reader gives it: tag << 8 | type. */
 
 const structureHead = (tag: Tag): number => (tag << 8) | ItemType.Structure
 

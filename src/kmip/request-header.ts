@@ -78,7 +78,7 @@ export function recallHeader(reader: MessageReader): RequestHeader | undefined {
   return known.header
 }
 
-/** The header at `headerAt` of any bytes, as words in the order of this machine, if it is one that was read before. An array of words is had for a third of what a DataView takes. */
+/** The header at `headerAt` of any bytes, as words in the order of this machine, if it is one that was read before. An array of words is had in less than half the time of a DataView. */
 export function knownHeaderOf(frame: Int32Array): KnownHeader | undefined {
   const first = headerAt >>> 2
   if (frame.length < first + 2) return undefined

@@ -3,6 +3,7 @@ import { limits } from '../limits.ts'
 import { ItemType } from '../ttlv/item-type.ts'
 import { TtlvWriter } from '../ttlv/writer.ts'
 import { enumTables, ResultReason } from './enums.ts'
+import { batchItemHead, protocolVersionHead } from './heads.ts'
 import { bytes, dateTime, enumeration, integer, text } from './kinds.ts'
 import { payloadsOf } from './payloads/index.ts'
 import { MessageReader, optional, optionalRepeated, required, struct } from './struct.ts'
@@ -105,8 +106,6 @@ export function decodeResponse(frame: Uint8Array): ResponseMessage {
 
 const responseMessageHead = (Tag.ResponseMessage << 8) | ItemType.Structure
 const responseHeaderHead = (Tag.ResponseHeader << 8) | ItemType.Structure
-const protocolVersionHead = (Tag.ProtocolVersion << 8) | ItemType.Structure
-const batchItemHead = (Tag.BatchItem << 8) | ItemType.Structure
 
 /** Of KMIP 1.0 it is exactly Protocol Version, Time Stamp and Batch Count: libkmip takes nothing else. */
 const ResponseHeader = struct('Response Header', {
