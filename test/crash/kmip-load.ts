@@ -26,6 +26,7 @@ export class KmipLoad {
   #begun = 0
   readonly violations: Violation[] = []
   readonly connections: ConnectionLog[] = []
+  readonly #clients: KmipClient[] = []
   /** Called with each acknowledgement. */
   readonly #onAcknowledged: () => void
 
@@ -36,9 +37,16 @@ export class KmipLoad {
     this.#idle = [...ledger.facts].filter(({ acknowledged }) => acknowledged && !isGone(acknowledged.state))
   }
 
-  /** Resolves when every client has ended. */
+  /**
+   * Resolves when every client has ended its work. Connections stay open until `close`: a server that is killed before it has written
+   * nothing after its last answer, no close_notify either, so a trace of it ends with an answer.
+   */
   async run(options: KmipClientOptions, clients: number): Promise<void> {
     await Promise.all(Array.from({ length: clients }, () => this.#work(options)))
+  }
+
+  close(): void {
+    for (const { socket } of this.#clients) socket.destroy()
   }
 
   async #work(options: KmipClientOptions): Promise<void> {
@@ -51,14 +59,13 @@ export class KmipLoad {
     }
     const log: ConnectionLog = { localPort: client.socket.localPort!, requests: [] }
     this.connections.push(log)
+    this.#clients.push(client)
     try {
       while (this.#begun < this.#changesMax) await this.#request(client, log)
     } catch (error) {
       // the connection broke: whatever was under way stays pending
       if (!client.socket.destroyed) throw error
     }
-    // without close_notify: in a trace, the last that the server writes is an answer
-    client.socket.destroy()
   }
 
   async #request(client: KmipClient, log: ConnectionLog): Promise<void> {

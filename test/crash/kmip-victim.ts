@@ -39,6 +39,7 @@ class KmipTrial implements Trial {
       // a load of so many changes is at its end
       if (changes !== Number.POSITIVE_INFINITY) server.signal('SIGKILL')
       await server.ended
+      load.close()
       this.#server = undefined
       this.#violations.push(...load.violations)
     })()
@@ -76,7 +77,11 @@ class KmipTrial implements Trial {
   acknowledgements(calls: readonly SystemCall[]): Acknowledgement[] {
     return this.#load!.connections.flatMap(({ localPort, requests }) => {
       const own = calls.filter(({ target }) => target.startsWith('TCP') && target.endsWith(`:${localPort}]`))
-      const answers = own.filter(({ name }) => writing.has(name)).slice(-requests.length)
+      // an answer is the first that is written after something was read: what follows without a read belongs to it, or to an end
+      const moves = own.filter(({ name, result }) => writing.has(name) || (reading.has(name) && result > 0))
+      const answers = moves
+        .filter(({ name }, at) => writing.has(name) && reading.has(moves[at - 1]?.name ?? ''))
+        .slice(-requests.length)
       if (answers.length !== requests.length) throw new Error(`${requests.length} requests, ${answers.length} answers`)
       return answers.flatMap(({ begunAt }, at) => {
         if (requests[at] !== 'change') return []
