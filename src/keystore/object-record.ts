@@ -4,8 +4,8 @@ import type { ObjectFields } from '../objects/managed-object.ts'
 import { liveStates } from '../objects/state.ts'
 import type { Row } from '../store/schema.ts'
 
-/** The row of an object as it is to be written. */
-export function rowOf(scope: Scope, object: ManagedObject): Unauthenticated<'objects'> {
+/** The row of an object as it is to be written, as that version of it. */
+export function rowOf(scope: Scope, object: ManagedObject, rowVersion: number): Unauthenticated<'objects'> {
   const { fields } = object
   return {
     tenant: scope.tenant,
@@ -25,7 +25,7 @@ export function rowOf(scope: Scope, object: ManagedObject): Unauthenticated<'obj
     key_version: fields.keyVersion,
     blob_version: fields.blobVersion,
     record: fields.record,
-    row_version: fields.rowVersion,
+    row_version: rowVersion,
   }
 }
 

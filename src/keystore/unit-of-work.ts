@@ -240,14 +240,15 @@ export class UnitOfWork {
    * more hangs itself on this one.
    */
   #refuseOldKeys(changed: Iterable<Pending>): MaybePromise<void> {
-    const sealed: number[] = []
+    let sealed: number | 'several' | undefined
     for (const { stored, current } of changed) {
-      const isSealedHere = current.fields.record.byteLength > 0 && current.fields.record !== stored?.fields.record
-      if (isSealedHere) sealed.push(current.fields.keyVersion)
+      const { record, keyVersion } = current.fields
+      if (record.byteLength === 0 || record === stored?.fields.record) continue
+      sealed = sealed === undefined || sealed === keyVersion ? keyVersion : 'several'
     }
-    if (sealed.length === 0) return undefined
+    if (sealed === undefined) return undefined
     return next(this.objects.serviceKeys(), ({ activeVersion }) => {
-      if (sealed.every((keyVersion) => keyVersion === activeVersion)) return
+      if (sealed === activeVersion) return
       throw new KryptonError('store-conflict', 'the Service Key was rotated meanwhile: repeat the request')
     })
   }
@@ -262,7 +263,7 @@ export class UnitOfWork {
   #addChanges(changes: Change[], keys: TenantKeys, { stored, current }: Pending): void {
     const { scope } = this.objects
     const expectedVersion = stored?.fields.rowVersion ?? 0
-    const row = rowOf(scope, current.with({ rowVersion: expectedVersion + 1 }))
+    const row = rowOf(scope, current, expectedVersion + 1)
     const authenticated = { ...row, mac: keys.macRow('objects', row) }
     if (stored === undefined) changes.push({ table: 'objects', kind: 'insert', row: authenticated })
     else changes.push({ table: 'objects', kind: 'update', row: authenticated, expectedVersion })
@@ -270,16 +271,17 @@ export class UnitOfWork {
     if (stored !== undefined && stored.fields.state === current.fields.state) {
       if (sameIndexedValues(stored.attributes, current.attributes)) return
     }
-    const before = stored === undefined ? new Map<string, never>() : indexValuesOf(stored)
+    const before = stored === undefined ? undefined : indexValuesOf(stored)
     const after = indexValuesOf(current)
+    if (after.size === 0 && (before === undefined || before.size === 0)) return
     const place = { ...scope, sequence: current.fields.sequence, object: current.fields.id }
-    for (const [key, { attribute, bytes }] of before) {
+    for (const [key, { attribute, bytes }] of before ?? []) {
       if (after.has(key)) continue
       for (const token of keys.everyIndexToken(attribute, bytes))
         changes.push({ table: 'object_index', kind: 'delete', key: { ...place, attribute, token } })
     }
     for (const [key, { attribute, bytes }] of after) {
-      if (before.has(key)) continue
+      if (before?.has(key) === true) continue
       for (const token of keys.indexTokens(attribute, bytes))
         changes.push({ table: 'object_index', kind: 'insert', row: { ...place, attribute, token } })
     }

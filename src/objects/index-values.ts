@@ -16,18 +16,22 @@ export interface IndexValue {
  * whatever its type: so a filter that gives no type finds it, and one text is one name of a service. A destroyed object
  * lets go of its Names: they may be given to another.
  */
-export function indexValuesOf(object: ManagedObject): Map<string, IndexValue> {
-  const values = new Map<string, IndexValue>()
+export function indexValuesOf(object: ManagedObject): ReadonlyMap<string, IndexValue> {
+  let values: Map<string, IndexValue> | undefined
   const { attributes } = object
-  for (const name of [...indexedNames, ...attributes.customNames()]) {
+  for (const name of indexedNamesOf(attributes)) {
     if (name === 'name' && isDestroyed(object.fields.state)) continue
     for (const { value } of attributes.instances(name)) {
       const bytes = indexBytes(name, value)
-      if (bytes !== undefined) values.set(`${name}\0${bytes.toString('latin1')}`, { attribute: name, bytes })
+      if (bytes === undefined) continue
+      values ??= new Map()
+      values.set(`${name}\0${bytes.toString('latin1')}`, { attribute: name, bytes })
     }
   }
-  return values
+  return values ?? noValues
 }
+
+const noValues: ReadonlyMap<string, IndexValue> = new Map()
 
 /** True if the index has all of these for the object, as it stands in its row. */
 export function isIndexedByAll({ attributes, fields }: ManagedObject, values: readonly IndexValue[]): boolean {
@@ -51,7 +55,9 @@ export function indexValueOf(filter: WireAttribute): IndexValue | undefined {
 
 /** True if two sets of attributes have the very same values to index, without encoding them: most changes touch none. */
 export function sameIndexedValues(before: Attributes, after: Attributes): boolean {
-  for (const name of [...indexedNames, ...new Set([...before.customNames(), ...after.customNames()])]) {
+  const names = indexedNamesOf(before)
+  const others = after.customNames().filter((name) => !before.has(name))
+  for (const name of others.length === 0 ? names : [...names, ...others]) {
     const own = before.instances(name)
     const other = after.instances(name)
     if (own.length !== other.length || own.some(({ value }, i) => value !== other[i]!.value)) return false
@@ -73,6 +79,12 @@ function isCustom(name: string): boolean {
 
 function textBytes(text: string | undefined): Buffer | undefined {
   return text === undefined ? undefined : Buffer.from(text, 'utf8')
+}
+
+/** Names under which the attributes may have something to index. */
+function indexedNamesOf(attributes: Attributes): readonly string[] {
+  const customNames = attributes.customNames()
+  return customNames.length === 0 ? indexedNames : [...indexedNames, ...customNames]
 }
 
 /** Attributes of the specification that are indexed, in its order; custom ones all are. */

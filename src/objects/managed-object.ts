@@ -135,9 +135,9 @@ export class ManagedObject {
 
   /** The object after a change. `attributes`, when given, are all of them: dates and state in the fields follow from them. */
   with(change: Partial<Omit<ObjectFields, 'id'>>, attributes?: Attributes): ManagedObject {
-    const { structure, uniqueIdentifier } = this
+    const { uniqueIdentifier } = this
     if (attributes === undefined) {
-      const known = { encoded: this.#encoded, structure, uniqueIdentifier }
+      const known = { encoded: this.#encoded, structure: this.#structure, uniqueIdentifier }
       return new ManagedObject({ ...this.fields, ...change }, this.attributes, known)
     }
     const fields = {
@@ -147,7 +147,7 @@ export class ManagedObject {
       deactivationDate: attributes.first('deactivationDate'),
     }
     if (hasState(fields.objectType)) attributes.set('state', fields.state)
-    return new ManagedObject(fields, attributes, { structure, uniqueIdentifier })
+    return new ManagedObject(fields, attributes, { structure: this.structure, uniqueIdentifier })
   }
 }
 

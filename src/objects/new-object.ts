@@ -8,6 +8,7 @@ import { limits } from '../limits.ts'
 import { checkAttributesSize, setRequested } from './attributes.ts'
 import { KeyForm, ManagedObject } from './managed-object.ts'
 import { hasLeaseTime, hasState } from './stored-attributes.ts'
+import { uniqueIdentifierOf } from './unique-identifier.ts'
 
 /** What a Create or a Register asks for. */
 export interface NewObject {
@@ -92,14 +93,23 @@ export function newObject(request: NewObject): ManagedObject {
   attributes.set('extractable', extractable)
   attributes.set('neverExtractable', !extractable)
 
+  const uniqueIdentifier = uniqueIdentifierOf(request.id)
+  attributes.set('uniqueIdentifier', uniqueIdentifier)
+  attributes.set('objectType', objectType)
+  if (hasLeaseTime(objectType)) attributes.set('leaseTime', limits.leaseSeconds)
+  if (hasState(objectType)) attributes.set('state', State.PreActive)
+  if (algorithm !== 0) attributes.set('cryptographicAlgorithm', algorithm)
+  else attributes.remove('cryptographicAlgorithm')
+  if (lengthBits !== 0) attributes.set('cryptographicLength', lengthBits)
+  else attributes.remove('cryptographicLength')
   const fields = {
     id: request.id,
     sequence: request.sequence,
     objectType,
     archived: false,
     state: State.PreActive,
-    activationDate: undefined,
-    deactivationDate: undefined,
+    activationDate: attributes.first('activationDate'),
+    deactivationDate: attributes.first('deactivationDate'),
     algorithm,
     lengthBits,
     keyFormatType,
@@ -107,21 +117,16 @@ export function newObject(request: NewObject): ManagedObject {
     dataType: request.dataType,
     keyVersion: 0,
     blobVersion: 1,
-    record: new Uint8Array(0),
+    record: noRecord,
     rowVersion: 0,
   }
-  const object = new ManagedObject(fields, attributes, { structure: request.structure })
-  attributes.set('uniqueIdentifier', object.uniqueIdentifier)
-  attributes.set('objectType', objectType)
-  if (hasLeaseTime(objectType)) attributes.set('leaseTime', limits.leaseSeconds)
-  if (algorithm !== 0) attributes.set('cryptographicAlgorithm', algorithm)
-  else attributes.remove('cryptographicAlgorithm')
-  if (lengthBits !== 0) attributes.set('cryptographicLength', lengthBits)
-  else attributes.remove('cryptographicLength')
-  const made = object.with({}, attributes)
+  const made = new ManagedObject(fields, attributes, { structure: request.structure, uniqueIdentifier })
   checkAttributesSize(made)
   return made
 }
+
+/** Nothing is sealed yet. */
+const noRecord = new Uint8Array(0)
 
 /** Digest (3.17); the format is that of the digested form, which an Opaque Object does not have. */
 export function digestAttribute(keyFormatType: number, digestValue: Buffer): AttributeValues['digest'] {

@@ -10,12 +10,7 @@ import type { ObjectFields, Serving } from './managed-object.ts'
  * one place, and rows stay small. After them stands the object's structure, an item of TTLV, where it has one.
  */
 export function encodeStored(attributes: Attributes, structure?: Uint8Array): Uint8Array {
-  const encoded = encodeAttributes(
-    attributes,
-    (name) =>
-      fieldAttributes.has(name) ||
-      usual.some(([usually, value]) => usually === name && attributes.first(usually) === value),
-  )
+  const encoded = encodeAttributes(attributes, (name) => fieldAttributes.has(name) || isUsual(attributes, name))
   return structure === undefined ? encoded : Buffer.concat([encoded, structure])
 }
 
@@ -86,9 +81,14 @@ const fieldAttributes: ReadonlySet<string> = new Set([
 ] satisfies AttributeName[])
 
 /** What the server sets when nobody asked for anything else (3.48 to 3.51). */
-const usual = [
+const usual: ReadonlyMap<AttributeName, boolean> = new Map([
   ['sensitive', false],
   ['alwaysSensitive', false],
   ['extractable', true],
   ['neverExtractable', false],
-] as const
+])
+
+function isUsual(attributes: Attributes, name: string): boolean {
+  const value = usual.get(name as AttributeName) // a custom one is not among them
+  return value !== undefined && attributes.first(name as AttributeName) === value // as above
+}

@@ -256,20 +256,26 @@ export class Connection implements TurnTaker, ServedConnection {
       return this.#onFailedRequest(slot, error)
     }
     if (answer instanceof Promise) {
-      const bytes = frame.length
-      this.#countUnanswered(bytes)
-      answer
-        .then(
-          (settled) => this.#finish(slot, settled),
-          (error: unknown) => this.#onFailedRequest(slot, error),
-        )
-        .finally(() => {
-          this.#countUnanswered(-bytes)
-          this.#askToWrite()
-        })
+      this.#countUnanswered(frame.length)
+      answer.then(
+        (settled) => this.#finishLate(slot, settled),
+        (error: unknown) => this.#onFailedLate(slot, error),
+      )
     } else {
       this.#finish(slot, answer)
     }
+  }
+
+  #finishLate(slot: Slot, answer: Answer): void {
+    this.#finish(slot, answer)
+    this.#countUnanswered(-slot.frame.length)
+    this.#askToWrite()
+  }
+
+  #onFailedLate(slot: Slot, error: unknown): void {
+    this.#onFailedRequest(slot, error)
+    this.#countUnanswered(-slot.frame.length)
+    this.#askToWrite()
   }
 
   /** A frame that waits for its answer stays in memory, whoever sent it: a connection that has ended keeps it until it is done. */

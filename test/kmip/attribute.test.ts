@@ -91,6 +91,82 @@ describe('Attributes', () => {
   })
 })
 
+type Lists = Map<string, { index: number; value: unknown }[]>
+
+/** What may be done to attributes, on a plain model: each name has a list of instances in the order of their indices. */
+const steps: Readonly<Record<string, (attributes: Attributes, lists: Lists, at: Step) => void>> = {
+  set: (attributes, lists, { name, value }) => {
+    if (name.startsWith('x-')) return
+    attributes.set(name as 'contactInformation', value as string)
+    lists.set(name, [{ index: 0, value }])
+  },
+  add: (attributes, lists, { name, value }) => {
+    const list = lists.get(name) ?? []
+    const index = (list.at(-1)?.index ?? -1) + 1
+    expect(attributes.addValue(name, value)).toBe(index)
+    lists.set(name, [...list, { index, value }])
+  },
+  put: (attributes, lists, { name, index, value }) => {
+    attributes.putValue(name, index, value)
+    const others = (lists.get(name) ?? []).filter((one) => one.index !== index)
+    lists.set(
+      name,
+      [...others, { index, value }].sort((a, b) => a.index - b.index),
+    )
+  },
+  remove: (attributes, lists, { name, index }) => {
+    const list = lists.get(name) ?? []
+    const rest = list.filter((one) => one.index !== index)
+    expect(attributes.remove(name, index)).toBe(rest.length < list.length)
+    if (rest.length === 0) lists.delete(name)
+    else lists.set(name, rest)
+  },
+  removeAll: (attributes, lists, { name }) => expect(attributes.remove(name)).toBe(lists.delete(name)),
+}
+
+interface Step {
+  readonly kind: string
+  readonly name: string
+  readonly index: number
+  readonly value: unknown
+}
+
+/** In the order in which they are listed. */
+const stepNames = ['objectGroup', 'contactInformation', 'x-a', 'x-b'] as const
+
+const anyStep = fc.record({
+  kind: fc.constantFrom(...Object.keys(steps)),
+  name: fc.constantFrom(...stepNames),
+  index: fc.integer({ min: 0, max: 3 }),
+  value: fc.string({ maxLength: 3 }),
+})
+
+test('attributes are lists of instances by name, whatever was done to them', () => {
+  fc.assert(
+    fc.property(fc.array(anyStep, { maxLength: 20 }), (all) => {
+      const attributes = new Attributes()
+      const lists: Lists = new Map()
+      for (const drawn of all) {
+        const isCustom = drawn.name.startsWith('x-')
+        const step = isCustom ? { ...drawn, value: { itemType: ItemType.TextString, value: drawn.value } } : drawn
+        const clone = attributes.clone()
+        const before = encodeAttributes(clone)
+        steps[step.kind]!(attributes, lists, step)
+        expect(encodeAttributes(clone)).toEqual(before)
+        expect(attributes.names()).toEqual(stepNames.filter((name) => lists.has(name)))
+        for (const name of stepNames) {
+          const list = lists.get(name) ?? []
+          expect(attributes.instances(name)).toEqual(list)
+          expect(attributes.first(name as 'contactInformation')).toBe(list[0]?.value)
+          expect(attributes.has(name)).toBe(list.length > 0)
+          for (const index of [0, 1, 2, 3])
+            expect(attributes.has(name, index)).toBe(list.some((one) => one.index === index))
+        }
+      }
+    }),
+  )
+})
+
 describe('attributes in a record', () => {
   test('come back as they were, with their indices', () => {
     fc.assert(
