@@ -1,31 +1,29 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { parseArgs } from 'node:util'
 import { type Identity, KryptonServer } from '../integration/krypton-server.ts'
 import { removeDirectory, temporaryDirectory } from '../support/counterparts.ts'
+import { harnessFlags } from '../support/harness-flags.ts'
 import type { KmipClientOptions } from '../support/kmip-client.ts'
 import { Hammer, hammerWhileRevoked } from './hammer.ts'
 import { defects, type StaleDefect } from './stale-server.ts'
 
-/*
- * npm run coherence -- [--changes N] [--threads T] [--connections C]
- *
- * A whole server with several listener threads; connections on all of them change keys and ask for them. After a change was acknowledged
- * nobody may be answered from the state before it, and after a client was revoked none of its connections may be served. Servers whose
- * threads are told of changes too late, or never, must be found out first.
- */
-const { values } = parseArgs({
-  options: {
-    changes: { type: 'string', default: '20000' },
-    threads: { type: 'string', default: '3' },
-    connections: { type: 'string', default: '24' },
-  },
+const {
+  changes: changeCount,
+  threads,
+  connections,
+} = harnessFlags({
+  help: `
+npm run coherence -- [--changes N] [--threads T] [--connections C]
+
+A whole server with several listener threads; connections on all of them change keys and ask for them. After a change was acknowledged
+nobody may be answered from the state before it, and after a client was revoked none of its connections may be served. Servers whose
+threads are told of changes too late, or never, must be found out first.
+
+npm run coherence -- --changes 5000`,
+  numbers: { changes: 20_000, threads: 3, connections: 24 },
 })
-const [changeCount, threads, connections] = [values.changes, values.threads, values.connections].map(Number)
-if (![changeCount, threads, connections].every((count) => Number.isInteger(count) && count! >= 2))
-  throw new Error('usage: npm run coherence -- [--changes N] [--threads T] [--connections C]: whole numbers from 2')
-const plantedChanges = Math.min(changeCount!, 2_000)
+const plantedChanges = Math.min(changeCount, 2_000)
 
 let ok = true
 for (const defect of defects) {
@@ -33,7 +31,7 @@ for (const defect of defects) {
   process.stdout.write(`planted '${defect}': ${stale.length === 0 ? 'NOT FOUND' : `found: ${stale[0]}`}\n`)
   if (stale.length === 0) ok = false
 }
-const { stale, acknowledged, answers } = await hammer(changeCount!)
+const { stale, acknowledged, answers } = await hammer(changeCount)
 for (const line of stale.slice(0, 10)) process.stdout.write(`stale: ${line}\n`)
 if (stale.length > 0) ok = false
 process.stdout.write(
@@ -50,7 +48,7 @@ async function hammer(changes: number, defect?: StaleDefect) {
     env: { KRYPTON_SERVER_THREADS: String(threads), ...planted },
   })
   try {
-    const keys = await Hammer.connect(optionsOf(server, server.demo), connections!, changes)
+    const keys = await Hammer.connect(optionsOf(server, server.demo), connections, changes)
     await keys.run()
     // What is found with keys need not be found with clients.
     const served = keys.stale.length > 0 ? [] : await leave(server)
@@ -63,7 +61,7 @@ async function hammer(changes: number, defect?: StaleDefect) {
 
 async function leave(server: KryptonServer): Promise<string[]> {
   const leaver = optionsOf(server, await server.addClient('leaver', 'coherence'))
-  return hammerWhileRevoked(leaver, connections!, () => server.revokeClient('leaver', 'coherence'))
+  return hammerWhileRevoked(leaver, connections, () => server.revokeClient('leaver', 'coherence'))
 }
 
 function optionsOf({ port }: KryptonServer, { caFile, certFile, keyFile }: Identity): KmipClientOptions {

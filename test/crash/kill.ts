@@ -4,13 +4,14 @@ import { join } from 'node:path'
 import { type CycleResult, type Planted, parseCampaign, runCampaign } from './campaign.ts'
 import { type Defect, type Finding, type Trial, violationsIn } from './victim.ts'
 
-/**
- * Kills a process under load at random moments and looks at what it left: nothing that was acknowledged is lost, nothing is half-written,
- * nothing destroyed is back. By default it is the whole server under KMIP clients; `--victim store` is the store alone, and quicker.
- * It says nothing about what the kernel holds for the disk: `power-loss.ts` does. The first start on an empty directory is not killed
- * before it serves.
- */
-const options = parseCampaign(100)
+const options = parseCampaign(
+  'crash',
+  `Kills a process under load at random moments and looks at what it left: nothing that was acknowledged is lost, nothing is half-written,
+nothing destroyed is back. The store alone is quicker.
+It says nothing about what the kernel holds for the disk: power-loss.ts does. The first start on an empty directory is not killed
+before it serves.`,
+  100,
+)
 const { victim } = options
 const root = mkdtempSync(join(tmpdir(), 'krypton-kill-'))
 process.on('exit', () => rmSync(root, { recursive: true, force: true }))

@@ -5,13 +5,14 @@ import { type CycleResult, parseCampaign, runCampaign, unavailable } from './cam
 import { DiskImage, whyNoImages } from './disk-image.ts'
 import { type Defect, type Trial, type Violation, violationsIn } from './victim.ts'
 
-/**
- * Takes the power away under load: the disk is a file, which is copied at a random moment while the process is stopped; what was
- * acknowledged until then must be in the copy. By default all of a server's directory is on that disk, and it is made there in the same
- * life; `--victim store` is the store alone. A victim that does not sync must fail here, or the run says nothing. It does not prove that a
- * disk keeps what it says that it has written, nor what it does with writes that were under way.
- */
-const options = parseCampaign(20)
+const options = parseCampaign(
+  'power-loss',
+  `Takes the power away under load: the disk is a file, which is copied at a random moment while the process is stopped; what was
+acknowledged until then must be in the copy. All of a server's directory is on that disk, and it is made there in the
+same life. A victim that does not sync must fail here, or the run says nothing. It does not prove that a
+disk keeps what it says that it has written, nor what it does with writes that were under way.`,
+  20,
+)
 const root = mkdtempSync(join(tmpdir(), 'krypton-power-'))
 process.on('exit', () => rmSync(root, { recursive: true, force: true }))
 

@@ -6,13 +6,13 @@ import { type CycleResult, parseCampaign, runCampaign, unavailable } from './cam
 import { type SystemCall, systemCallsIn, tracer } from './system-calls.ts'
 import type { Acknowledgement, Defect, Violation } from './victim.ts'
 
-/**
- * Watches the system calls under one client's load: the first byte of each answer to a change leaves after the change has been written to
- * the write-ahead log and the sync of that has returned, both after the request was read. By default it is the whole server under a KMIP
- * client; `--victim store` is the store alone. One client, so that no other's sync can be taken for its own. It does not prove that what was
- * synced is the change: `kill.ts` and `power-loss.ts` do.
- */
-const options = parseCampaign(1)
+const options = parseCampaign(
+  'strace',
+  `Watches the system calls under one client's load: the first byte of each answer to a change leaves after the change has been written to
+the write-ahead log and the sync of that has returned, both after the request was read. One client, so that no
+other's sync can be taken for its own. It does not prove that what was synced is the change: npm run crash and npm run power-loss do.`,
+  1,
+)
 const root = mkdtempSync(join(tmpdir(), 'krypton-strace-'))
 process.on('exit', () => rmSync(root, { recursive: true, force: true }))
 

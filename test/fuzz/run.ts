@@ -1,6 +1,5 @@
 import { once } from 'node:events'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import type { Coverage } from './coverage.ts'
 import { Executor, inputMsMax } from './executor.ts'
@@ -8,12 +7,7 @@ import type { ChunkResult } from './executor.ts'
 import { plantedTargets } from './planted.ts'
 import { loadSeeds } from './seeds.ts'
 import { absent, sharedDirectory } from '../kmip/shared.ts'
-
-/**
- * Fuzz of frame reader and decoder, and of the readers of JSON and XML: `npm run fuzz -- [--cycles N] [--seed S] [--threads T] [--state FILE]`.
- * First it must find defects that were planted; then it runs N inputs (10 million unless told) on T threads (2). With a state file an
- * interrupted run goes on where it was. Exit status: 0 nothing found and every goal met, 1 not, 2 void: a planted defect was not found.
- */
+import { harnessFlags } from '../support/harness-flags.ts'
 
 /**
  * What the run must reach. Two runs of 10 million ended 3 to 12 MiB above where they began (compiled code, the collector's own pages): a leak of
@@ -24,19 +18,23 @@ const chunkSize = 50_000
 const coverageCount = 300_000
 const plantedCount = 1_000_000
 
-const { values } = parseArgs({
-  options: {
-    cycles: { type: 'string', default: '10000000' },
-    seed: { type: 'string', default: '1' },
-    threads: { type: 'string', default: '2' },
-    state: { type: 'string' },
-  },
+const {
+  cycles,
+  seed,
+  threads,
+  state: stateFile,
+} = harnessFlags({
+  help: `
+npm run fuzz -- [--cycles N] [--seed S] [--threads T] [--state FILE]
+
+Fuzz of frame reader and decoder, and of the readers of JSON and XML. First it must find defects that were planted; then it runs N inputs
+(10 million unless told) on T threads (2). With a state file an interrupted run goes on where it was. Exit status: 0 nothing found and
+every goal met, 1 not, 2 void: a planted defect was not found.
+
+npm run fuzz -- --cycles 1000000`,
+  numbers: { cycles: 10_000_000, seed: 1, threads: 2 },
+  texts: { state: [] },
 })
-const cycles = Number(values.cycles)
-const seed = Number(values.seed)
-if (!Number.isSafeInteger(cycles) || cycles < 1 || !Number.isSafeInteger(seed)) {
-  throw new Error('usage: npm run fuzz -- [--cycles N] [--seed S] [--threads T] [--state FILE]')
-}
 
 let shownAt = 0
 
@@ -90,7 +88,7 @@ async function runAll() {
   let finding: ChunkResult['finding']
 
   await Promise.all(
-    Array.from({ length: Number(values.threads) }, async (_, thread) => {
+    Array.from({ length: threads }, async (_, thread) => {
       const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: { seeds, seed } })
       while (queue.length > 0 && finding === undefined) {
         const chunk = queue.shift()!
@@ -112,7 +110,7 @@ async function runAll() {
           last: result.memoryBytes,
           chunks: seen.chunks + 1,
         })
-        if (values.state !== undefined) writeFileSync(values.state, JSON.stringify(totals))
+        if (stateFile !== undefined) writeFileSync(stateFile, JSON.stringify(totals))
         progress(totals)
       }
       await worker.terminate()
@@ -125,8 +123,8 @@ async function runAll() {
 }
 
 function restored(): Totals {
-  if (values.state !== undefined && existsSync(values.state)) {
-    const state = JSON.parse(readFileSync(values.state, 'utf8')) as Totals
+  if (stateFile !== undefined && existsSync(stateFile)) {
+    const state = JSON.parse(readFileSync(stateFile, 'utf8')) as Totals
     if (state.seed === seed && state.cycles === cycles) return state
   }
   return { seed, cycles, done: [], executions: 0, pastHeader: 0, messages: 0, slowestMs: 0, ms: 0 }

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { pathToFileURL } from 'node:url'
 import { Operation } from '../../src/kmip/enums.ts'
 import { creation } from '../coherence/key-life.ts'
@@ -8,23 +7,24 @@ import type { ResponseBatchItem } from '../../src/kmip/response-message.ts'
 import { exchange, payloadOf, refusalIn, type Step, step } from '../crash/kmip-exchange.ts'
 import { KryptonServer } from '../integration/krypton-server.ts'
 import { removeDirectory, temporaryDirectory } from '../support/counterparts.ts'
+import { harnessFlags } from '../support/harness-flags.ts'
 import { KmipClient, type KmipClientOptions } from '../support/kmip-client.ts'
 import { keptByNode } from './bare-server.ts'
 import { type Leak, leaks } from './watched-server.ts'
 import { type Reading, readWhenQuiet } from './reading.ts'
 
-/*
- * npm run test:leaks -- [--cycles N] [--json]
- *
- * Clients connect to a whole server, get a key and close, N times in all: afterwards it holds as many descriptors, threads and slots as before, give or take what comes and goes, and no more memory than a bare TLS server of the same Node keeps of as
- * many connections. A leak that is planted must be found first, each kind.
- */
-const { values } = parseArgs({
-  options: { cycles: { type: 'string', default: '50000' }, json: { type: 'boolean', default: false } },
+const { cycles, json } = harnessFlags({
+  help: `
+npm run test:leaks -- [--cycles N] [--json]
+
+Clients connect to a whole server, get a key and close, N times in all: afterwards it holds as many descriptors, threads and slots as
+before, give or take what comes and goes, and no more memory than a bare TLS server of the same Node keeps of as many connections. A leak
+that is planted must be found first, each kind.
+
+npm run test:leaks -- --cycles 1000`,
+  numbers: { cycles: 50_000 },
+  switches: ['json'],
 })
-const cycles = Number(values.cycles)
-if (!Number.isInteger(cycles) || cycles < 1)
-  throw new Error('usage: npm run test:leaks -- [--cycles N] [--json]: a whole number from 1')
 
 const connectionsAtOnce = 8
 const attemptsMax = 5
@@ -50,7 +50,7 @@ const bareKiBEach = await inDirectory((directory) => keptByNode(directory, bareC
 const { before, after, faults } = await connectAgainAndAgain(cycles, { allowedKiBEach: bareKiBEach })
 for (const fault of faults) process.stderr.write(`fault: ${fault}\n`)
 if (faults.length > 0) ok = false
-if (values.json) process.stdout.write(`${JSON.stringify({ ok, cycles, before, after, bareKiBEach, faults })}\n`)
+if (json) process.stdout.write(`${JSON.stringify({ ok, cycles, before, after, bareKiBEach, faults })}\n`)
 else {
   process.stdout.write(`${cycles} connections     before     after\n`)
   for (const name of ['descriptors', 'threads', 'slots', 'residentMiB'] as const)

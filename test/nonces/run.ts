@@ -1,30 +1,25 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { nativeAddon } from '../../src/crypto/native.ts'
 import { removeDirectory, temporaryDirectory } from '../support/counterparts.ts'
+import { harnessFlags } from '../support/harness-flags.ts'
 import { type NonceDefect } from './defects.ts'
 import { buildForking, drawNonces } from './draws.ts'
 import { traceKeys } from './random-calls.ts'
 import { wrapUnderLimit } from './wrap-limit.ts'
 
-/*
- * npm run test:nonces -- [--nonces N] [--cycles N] [--keys N] [--json]
- *
- * With the addon, where there is one, and without: N nonces of processes that were forked and stopped, none twice; N keys of each kind, each with a call of the kernel's generator of its own; and a key in
- * AES-256-GCM with a low limit, under which several threads wrap and are killed N times in all, and which is never passed. What is planted must be found first. Needs strace and g++.
- */
-const { values } = parseArgs({
-  options: {
-    nonces: { type: 'string', default: '10000000' },
-    cycles: { type: 'string', default: '100' },
-    keys: { type: 'string', default: '100' },
-    json: { type: 'boolean', default: false },
-  },
+const { nonces, cycles, keys, json } = harnessFlags({
+  help: `
+npm run test:nonces -- [--nonces N] [--cycles N] [--keys N] [--json]
+
+With the addon, where there is one, and without: N nonces of processes that were forked and stopped, none twice; N keys of each kind, each
+with a call of the kernel's generator of its own; and a key in AES-256-GCM with a low limit, under which several threads wrap and are
+killed N times in all, and which is never passed. What is planted must be found first. Needs strace and g++.
+
+npm run test:nonces -- --nonces 400000 --cycles 10 --keys 20`,
+  numbers: { nonces: 10_000_000, cycles: 100, keys: 100 },
+  switches: ['json'],
 })
-const [nonces, cycles, keys] = [values.nonces, values.cycles, values.keys].map(Number)
-if (![nonces, cycles, keys].every((count) => Number.isInteger(count) && count! >= 1))
-  throw new Error('usage: npm run test:nonces -- [--nonces N] [--cycles N] [--keys N] [--json]: whole numbers from 1')
 
 /** Enough for a planted defect to show. */
 const planted = { nonces: 20_000, lives: 5, keys: 3 }
@@ -41,11 +36,11 @@ for (const making of nativeAddon() === undefined ? (['off'] as const) : (['requi
   process.env['KRYPTON_NATIVE'] = making
   await runMaking(making === 'off' ? 'without the addon' : 'with the addon')
 }
-if (values.json) process.stdout.write(`${JSON.stringify({ ok, rows })}\n`)
+if (json) process.stdout.write(`${JSON.stringify({ ok, rows })}\n`)
 else
   for (const { making, what, result, faults } of rows)
     process.stdout.write(`${making.padEnd(18)} ${what.padEnd(42)} ${result}; ${faults} faults\n`)
-process.stdout.write(values.json ? '' : ok ? 'nonces: ok\n' : 'nonces: FAILED\n')
+process.stdout.write(json ? '' : ok ? 'nonces: ok\n' : 'nonces: FAILED\n')
 process.exit(ok ? 0 : 1)
 
 async function runMaking(making: string): Promise<void> {
@@ -59,7 +54,7 @@ async function runMaking(making: string): Promise<void> {
     await inFolder((at) => wrapUnderLimit(at, { lives: planted.lives, defect: 'counts in its thread' })),
   )
 
-  const drawn = await inFolder((at) => drawNonces(at, forking, { count: nonces! }))
+  const drawn = await inFolder((at) => drawNonces(at, forking, { count: nonces }))
   const { processes, stops } = drawn
   tell(
     making,
@@ -67,14 +62,14 @@ async function runMaking(making: string): Promise<void> {
     `${drawn.nonces} of ${processes} processes, half of them forked, ${stops} stops`,
     drawn.faults,
   )
-  const traced = await inFolder((at) => traceKeys(at, { count: keys! }))
+  const traced = await inFolder((at) => traceKeys(at, { count: keys }))
   tell(
     making,
     "keys, each with a call of the kernel's own",
     `${traced.keys} keys, ${traced.calls} calls`,
     traced.faults,
   )
-  const wrapped = await inFolder((at) => wrapUnderLimit(at, { lives: cycles! }))
+  const wrapped = await inFolder((at) => wrapUnderLimit(at, { lives: cycles }))
   const under = `${wrapped.keys} keys in suite 0x01, ${wrapped.kills} kills, ${wrapped.records} records, at most ${wrapped.mostOfKey} of ${wrapped.limit} a key`
   tell(making, 'limit of a key, never passed', under, wrapped.faults)
 }

@@ -1,8 +1,8 @@
 import { mkdirSync, readFileSync, existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import type { KeyOf } from '../../src/store/schema.ts'
 import { removeDirectory, temporaryDirectory } from '../support/counterparts.ts'
+import { harnessFlags } from '../support/harness-flags.ts'
 import { defects } from './defects.ts'
 import { destroySubtrees } from './destructions.ts'
 import { type KillOutcome, Kills, points } from './kills.ts'
@@ -10,46 +10,26 @@ import { linesOf, shownElsewhere, tableOf } from './table.ts'
 import { tamper } from './tampering.ts'
 import { masterKey, rotateUnderLoad } from './under-load.ts'
 
-/*
- * npm run test:hierarchy -- [--ivk N] [--l2 N] [--l3 N] [--rate R] [--threads T] [--cycles N] [--flips N] [--subtrees N] [--state DIRECTORY] [--json]
- *
- * Rotates the keys of a whole server while clients ask it at a steady rate: no request may fail, every key must be what it was, nothing may be left under an old version. Then kills rotations at every
- * named step and at any moment, `--cycles` times, and looks at what they left before and after they were finished. Then destroys `--subtrees` random subtrees
- * as their dry runs foresee, tampers with every column of every row, and flips
- * `--flips` bits in the files of stores. What is planted must be found first. With --state a campaign that was broken off goes on.
- */
-const { values } = parseArgs({
-  options: {
-    ivk: { type: 'string', default: '100' },
-    l2: { type: 'string', default: '20' },
-    l3: { type: 'string', default: '5' },
-    rate: { type: 'string', default: '1000' },
-    threads: { type: 'string', default: '2' },
-    cycles: { type: 'string', default: '300' },
-    flips: { type: 'string', default: '100000' },
-    subtrees: { type: 'string', default: '1000' },
-    state: { type: 'string' },
-    json: { type: 'boolean', default: false },
-  },
+const { ivk, l2, l3, rate, threads, cycles, flips, subtrees, state, json } = harnessFlags({
+  help: `
+npm run test:hierarchy -- [--ivk N] [--l2 N] [--l3 N] [--rate R] [--threads T] [--cycles N] [--flips N] [--subtrees N]
+                          [--state DIRECTORY] [--json]
+
+Rotates the keys of a whole server while clients ask it at a steady rate: no request may fail, every key must be what it was, nothing may
+be left under an old version. Then kills rotations at every named step and at any moment, --cycles times, and looks at what they left
+before and after they were finished. Then destroys --subtrees random subtrees as their dry runs foresee, tampers with every column of
+every row, and flips --flips bits in the files of stores. What is planted must be found first. With --state a campaign that was broken off
+goes on.
+
+npm run test:hierarchy -- --ivk 5 --l2 2 --l3 1 --rate 300 --cycles 8 --flips 2000`,
+  numbers: { ivk: 100, l2: 20, l3: 5, rate: 1000, threads: 2, cycles: 300, flips: 100_000, subtrees: 1000 },
+  texts: { state: [] },
+  switches: ['json'],
 })
-const [ivk, l2, l3, rate, threads, cycles, flips, subtrees] = [
-  values.ivk,
-  values.l2,
-  values.l3,
-  values.rate,
-  values.threads,
-  values.cycles,
-  values.flips,
-  values.subtrees,
-].map(Number)
-if (![ivk, l2, l3, rate, threads, cycles, flips, subtrees].every((count) => Number.isInteger(count) && count! >= 1))
-  throw new Error(
-    'usage: npm run test:hierarchy -- [--ivk N] [--l2 N] [--l3 N] [--rate R] [--threads T] [--cycles N] [--flips N] [--subtrees N]: whole numbers from 1',
-  )
 
 let ok = true
 // With --json the table alone is data.
-const say = (line: string): void => void (values.json ? process.stderr : process.stdout).write(`${line}\n`)
+const say = (line: string): void => void (json ? process.stderr : process.stdout).write(`${line}\n`)
 const found = (what: string, faults: readonly string[]): void => {
   say(`planted '${what}': ${faults.length === 0 ? 'NOT FOUND' : `found: ${faults[0]}`}`)
   if (faults.length === 0) ok = false
@@ -57,36 +37,36 @@ const found = (what: string, faults: readonly string[]): void => {
 
 for (const defect of defects) {
   const rotations = ['ivk', 'demo/default/default', 'ivk'].map((key) => ({ key, count: 1 }))
-  found(defect, (await rotateUnderLoad({ threads: threads!, connections: 10, rate: 200, rotations, defect })).faults)
+  found(defect, (await rotateUnderLoad({ threads: threads, connections: 10, rate: 200, rotations, defect })).faults)
 }
 await findPlantedLosses()
 found('an object more than the dry run foresaw', (await destroySubtrees(12, (objects) => objects + 1)).wrong)
 
 const outcome = await rotateUnderLoad({
-  threads: threads!,
+  threads: threads,
   connections: 40,
-  rate: rate!,
+  rate: rate,
   rotations: [
-    { key: 'ivk', count: ivk! },
-    { key: 'demo/default', count: l2! },
-    { key: 'demo/default/default', count: l3! },
-    { key: 'integrity', count: l3! },
-    { key: 'integrity:demo', count: l3! },
-    { key: masterKey, count: l3! },
+    { key: 'ivk', count: ivk },
+    { key: 'demo/default', count: l2 },
+    { key: 'demo/default/default', count: l3 },
+    { key: 'integrity', count: l3 },
+    { key: 'integrity:demo', count: l3 },
+    { key: masterKey, count: l3 },
   ],
 })
 for (const fault of outcome.faults.slice(0, 20)) say(`fault: ${fault}`)
 if (outcome.faults.length > 0) ok = false
 const kills = await killRotations()
-const destroyed = await destroySubtrees(subtrees!)
+const destroyed = await destroySubtrees(subtrees)
 for (const line of destroyed.wrong.slice(0, 20)) say(`wrong: ${line}`)
 if (destroyed.wrong.length > 0) ok = false
-const tampered = await tamper(flips!, values.state)
+const tampered = await tamper(flips, state)
 found('an object that opens to another key', tampered.planted === undefined ? [] : [tampered.planted])
 for (const line of tampered.faults.slice(0, 20)) say(`wrong: ${line}`)
 if (!tampered.ok) ok = false
 const rows = [...tableOf({ load: outcome, kills, destroyed, tampered }), ...shownElsewhere]
-if (values.json) process.stdout.write(`${JSON.stringify({ ok, rows })}\n`)
+if (json) process.stdout.write(`${JSON.stringify({ ok, rows })}\n`)
 for (const line of linesOf(rows)) say(line)
 say(ok ? 'hierarchy: ok' : 'hierarchy: FAILED')
 process.exit(ok ? 0 : 1)
@@ -137,7 +117,7 @@ async function findPlantedLosses(): Promise<void> {
 
 /** Kills until there were so many cycles; what was done before a break is counted. */
 async function killRotations(): Promise<KillOutcome> {
-  const directory = values.state ?? temporaryDirectory('rotations-killed')
+  const directory = state ?? temporaryDirectory('rotations-killed')
   mkdirSync(directory, { recursive: true })
   const stateFile = join(directory, 'progress.json')
   // What this very function has written.
@@ -146,7 +126,7 @@ async function killRotations(): Promise<KillOutcome> {
   Object.assign(kills.killed, before?.killed)
   const wrong = [...(before?.wrong ?? [])]
   await kills.prepare()
-  for (let cycle = before?.cycles ?? 0; cycle < cycles!; cycle++) {
+  for (let cycle = before?.cycles ?? 0; cycle < cycles; cycle++) {
     const lines = await kills.cycle(points[cycle % points.length]!)
     for (const line of lines.slice(0, 5)) say(`wrong: ${line}`)
     wrong.push(...lines)
@@ -154,6 +134,6 @@ async function killRotations(): Promise<KillOutcome> {
     writeFileSync(stateFile, JSON.stringify(progress))
   }
   if (wrong.length > 0) ok = false
-  if (values.state === undefined) removeDirectory(directory)
-  return { cycles: cycles!, killed: kills.killed, wrong }
+  if (state === undefined) removeDirectory(directory)
+  return { cycles: cycles, killed: kills.killed, wrong }
 }

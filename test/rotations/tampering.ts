@@ -1,9 +1,9 @@
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { isFound, type RowAttack, rowAttacks } from '../hierarchy/row-attacks.ts'
 import { newStaticKey } from '../hierarchy/fixture.ts'
 import { newFullStore } from '../hierarchy/full-store.ts'
 import { removeDirectory, temporaryDirectory } from '../support/counterparts.ts'
+import { harnessFlags } from '../support/harness-flags.ts'
 import { findPlantedKey, flipBytes } from './flips.ts'
 
 /** What tampering with a store has come to: rows for people, and whether all of it was found. */
@@ -55,11 +55,18 @@ async function attackRows(): Promise<{ attacks: readonly RowAttack[]; missed: st
   return { attacks, missed }
 }
 
-/** `node test/rotations/tampering.ts [--flips N] [--state DIRECTORY]`: this alone, without rotations. */
 if (import.meta.main) {
-  const options = { flips: { type: 'string', default: '100000' }, state: { type: 'string' } } as const
-  const { values } = parseArgs({ options })
-  const { ok, rows, planted, faults } = await tamper(Number(values.flips), values.state)
+  const { flips, state } = harnessFlags({
+    help: `
+node test/rotations/tampering.ts [--flips N] [--state DIRECTORY]
+
+Tampers with every column of every row of a store and flips bits in its files, as npm run test:hierarchy does, without rotations.
+
+node test/rotations/tampering.ts --flips 2000`,
+    numbers: { flips: 100_000 },
+    texts: { state: [] },
+  })
+  const { ok, rows, planted, faults } = await tamper(flips, state)
   for (const line of [`planted 'another key': ${planted ?? 'NOT FOUND'}`, ...faults.slice(0, 20)]) console.log(line)
   for (const [name, value] of rows) console.log(`${name.padEnd(46)} ${value}`)
   process.exit(ok ? 0 : 1)

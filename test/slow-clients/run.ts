@@ -2,43 +2,35 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
 import { FastClients } from './fast-clients.ts'
 import type { ServerReport, ServerStarted } from './messages.ts'
 import { type SlowKind, slowKinds } from './slow-client.ts'
 import type { SlowOrder, SlowReport } from './slow-process.ts'
+import { harnessFlags } from '../support/harness-flags.ts'
 
-/*
- * npm run slow-clients -- --clients 5000 [--kind 'never reads'] [--cut-within 15]
- *
- * For each way to be slow: so many slow clients beside 8 fast ones on the real listener. All slow ones must be cut within 15 s and the server
- * must stay under 1 GB; the fast clients' p99 beside them is reported as a multiple of what it was before. A listener without timeouts
- * must fail the same check, or the check is worth nothing: three clients of it are watched beside. Each slow client is a file descriptor here and one in the server: ulimit -n.
- * --cut-within gives a machine that stands still for seconds at a time more than 15: being cut at all is what CI asks.
- */
 const residentBytesMax = 1e9
 const p99RatioGoal = 2
 const fastClientCount = 8
 const baselineMs = 3_000
 
-const { values } = parseArgs({
-  options: {
-    clients: { type: 'string', default: '5000' },
-    kind: { type: 'string' },
-    'cut-within': { type: 'string', default: '15' },
-    help: { type: 'boolean' },
-  },
+const flags = harnessFlags({
+  help: `
+npm run slow-clients -- [--clients N] [--kind KIND] [--cut-within SECONDS]
+
+For each way to be slow: so many slow clients (5000 unless told) beside 8 fast ones on the real listener. All slow ones must be cut within
+15 s and the server must stay under 1 GB; the fast clients' p99 beside them is reported as a multiple of what it was before. A listener
+without timeouts must fail the same check, or the check is worth nothing: three clients of it are watched beside. Each slow client is a
+file descriptor here and one in the server: ulimit -n. --cut-within gives a machine that stands still for seconds at a time more than 15:
+being cut at all is what CI asks. Kinds: ${Object.keys(slowKinds).join(', ')}.
+
+npm run slow-clients -- --clients 250 --kind 'never reads'`,
+  numbers: { clients: 5000, 'cut-within': 15 },
+  texts: { kind: Object.keys(slowKinds) },
 })
-const clientCount = Number(values.clients)
-const cutMsMax = Number(values['cut-within']) * 1000
+const clientCount = flags.clients
+const cutMsMax = flags['cut-within'] * 1000
 /** Beyond what is allowed, because a flood is slow only when the kernel's buffers are full. */
 const patienceMs = 3 * cutMsMax
-if (values.help === true || !Number.isInteger(clientCount) || clientCount < 1 || !(cutMsMax >= 1000)) {
-  process.stderr.write(
-    `usage: npm run slow-clients -- [--clients N] [--kind KIND] [--cut-within SECONDS]\nkinds: ${Object.keys(slowKinds).join(', ')}\n`,
-  )
-  process.exit(values.help === true ? 0 : 2)
-}
 const openFilesMax = Number(/Max open files\s+(\d+)/.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1] ?? Infinity)
 if (openFilesMax < clientCount + 200) {
   process.stderr.write(`ulimit -n is ${openFilesMax}: raise it to ${clientCount + 200} or take fewer --clients\n`)
@@ -49,7 +41,7 @@ if (openFilesMax < clientCount + 200) {
 const control = findPlantedDefect()
 let ok = true
 for (const kind of Object.keys(slowKinds)) {
-  if (values.kind !== undefined && values.kind !== kind) continue
+  if (flags.kind !== undefined && flags.kind !== kind) continue
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of a literal are those of its type
   if (!(await runKind(kind as SlowKind))) ok = false
 }

@@ -3,22 +3,25 @@ import { once } from 'node:events'
 import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { removeDirectory, sleep, temporaryDirectory } from '../../support/counterparts.ts'
+import { harnessFlags } from '../../support/harness-flags.ts'
 import type { KnownKey } from './key-forms.ts'
 import { dumpCore, makeShowPages, whyNoCore } from './core-file.ts'
 import { type Copy, hierarchyOf, scan } from './scan.ts'
 import { ServerUnderScan } from './server-under-scan.ts'
 import { work } from './workload.ts'
 
-/**
- * `npm run test:security -- [--operations N] [--native required|off]`: runs a server of production, lets clients work, then
- * looks for its keys in its memory, a core file and heap snapshots, while it idles and again at its end. Exit code 0 when there is no
- * copy outside locked pages; 1 when there is one; 2 when the run proves nothing, since a planted key was not found. With `off` it counts
- * what JavaScript leaves and fails for a void run only. The scan itself runs as root, by sudo where the harness does not.
- */
-const { values: flags } = parseArgs({
-  options: { operations: { type: 'string', default: '10000' }, native: { type: 'string', default: 'required' } },
+const flags = harnessFlags({
+  help: `
+npm run test:memory-scan -- [--operations N] [--native required|off]
+
+Runs a server of production, lets clients work, then looks for its keys in its memory, a core file and heap snapshots, while it idles and
+again at its end. Exit status: 0 no copy outside locked pages, 1 there is one, 2 the run proves nothing: a planted key was not found. With
+'off' it counts what JavaScript leaves and fails for a void run only. The scan itself runs as root, by sudo where the harness does not.
+
+npm run test:memory-scan -- --operations 400`,
+  numbers: { operations: 10_000 },
+  texts: { native: ['required', 'off'] },
 })
 const native = flags.native === 'off' ? 'off' : 'required'
 const directory = temporaryDirectory('memory-scan')
@@ -46,7 +49,7 @@ async function main(): Promise<number> {
 async function theLongRun(): Promise<readonly KnownKey[]> {
   const server = await ServerUnderScan.start(instance, native)
   try {
-    const { operations, keys: clientKeys } = await work(await server.client('scan'), Number(flags.operations))
+    const { operations, keys: clientKeys } = await work(await server.client('scan'), flags.operations)
     console.log(`native ${native}: ${operations} operations`)
     await sleep(1_000)
     await server.order({ kind: 'collect' })
