@@ -189,11 +189,14 @@ const places: ReadonlyMap<string, number> = new Map(attributeNames.map((name, pl
 /** An Attribute Index is a TTLV Integer that is not negative. */
 const attributeIndexMax = 0x7fffffff
 
-/** Canonical bytes of a set of attributes for a record, without those of `isLeftOut`: equal sets give equal bytes, indices included. */
-export function encodeAttributes(attributes: Attributes, isLeftOut?: (name: string) => boolean): Buffer {
+/** Canonical bytes of a set of attributes for a record, without the instances of `isLeftOut`: equal sets give equal bytes, indices included. */
+export function encodeAttributes(
+  attributes: Attributes,
+  isLeftOut?: (name: string, value: unknown) => boolean,
+): Buffer {
   const wire: WireAttribute[] = []
   attributes.visit((name, index, value) => {
-    if (isLeftOut?.(name) === true) return
+    if (isLeftOut?.(name, value) === true) return
     wire.push({ name, attributeName: attributeDefinition(name)?.attributeName ?? name, index, value })
   })
   const writer = new TtlvWriter(AttributeSet.size({ attributes: wire }, newestVersion))

@@ -10,7 +10,7 @@ import type { ObjectFields, Serving } from './managed-object.ts'
  * one place, and rows stay small. After them stands the object's structure, an item of TTLV, where it has one.
  */
 export function encodeStored(attributes: Attributes, structure?: Uint8Array): Uint8Array {
-  const encoded = encodeAttributes(attributes, (name) => fieldAttributes.has(name) || isUsual(attributes, name))
+  const encoded = encodeAttributes(attributes, isLeftOut)
   return structure === undefined ? encoded : Buffer.concat([encoded, structure])
 }
 
@@ -69,7 +69,16 @@ export function hasLeaseTime(objectType: number): boolean {
   return objectType !== ObjectType.OpaqueObject
 }
 
-const fieldAttributes: ReadonlySet<string> = new Set([
+/** What the server sets when nobody asked for anything else (3.48 to 3.51). */
+const usual = [
+  ['sensitive', false],
+  ['alwaysSensitive', false],
+  ['extractable', true],
+  ['neverExtractable', false],
+] as const
+
+/** Attributes that an object's fields say. */
+const fieldAttributes = [
   'uniqueIdentifier',
   'objectType',
   'cryptographicAlgorithm',
@@ -78,17 +87,15 @@ const fieldAttributes: ReadonlySet<string> = new Set([
   'activationDate',
   'deactivationDate',
   'leaseTime',
-] satisfies AttributeName[])
+] as const satisfies AttributeName[]
 
-/** What the server sets when nobody asked for anything else (3.48 to 3.51). */
-const usual: ReadonlyMap<AttributeName, boolean> = new Map([
-  ['sensitive', false],
-  ['alwaysSensitive', false],
-  ['extractable', true],
-  ['neverExtractable', false],
+/** By name: the value that is not stored, or that none is. */
+const leftOut: ReadonlyMap<string, boolean | 'any'> = new Map<string, boolean | 'any'>([
+  ...fieldAttributes.map((name) => [name, 'any'] as const),
+  ...usual,
 ])
 
-function isUsual(attributes: Attributes, name: string): boolean {
-  const value = usual.get(name as AttributeName) // a custom one is not among them
-  return value !== undefined && attributes.first(name as AttributeName) === value // as above
+function isLeftOut(name: string, value: unknown): boolean {
+  const without = leftOut.get(name)
+  return without !== undefined && (without === 'any' || without === value)
 }
