@@ -12,63 +12,104 @@ export function macInput<T extends ChangeableTable>(table: T, row: Omit<Row<T>, 
 
 /** The same of a row of any table, by its name and columns. */
 export function rowInput(table: string, columns: Columns, row: object): Uint8Array {
-  const layout = layouts.get(table) ?? makeLayout(table, columns)
+  const { head, names, kinds } = layouts.get(table) ?? makeLayout(table, columns)
   const values = row as Readonly<Record<string, unknown>> // every one of these columns
-  let size = layout.head.byteLength
-  for (const { name } of layout.columns) size += partHeadBytes + valueBytes(values[name])
-  const input = Buffer.allocUnsafe(size)
-  let offset = layout.head.copy(input)
-  for (const { name, kind } of layout.columns) offset = writePart(input, offset, kind, values[name])
+  let at = head.copy(scratch)
+  for (let i = 0; i < names.length; i++) at = putPart(at, kinds[i]!, values[names[i]!])
+  if (scratch.byteLength > usualBytes) return takeScratch(at)
+  const input = Buffer.allocUnsafe(at)
+  scratch.copy(input, 0, 0, at)
   return input
 }
 
 interface Layout {
   readonly head: Buffer
-  readonly columns: readonly { readonly name: string; readonly kind: ColumnKind }[]
+  readonly names: readonly string[]
+  /** As numbers, in the order of the names. */
+  readonly kinds: readonly number[]
 }
 
 function makeLayout(table: string, all: Columns): Layout {
   const head = Buffer.alloc(2 + Buffer.byteLength(table))
   head.writeUInt16BE(head.write(table, 2))
-  const columns = Object.entries(all)
-    .filter(([name]) => name !== 'mac')
-    .map(([name, { kind }]) => ({ name, kind }))
-  const layout = { head, columns }
+  const columns = Object.entries(all).filter(([name]) => name !== 'mac')
+  const layout = {
+    head,
+    names: columns.map(([name]) => name),
+    kinds: columns.map(([, { kind }]) => kindNumbers[kind]),
+  }
   layouts.set(table, layout)
   return layout
 }
 
-function valueBytes(value: unknown): number {
-  if (value instanceof Uint8Array) return value.byteLength
-  if (typeof value === 'number') return 8
-  if (typeof value === 'boolean') return 1
-  if (typeof value === 'string') return Buffer.byteLength(value)
-  return 0
+/**
+ * Puts a part into `scratch` and returns where it ends. Written in one go, without a size that is counted before, and without a call for each number and each identifier:
+ * a third less time for an object's row (`bench/micro/store.bench.ts`), which every Create and every first Get of an object needs.
+ */
+function putPart(at: number, kind: number, value: unknown): number {
+  const start = at + partHeadBytes
+  if (typeof value === 'number') {
+    haveRoom(start + 8)
+    view.setInt32(start, Math.floor(value / 2 ** 32))
+    view.setInt32(start + 4, value | 0) // the low 32 bits of any safe integer
+    return putHead(at, kind, 8)
+  }
+  if (value === null) {
+    haveRoom(start)
+    return putHead(at, 0, 0)
+  }
+  if (value instanceof Uint8Array) {
+    const size = value.byteLength
+    haveRoom(start + size)
+    if (size > shortBytes) scratch.set(value, start)
+    else for (let i = 0; i < size; i++) scratch[start + i] = value[i]!
+    return putHead(at, kind, size)
+  }
+  if (typeof value === 'string') {
+    haveRoom(start + 3 * value.length)
+    return putHead(at, kind, scratch.write(value, start))
+  }
+  if (typeof value !== 'boolean') throw new TypeError('a row lacks a column of its table')
+  haveRoom(start + 1)
+  scratch[start] = value ? 1 : 0
+  return putHead(at, kind, 1)
 }
 
-function writePart(input: Buffer, offset: number, kind: ColumnKind, value: unknown): number {
-  const at = offset + partHeadBytes
-  let size = 0
-  if (value instanceof Uint8Array) {
-    input.set(value, at)
-    size = value.byteLength
-  } else if (typeof value === 'number') {
-    const high = Math.floor(value / 2 ** 32)
-    input.writeInt32BE(high, at)
-    input.writeUInt32BE(value - high * 2 ** 32, at + 4)
-    size = 8
-  } else if (typeof value === 'boolean') {
-    input[at] = value ? 1 : 0
-    size = 1
-  } else if (typeof value === 'string') {
-    size = input.write(value, at)
-  } else if (value !== null) {
-    throw new TypeError('a row lacks a column of its table')
-  }
-  input[offset] = value === null ? 0 : kindNumbers[kind]
-  input.writeUInt32BE(size, offset + 1)
-  return at + size
+/** Of a part whose value stands there. Returns where it ends. */
+function putHead(at: number, kind: number, size: number): number {
+  scratch[at] = kind
+  view.setUint32(at + 1, size)
+  return at + partHeadBytes + size
 }
+
+/** What has been put stays when `scratch` is replaced by a longer one. */
+function haveRoom(bytes: number): void {
+  if (bytes <= scratch.byteLength) return
+  const before = scratch
+  useScratch(2 * bytes)
+  before.copy(scratch)
+}
+
+/** The first bytes of a long one, which is not kept: a thread that has seen a row of some MiB would have as much for ever. */
+function takeScratch(bytes: number): Buffer {
+  const input = scratch.subarray(0, bytes)
+  useScratch(usualBytes)
+  return input
+}
+
+function useScratch(bytes: number): void {
+  scratch = Buffer.allocUnsafeSlow(bytes)
+  view = new DataView(scratch.buffer, scratch.byteOffset, bytes)
+}
+
+/** A row without a large object. */
+const usualBytes = 4096
+/** The rows of this thread are put together here, one at a time. It holds nothing that the database does not. */
+let scratch = Buffer.allocUnsafeSlow(usualBytes)
+let view = new DataView(scratch.buffer, scratch.byteOffset, usualBytes)
+
+/** Up to here a loop beats a call into C++. */
+const shortBytes = 64
 
 /** u8 kind ‖ u32 length. */
 const partHeadBytes = 5

@@ -1,7 +1,9 @@
 import { DatabaseSync } from 'node:sqlite'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Column, idBytes } from '../../src/store/column.ts'
 import { macInput, type Row, schema, type TableName, tableNames, tableOf } from '../../src/store/schema.ts'
+import { rowInput } from '../../src/store/mac-input.ts'
 import { createSection } from '../../src/store/sqlite/schema-sql.ts'
 import { objectRow } from './rows.ts'
 
@@ -57,6 +59,47 @@ describe('the input of a row MAC', () => {
         '04000000080000010000000000' +
         '020000000109' +
         '04000000080000000000000001',
+    )
+  })
+
+  test('is the table and all parts one after another, whatever is in them and however long they are', () => {
+    const columns = {
+      one: { kind: 'bytes', nullable: true },
+      number: { kind: 'integer', nullable: true },
+      words: { kind: 'text', nullable: true },
+      flag: { kind: 'flag', nullable: true },
+    } as const
+    const part = (kind: number, value: Buffer) => {
+      const head = Buffer.from([kind, 0, 0, 0, 0])
+      head.writeUInt32BE(value.byteLength, 1)
+      return Buffer.concat([head, value])
+    }
+    const long = (value: bigint) => {
+      const bytes = Buffer.alloc(8)
+      bytes.writeBigInt64BE(value)
+      return bytes
+    }
+    const nothing = part(0, Buffer.alloc(0))
+    fc.assert(
+      fc.property(
+        fc.record({
+          one: fc.option(fc.uint8Array({ maxLength: 20_000, size: 'max' })),
+          number: fc.option(fc.maxSafeInteger()),
+          words: fc.option(fc.string({ unit: 'binary', maxLength: 3_000, size: 'max' })),
+          flag: fc.option(fc.boolean()),
+        }),
+        (row) => {
+          const expected = Buffer.concat([
+            Buffer.from([0, 5]),
+            Buffer.from('table'),
+            row.one === null ? nothing : part(2, Buffer.from(row.one)),
+            row.number === null ? nothing : part(4, long(BigInt(row.number))),
+            row.words === null ? nothing : part(3, Buffer.from(row.words)),
+            row.flag === null ? nothing : part(5, Buffer.of(row.flag ? 1 : 0)),
+          ])
+          expect(Buffer.compare(rowInput('table', columns, row), expected)).toBe(0)
+        },
+      ),
     )
   })
 
