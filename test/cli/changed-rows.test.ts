@@ -75,7 +75,7 @@ async function told(name: string): Promise<string[]> {
 }
 
 function edit<T>(use: (database: DatabaseSync) => T): T {
-  const database = new DatabaseSync(join(directory, 'data', 'data.db'))
+  const database = new DatabaseSync(join(directory, 'data', 'data.db'), { timeout: 10_000 })
   try {
     return use(database)
   } finally {
