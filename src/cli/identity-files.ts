@@ -38,15 +38,17 @@ export function identityFiles(directory: string): IdentityFiles {
   return { ca: at('ca.pem'), certificate: at('client.pem'), key: at('client.key'), bundle: at('client-bundle.pem') }
 }
 
-/** Where we did not make the key, we do not know where it lies: a name that nobody takes for a file stands in its place. */
-export function withKeyElsewhere(files: IdentityFiles): IdentityFiles {
-  return { ...files, key: 'PATH-OF-THE-KEY' }
+const elsewhere = 'PATH-OF-THE-KEY'
+
+/** The files whose key its owner has made. Where it does not lie beside them, a name that nobody takes for a file stands in its place. */
+export function withKeyOfOwner(files: IdentityFiles): IdentityFiles {
+  return existsSync(files.key) ? files : { ...files, key: elsewhere }
 }
 
 /** How the owner of a key that we did not make makes the bundle. */
 export function bundleAdvice({ certificate, key, bundle }: IdentityFiles): string {
   return `
-The key stays where it is: put its path in the place of ${key}. This line makes the file that MongoDB's products want:
+${key === elsewhere ? `The key stays where it is: put its path in the place of ${key}. ` : ''}This line makes the file that MongoDB's products want:
 
   (umask 077; cat ${shellWord(certificate)} ${shellWord(key)} > ${shellWord(bundle)})
 `
@@ -54,11 +56,13 @@ The key stays where it is: put its path in the place of ${key}. This line makes 
 
 /**
  * Makes the directory of a new identity, before anybody is asked for a certificate. Throws 'already-exists' when it holds
- * a file of one, since nobody's key is overwritten, and 'usage' when it cannot be written. Returns what takes back the directories that it has made, for who gets no identity.
+ * a file of one, since nobody's key is overwritten, and 'usage' when it cannot be written. The key that a certificate request is of may lie there.
+ * Returns what takes back the directories that it has made, for who gets no identity.
  */
-export function prepareIdentity(directory: string): () => void {
+export function prepareIdentity(directory: string, keyOfOwner: boolean): () => void {
   const made = makeDirectory(directory, '--out')
-  for (const file of Object.values(identityFiles(directory)))
+  const { key, ...others } = identityFiles(directory)
+  for (const file of Object.values(keyOfOwner ? others : { ...others, key }))
     if (existsSync(file))
       throw new KryptonError(
         'already-exists',

@@ -349,6 +349,26 @@ describe('commands that ask the server', () => {
     expect(await ask('client', 'revoke', 'nobody', '--tenant', 'acme')).toMatchObject({ code: 1 })
   })
 
+  it('write beside a key that its owner has made there, and name it', async () => {
+    await ask('tenant', 'add', 'acme')
+    const out = join(directory, 'ours')
+    mkdirSync(out)
+    writeFileSync(join(out, 'client.key'), 'OURS')
+    writeFileSync(join(out, 'client.csr'), 'REQUEST')
+    const add = async (name: string, ...flags: readonly string[]) =>
+      await ask('client', 'add', name, '--tenant', 'acme', '--out', out, ...flags)
+    expect(await add('ours')).toMatchObject({ code: 1, talk: expect.stringMatching(/client\.key exists and is not/) })
+    const added = await add('ours', '--csr', join(out, 'client.csr'), '--snippet', 'pykmip')
+    expect([added.code, added.talk.includes('PATH-OF-THE-KEY')]).toEqual([0, false])
+    expect(added.talk).toContain(`keyfile=${join(out, 'client.key')}`)
+    const line = `cat ${join(out, 'client.pem')} ${join(out, 'client.key')} > ${join(out, 'client-bundle.pem')}`
+    expect(added.talk).toContain(line)
+    expect((await ask('snippet', 'mongod', '--files', out)).talk).toContain(line)
+    expect(readFileSync(join(out, 'client.key'), 'utf8')).toBe('OURS')
+    const again = await add('again', '--csr', join(out, 'client.csr'))
+    expect(again).toMatchObject({ code: 1, talk: expect.stringMatching(/ca\.pem exists and is not/) })
+  })
+
   it('leave the key where it is when a certificate request is given', async () => {
     await ask('tenant', 'add', 'acme')
     const csr = join(directory, 'orders.csr')

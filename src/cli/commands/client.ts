@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { Client } from '../../admin/client.ts'
 import { KryptonError } from '../../errors.ts'
 import { ask, checkName, dirFlag, examples, withServer, type AddCommand, type ServerFlags } from '../command.ts'
-import { bundleAdvice, prepareIdentity, withKeyElsewhere } from '../identity-files.ts'
+import { bundleAdvice, prepareIdentity, withKeyOfOwner } from '../identity-files.ts'
 import { addClient } from '../new-client.ts'
 import { addCredentialCommand } from './client-credential.ts'
 import { snippetNamed, snippetNames } from '../snippets/index.ts'
@@ -66,7 +66,7 @@ export const addClientCommand: AddCommand = (program, terminal) => {
       const { role } = flags
       const operations = flags.allow === undefined ? undefined : operationNames(flags.allow)
       const csr = flags.csr === undefined ? undefined : requestText(flags.csr)
-      const takeBack = prepareIdentity(flags.out)
+      const takeBack = prepareIdentity(flags.out, csr !== undefined)
       return ask(terminal, flags, async (server, output) => {
         const request = { tenant, system, service, name, operations, role, csr }
         const { issued, files } = await addClient(server, request, flags.out)
@@ -74,7 +74,7 @@ export const addClientCommand: AddCommand = (program, terminal) => {
         const written = csr === undefined ? { ca, certificate, key, bundle } : { ca, certificate }
         const client = output.format === 'table' ? shown(issued.client) : issued.client
         output.thing({ ...client, endpoint: issued.kmip, files: written })
-        const used = csr === undefined ? files : withKeyElsewhere(files)
+        const used = csr === undefined ? files : withKeyOfOwner(files)
         if (csr !== undefined) output.talk(bundleAdvice(used))
         if (snippet !== undefined)
           output.talk(`\n── ${snippet.title}\n\n${snippet.text({ ...issued.kmip, files: used })}`)

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { KryptonError } from '../../errors.ts'
 import { ask, examples, withServer, type AddCommand, type ServerFlags } from '../command.ts'
-import { bundleAdvice, identityFiles, withKeyElsewhere } from '../identity-files.ts'
+import { bundleAdvice, identityFiles, withKeyOfOwner } from '../identity-files.ts'
 import { snippetNamed, snippetNames } from '../snippets/index.ts'
 
 interface SnippetFlags extends ServerFlags {
@@ -23,19 +23,18 @@ export const addSnippetCommand: AddCommand = (program, terminal) => {
     )
     .action((product: string, flags: SnippetFlags) => {
       const snippet = snippetNamed(product)
-      const all = identityFiles(flags.files)
-      if (!existsSync(all.certificate))
+      const files = withKeyOfOwner(identityFiles(flags.files))
+      if (!existsSync(files.certificate))
         throw new KryptonError(
           'usage',
-          `${all.certificate} is missing: name the --out of krypton client add with --files`,
+          `${files.certificate} is missing: name the --out of krypton client add with --files`,
         )
-      const files = existsSync(all.key) ? all : withKeyElsewhere(all)
       return ask(terminal, flags, async (server, output) => {
         const { endpoint } = await server.status()
         const text = snippet.text({ ...endpoint, files })
         if (output.format === 'table') output.text(text)
         else output.thing({ product, endpoint, files, text })
-        if (files !== all && !existsSync(files.bundle)) output.talk(bundleAdvice(files))
+        if (!existsSync(files.bundle)) output.talk(bundleAdvice(files))
       })
     })
 }
