@@ -126,6 +126,8 @@ export function checkDataLength(
   dataBytes: number,
   iv: Uint8Array | undefined,
 ): void {
+  if (mode === 'kw' && dataBytes % blockBytes !== 0)
+    throw invalid(`Key wrap takes a multiple of ${blockBytes} bytes: send such data, or ask for AES Key Wrap Padding`)
   if ((padding === 'none' || !pads) && dataBytes % blockBytes !== 0) {
     throw invalid(`without padding the data must be a multiple of ${blockBytes} bytes: pad it, or ask for PKCS5`)
   }

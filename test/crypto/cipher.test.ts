@@ -118,6 +118,10 @@ describe('Encrypt and Decrypt', () => {
         code('invalid-field'),
       )
     }
+    for (const padding of ['none', 'pkcs5'] as const)
+      expect(() => encryptWithKey(key, { ...base, mode: 'kw', padding }, Buffer.alloc(17))).toThrow(
+        'Key wrap takes a multiple of 8 bytes: send such data, or ask for AES Key Wrap Padding',
+      )
   })
 
   test('answers a wrong padding, a wrong tag and impossible data with one and the same error', () => {

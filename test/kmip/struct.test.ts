@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Authentication } from '../../src/kmip/authentication.ts'
+import { enumTables } from '../../src/kmip/enums.ts'
 import { integer, text, enumeration } from '../../src/kmip/kinds.ts'
 import { payloads } from '../../src/kmip/payloads/index.ts'
 import { RequestHeader } from '../../src/kmip/request-header.ts'
@@ -191,6 +192,11 @@ test('refuses to write a required value that is newer than the client', () => {
     expect(() => codec.size({ objectType: 9 }, 11)).toThrow(expect.objectContaining({ code: 'feature-not-supported' }))
     expect(codec.size({ objectType: 9 }, 12)).toBe(24)
   }
+})
+
+test('calls each request by its own operation, as the client does that is told what is wrong with it', () => {
+  for (const [operation, { request }] of Object.entries(payloads))
+    expect(request.description.name).toBe(enumTables.Operation.get(Number(operation))?.name)
 })
 
 test('takes no field name that could be code', () => {

@@ -5,14 +5,17 @@ import { optional, required, struct } from '../struct.ts'
 import type { ValueOf } from '../struct.ts'
 import { Tag } from '../tags.ts'
 
-/** KMIP 1.4 section 4.11 */
-export const GetRequest = struct('Get', {
+/** What Get and Export ask with (KMIP 1.4 sections 4.11 and 4.40). */
+export const servingFields = {
   uniqueIdentifier: optional(Tag.UniqueIdentifier, text),
   keyFormatType: optional(Tag.KeyFormatType, enumeration('KeyFormatType')),
   keyWrapType: optional(Tag.KeyWrapType, enumeration('KeyWrapType'), { since: 14 }),
   keyCompressionType: optional(Tag.KeyCompressionType, enumeration('KeyCompressionType')),
   keyWrappingSpecification: optional(Tag.KeyWrappingSpecification, KeyWrappingSpecification),
-})
+}
+
+/** KMIP 1.4 section 4.11 */
+export const GetRequest = struct('Get', servingFields)
 export type GetRequest = ValueOf<typeof GetRequest>
 
 /** Exactly one of the object fields is given. */

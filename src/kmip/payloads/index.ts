@@ -18,7 +18,7 @@ import { DeriveKeyRequest, DeriveKeyResponse } from './derive-key.ts'
 import { DestroyRequest, DestroyResponse } from './destroy.ts'
 import { DiscoverVersionsRequest, DiscoverVersionsResponse } from './discover-versions.ts'
 import { EncryptRequest, EncryptResponse } from './encrypt.ts'
-import { ExportResponse } from './export.ts'
+import { ExportRequest, ExportResponse } from './export.ts'
 import { GetAttributeListRequest, GetAttributeListResponse } from './get-attribute-list.ts'
 import { GetAttributesRequest, GetAttributesResponse } from './get-attributes.ts'
 import { GetUsageAllocationRequest, GetUsageAllocationResponse } from './get-usage-allocation.ts'
@@ -86,7 +86,7 @@ export const payloads = {
   [Operation.RNGRetrieve]: { request: RngRetrieveRequest, response: RngRetrieveResponse },
   [Operation.RNGSeed]: { request: RngSeedRequest, response: RngSeedResponse },
   [Operation.Import]: { request: ImportRequest, response: ImportResponse },
-  [Operation.Export]: { request: GetRequest, response: ExportResponse },
+  [Operation.Export]: { request: ExportRequest, response: ExportResponse },
   [Operation.Hash]: { request: HashRequest, response: HashResponse },
 } as const
 
