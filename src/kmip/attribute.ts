@@ -80,12 +80,7 @@ export class Attributes {
 
   /** `add` for a name and value that were read together, from one Attribute structure. */
   addValue(name: string, value: unknown): number {
-    const held = this.#held(name)
-    if (held === undefined) {
-      this.putValue(name, 0, value)
-      return 0
-    }
-    const index = this.instances(name).at(-1)!.index + 1
+    const index = (this.instances(name).at(-1)?.index ?? -1) + 1
     if (index > attributeIndexMax) {
       throw new KryptonError(
         'index-out-of-bounds',
